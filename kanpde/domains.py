@@ -1,0 +1,162 @@
+"""Domains: boxes in named coordinates, their sides, and quasi-random points that fit a basis.
+
+A coordinate named ``t`` is time: the boundary of a box consists of its sides in space, and ``box.initial`` is the side at
+the first time.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Quantile = Callable[[np.ndarray], np.ndarray]
+
+TIME = "t"
+
+
+def sobol(count: int, dimensions: int, seed: int | Sequence[int]) -> np.ndarray:
+    """``count`` scrambled Sobol points of [0, 1)^dimensions: (count, dimensions); the same for the same seed."""
+    from scipy.stats import qmc
+
+    if dimensions == 0:
+        return np.zeros((count, 0))
+    power = max(0, math.ceil(math.log2(max(count, 1))))
+    return qmc.Sobol(dimensions, rng=np.random.default_rng(seed)).random_base2(power)[:count]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One face of a box: coordinate number ``axis`` held at ``value``, the box's lower (``end`` 0) or upper (1) bound."""
+
+    axis: int
+    end: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """A set of sides of one box. Parts add (``|``) and subtract (``-``)."""
+
+    box: "Box"
+    sides: tuple[Side, ...]
+
+    def __or__(self, other: "Boundary") -> "Boundary":
+        self._same(other)
+        return Boundary(self.box, self.sides + tuple(side for side in other.sides if side not in self.sides))
+
+    def __sub__(self, other: "Boundary") -> "Boundary":
+        self._same(other)
+        return Boundary(self.box, tuple(side for side in self.sides if side not in other.sides))
+
+    def _same(self, other: "Boundary") -> None:
+        if not isinstance(other, Boundary) or other.box != self.box:
+            raise ValueError(f"boundary parts of different domains cannot be combined: {self} and {other}")
+
+    def __repr__(self) -> str:
+        names = ", ".join(f"{self.box.names[side.axis]}={side.value:g}" for side in self.sides)
+        return f"Boundary({names})"
+
+    def sample(self, per_side: int, quantile: Quantile, seed: int) -> np.ndarray:
+        """Quasi-random points (n, d): ``per_side`` on each side (one where a side is a point), dense as ``quantile`` says."""
+        parts = []
+        for side in self.sides:
+            others = [axis for axis in range(len(self.box.names)) if axis != side.axis]
+            count = per_side if others else 1
+            points = np.full((count, len(self.box.names)), side.value)
+            unit = sobol(count, len(others), (seed, 1 + 2 * side.axis + side.end))
+            for column, axis in enumerate(others):
+                points[:, axis] = self.box.scaled(quantile(unit[:, column]), axis)
+            parts.append(points)
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.box.names)))
+
+
+@dataclass(frozen=True, init=False)
+class Box:
+    """A box in named coordinates, ``Box(x=(-1, 1), y=(-1, 1))``; with ``t`` among the names, a box in space and time.
+
+    Raises ``ValueError`` for bounds that are not two finite rising numbers.
+    """
+
+    names: tuple[str, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+
+    def __init__(self, **bounds: tuple[float, float]) -> None:
+        self._fill(bounds)
+
+    def _fill(self, bounds: Mapping[str, tuple[float, float]]) -> None:
+        if not bounds:
+            raise ValueError("a Box needs at least one coordinate, as in Box(x=(-1, 1))")
+        for name, pair in bounds.items():
+            try:
+                low, high = (float(bound) for bound in pair)
+            except (TypeError, ValueError):
+                raise ValueError(f"the bounds of {name!r} must be two numbers, got {pair!r}") from None
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise ValueError(f"the bounds of {name!r} must be finite and rising, got {pair!r}")
+        object.__setattr__(self, "names", tuple(bounds))
+        object.__setattr__(self, "lower", tuple(float(low) for low, _ in bounds.values()))
+        object.__setattr__(self, "upper", tuple(float(high) for _, high in bounds.values()))
+
+    @classmethod
+    def cube(cls, dimensions: int, lower: float, upper: float) -> "Box":
+        """[lower, upper]^dimensions with coordinates x1, x2, ..."""
+        return cls(**{f"x{number}": (lower, upper) for number in range(1, dimensions + 1)})
+
+    def __repr__(self) -> str:
+        bounds = (f"{n}=({a!r}, {b!r})" for n, a, b in zip(self.names, self.lower, self.upper, strict=True))
+        return f"Box({', '.join(bounds)})"
+
+    @property
+    def spatial(self) -> tuple[str, ...]:
+        """The coordinates other than time."""
+        return tuple(name for name in self.names if name != TIME)
+
+    @property
+    def boundary(self) -> Boundary:
+        """All sides in space."""
+        axes = [axis for axis, name in enumerate(self.names) if name != TIME]
+        return Boundary(self, tuple(self._side(axis, end) for axis in axes for end in (0, 1)))
+
+    @property
+    def initial(self) -> Boundary:
+        """The side at the first time."""
+        if TIME not in self.names:
+            raise ValueError(f"{self} has no initial side: none of its coordinates {', '.join(self.names)} is named 't'")
+        return Boundary(self, (self._side(self.names.index(TIME), 0),))
+
+    def side(self, **where: float) -> Boundary:
+        """The side where one coordinate has its lower or upper bound, ``box.side(y=1)``."""
+        if len(where) != 1:
+            raise ValueError(f"side() takes one coordinate, as in side({self.names[0]}={self.upper[0]:g}), got {where}")
+        ((name, value),) = where.items()
+        if name not in self.names:
+            raise ValueError(f"{self} has no coordinate {name!r}: its coordinates are {', '.join(self.names)}")
+        axis = self.names.index(name)
+        for end, bound in enumerate((self.lower[axis], self.upper[axis])):
+            if float(value) == bound:
+                return Boundary(self, (self._side(axis, end),))
+        raise ValueError(
+            f"{name}={float(value):g} is not a side of {self}: {name} ends at {self.lower[axis]:g} and {self.upper[axis]:g}"
+        )
+
+    def _side(self, axis: int, end: int) -> Side:
+        return Side(axis, end, (self.lower, self.upper)[end][axis])
+
+    def scaled(self, reference: np.ndarray, axis: int) -> np.ndarray:
+        """Points of [-1, 1] carried to the range of a coordinate."""
+        low, high = self.lower[axis], self.upper[axis]
+        return 0.5 * (low + high) + 0.5 * (high - low) * reference
+
+    def sample(self, count: int, quantile: Quantile, seed: int) -> np.ndarray:
+        """``count`` quasi-random points of the interior, (count, d), dense as ``quantile`` says along each coordinate."""
+        unit = sobol(count, len(self.names), (seed, 0))
+        return np.stack([self.scaled(quantile(unit[:, axis]), axis) for axis in range(len(self.names))], 1)
+
+    def grid(self, sizes: Sequence[int]) -> dict[str, np.ndarray]:
+        """Equally spaced points along each coordinate, ends included."""
+        return {
+            name: np.linspace(low, high, size)
+            for name, low, high, size in zip(self.names, self.lower, self.upper, sizes, strict=True)
+        }

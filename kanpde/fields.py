@@ -1,0 +1,288 @@
+"""Fields: what an equation sees of its unknowns and coordinates.
+
+A :class:`Field` knows its value and any of its partial derivatives, and so does every expression made of fields: sums,
+products, quotients, powers and :mod:`kanpde.functions` of them. Derivatives are taken when they are asked for, by the rules of
+calculus, down to the derivatives of the unknowns, which the network's jets supply. The values may be tensors, arrays or
+sympy expressions: one equation serves training, LaTeX and proofs.
+"""
+
+import difflib
+import inspect
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from kanpde.domains import TIME
+from kanpde.functions import BY_NAME, Function, exp, log
+from kanpde.jets import MultiIndex
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """A hint ``; did you mean ...?`` or nothing."""
+    close = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, int) and value == 0
+
+
+def _plus(a: Any, b: Any) -> Any:
+    return b if _is_zero(a) else a if _is_zero(b) else a + b
+
+
+def _times(a: Any, b: Any) -> Any:
+    return 0 if _is_zero(a) or _is_zero(b) else b if a is _ONE else a if b is _ONE else a * b
+
+
+_ONE = 1
+
+
+class Field:
+    """A function of named coordinates with all its partial derivatives: ``u.xx``, ``u.t``, ``u.d("theta", 2)``.
+
+    ``partial(alpha)`` gives D^alpha for a sorted tuple of coordinate numbers, as ``evaluate`` computes it, once.
+    """
+
+    __slots__ = ("_cache", "_coordinates", "_evaluate", "_name")
+    __array_priority__ = 1000
+
+    def __init__(self, coordinates: tuple[str, ...], evaluate: Callable[[MultiIndex], Any], name: str = "the expression"):
+        self._coordinates, self._evaluate, self._name = coordinates, evaluate, name
+        self._cache: dict[MultiIndex, Any] = {}
+
+    def partial(self, alpha: MultiIndex) -> Any:
+        """D^alpha of the field, a tensor, array, sympy expression or number; an exact 0 where it vanishes identically."""
+        if alpha not in self._cache:
+            self._cache[alpha] = self._evaluate(alpha)
+        return self._cache[alpha]
+
+    @property
+    def value(self) -> Any:
+        """The field itself."""
+        return self.partial(())
+
+    def d(self, coordinate: str, order: int = 1) -> "Field":
+        """The derivative of some order by one coordinate, for names of any length."""
+        if coordinate not in self._coordinates:
+            raise AttributeError(
+                f"{self._name} has no derivative by {coordinate!r}: the coordinates are {', '.join(self._coordinates)}"
+                + nearest(coordinate, self._coordinates)
+            )
+        if not isinstance(order, int) or order < 0:
+            raise ValueError(f"the order of a derivative must be a whole number of at least 0, got {order!r}")
+        return self._shifted((self._coordinates.index(coordinate),) * order)
+
+    def __getattr__(self, letters: str) -> "Field":
+        if letters.startswith("_"):
+            raise AttributeError(letters)
+        for letter in letters:
+            if letter not in self._coordinates:
+                raise AttributeError(
+                    f"{self._name} has no derivative {letters!r}: the coordinates are {', '.join(self._coordinates)} "
+                    f"(longer names are written {self._name if self._name.isidentifier() else 'u'}.d('name', order))"
+                )
+        return self._shifted(tuple(sorted(self._coordinates.index(letter) for letter in letters)))
+
+    def _shifted(self, beta: MultiIndex) -> "Field":
+        return Field(self._coordinates, lambda alpha: self.partial(tuple(sorted(alpha + beta))), self._name)
+
+    # ---- arithmetic ----
+
+    def _lift(self, other: Any) -> "Field":
+        if isinstance(other, Field):
+            return other
+        return constant(other, self._coordinates)
+
+    def __add__(self, other: Any) -> "Field":
+        other = self._lift(other)
+        return Field(self._coordinates, lambda alpha: _plus(self.partial(alpha), other.partial(alpha)))
+
+    def __mul__(self, other: Any) -> "Field":
+        other = self._lift(other)
+        return Field(self._coordinates, lambda alpha: _leibniz(self, other, alpha))
+
+    def __neg__(self) -> "Field":
+        return Field(self._coordinates, lambda alpha: 0 if _is_zero(self.partial(alpha)) else -self.partial(alpha))
+
+    def __pos__(self) -> "Field":
+        return self
+
+    def __sub__(self, other: Any) -> "Field":
+        return self + (-self._lift(other))
+
+    def __rsub__(self, other: Any) -> "Field":
+        return self._lift(other) + (-self)
+
+    def __truediv__(self, other: Any) -> "Field":
+        if isinstance(other, Field):
+            return self * other**-1
+        return self * (1 / other)
+
+    def __rtruediv__(self, other: Any) -> "Field":
+        return self._lift(other) * self**-1
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __pow__(self, power: Any) -> "Field":
+        if isinstance(power, Field):
+            return exp(power * log(self))
+        if isinstance(power, (int, float)) and power == 0:
+            return constant(1, self._coordinates)
+        return self._chain(lambda value: value**power, lambda: power * (self if power == 2 else self ** (power - 1)))
+
+    def __rpow__(self, base: Any) -> "Field":
+        return exp(self * log(base))
+
+    def __abs__(self) -> "Field":
+        return self._apply_function(BY_NAME["abs"])
+
+    def _apply_function(self, function: Function) -> "Field":
+        return self._chain(function, lambda: function.derivative(self))
+
+    def _chain(self, function: Callable[[Any], Any], derivative: Callable[[], "Field"]) -> "Field":
+        slope: list[Field] = []
+
+        def evaluate(alpha: MultiIndex) -> Any:
+            if not alpha:
+                return function(self.value)
+            if not slope:
+                slope.append(self._lift(derivative()))
+            return (slope[0] * self._shifted(alpha[-1:])).partial(alpha[:-1])
+
+        return Field(self._coordinates, evaluate)
+
+    # ---- functions of other libraries ----
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return _foreign(func, getattr(func, "__name__", str(func)), args, kwargs or {})
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return _foreign(getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
+
+
+_OPERATORS = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv, "pow": operator.pow,
+    "subtract": operator.sub, "multiply": operator.mul, "divide": operator.truediv, "power": operator.pow,
+}  # fmt: skip
+
+
+def _foreign(function: Any, name: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> Field:
+    """A torch or NumPy function of fields: ours where there is one of that name, otherwise its value alone."""
+    first = next(each for each in arguments if isinstance(each, Field))
+    if name in BY_NAME and len(arguments) == 1:
+        return BY_NAME[name](arguments[0])
+    if name in _OPERATORS and len(arguments) == 2:
+        return _OPERATORS[name](first._lift(arguments[0]), arguments[1])
+    return _opaque(function, arguments, options)
+
+
+def _opaque(function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> Field:
+    """A foreign function of fields: its value, and an error for its derivatives, which are not known."""
+    first = next(each for each in arguments if isinstance(each, Field))
+    value = function(*(each.value if isinstance(each, Field) else each for each in arguments), **options)
+    name = getattr(function, "__name__", str(function))
+
+    def evaluate(alpha: MultiIndex) -> Any:
+        if alpha:
+            raise TypeError(f"the derivative of {name}(...) is not known: use a function of kanpde.functions instead of {name}")
+        return value
+
+    return Field(first._coordinates, evaluate)
+
+
+def _leibniz(left: Field, right: Field, alpha: MultiIndex) -> Any:
+    total: Any = 0
+    for chosen in product((True, False), repeat=len(alpha)):
+        here = tuple(letter for letter, keep in zip(alpha, chosen, strict=True) if keep)
+        rest = tuple(letter for letter, keep in zip(alpha, chosen, strict=True) if not keep)
+        factor = left.partial(here)
+        if not _is_zero(factor):
+            total = _plus(total, _times(factor, right.partial(rest)))
+    return total
+
+
+def constant(value: Any, coordinates: tuple[str, ...], name: str = "a constant") -> Field:
+    """A field that does not depend on the coordinates: a number, a parameter, a trainable coefficient."""
+
+    def evaluate(alpha: MultiIndex) -> Any:
+        if alpha and getattr(value, "ndim", 0):
+            raise TypeError(
+                f"cannot differentiate {name}, an array of shape {tuple(value.shape)}: how it depends on "
+                f"{', '.join(coordinates)} is not known; write it with kanpde.functions"
+            )
+        return 0 if alpha else value
+
+    return Field(coordinates, evaluate, name)
+
+
+def coordinate_fields(coordinates: tuple[str, ...], values: Sequence[Any]) -> dict[str, Field]:
+    """The coordinates themselves as fields: dx/dx = 1, dx/dy = 0."""
+
+    def one(axis: int, value: Any) -> Field:
+        return Field(coordinates, lambda alpha: value if not alpha else 1 if alpha == (axis,) else 0, coordinates[axis])
+
+    return {name: one(axis, value) for axis, (name, value) in enumerate(zip(coordinates, values, strict=True))}
+
+
+# ---- vector calculus, in space ----
+
+
+def _spatial(field: Field) -> list[str]:
+    return [name for name in field._coordinates if name != TIME]
+
+
+def grad(field: Field) -> tuple[Field, ...]:
+    """(du/dx_1, ..., du/dx_d) over the coordinates other than time."""
+    return tuple(field.d(name) for name in _spatial(field))
+
+
+def div(fields: Sequence[Field]) -> Field:
+    """sum_i dv_i/dx_i over the coordinates other than time; one component a coordinate, or ``ValueError``."""
+    names = _spatial(fields[0])
+    if len(fields) != len(names):
+        raise ValueError(f"div needs one component for each of the coordinates {', '.join(names)}, got {len(fields)}")
+    total = fields[0].d(names[0])
+    for field, name in zip(fields[1:], names[1:], strict=True):
+        total = total + field.d(name)
+    return total
+
+
+def laplacian(field: Field) -> Field:
+    """sum_i d^2u/dx_i^2 over the coordinates other than time."""
+    return div(grad(field))
+
+
+# ---- calling what the user wrote ----
+
+
+def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names that a user's function asks for; ``TypeError`` for *args and **kwargs, which have none."""
+    parameters = inspect.signature(function).parameters.values()
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"{function_name(function)} takes {parameter}, but arguments are matched by name: list them one by one")
+    return tuple(parameter.name for parameter in parameters if parameter.default is parameter.empty)
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """How messages call a user's function."""
+    name = getattr(function, "__name__", repr(function))
+    return "the function" if name == "<lambda>" else f"{name}()"
+
+
+def call_by_name(function: Callable[..., Any], available: Mapping[str, Any]) -> Any:
+    """Call ``function`` with those of the ``available`` values that it names; ``TypeError`` with a hint for a name that is not there."""
+    arguments = {}
+    for name in argument_names(function):
+        if name not in available:
+            raise TypeError(
+                f"{function_name(function)} asks for {name!r}, but there is only {', '.join(available)}{nearest(name, list(available))}"
+            )
+        arguments[name] = available[name]
+    return function(**arguments)
+
+

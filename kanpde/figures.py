@@ -1,0 +1,415 @@
+"""Figures of a finished run (solution, convergence, network), drawn from a :class:`Result` alone.
+
+Every function returns a ``matplotlib.figure.Figure`` unknown to pyplot. The style, ``kanpde.mplstyle``, holds only
+while a figure is being made, so that the user's backend and settings stay as they were.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .results import Edges, Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+
+WIDTH = 7.0  # inches: two columns of a physics journal
+CURVES = 100  # edge functions drawn in one layer; less important edges are plain lines
+INK, GREY = (0.0, 0.447, 0.698), (0.3, 0.3, 0.3)  # of edge functions (the blue of Okabe and Ito), of lines between
+GREEK = re.compile(
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega"
+    "|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
+)
+
+
+def draw(result: Result, directory_stem: str | Path) -> list[Path]:
+    """Write the figures that apply: ``<stem>-solution``, ``-convergence``, ``-network``, as .pdf and .png; their paths.
+
+    Creates the directory. Raises OSError where a file cannot be written.
+    """
+    stem, paths = Path(directory_stem), []
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    makers = [("solution", triptych, result.solution), ("convergence", convergence, result.history.get("step", ()))]
+    for name, make, material in (*makers, ("network", network, result.edges)):
+        figure = make(result) if len(material) else None
+        title = {"Title": f"{result.problem}, {result.experiment}: {name}"}
+        for suffix, extra in (("pdf", {"CreationDate": None}), ("png", {})) if figure else ():  # undated: same bytes
+            paths.append(stem.with_name(f"{stem.name}-{name}.{suffix}"))
+            with style():
+                figure.savefig(paths[-1], metadata=title | extra)
+    return paths
+
+
+def style() -> AbstractContextManager[None]:
+    """The style of kanpde's figures, as a context; on leaving it, every matplotlib setting is what it was."""
+    import matplotlib
+
+    return matplotlib.rc_context(fname=Path(__file__).with_name("kanpde.mplstyle"))
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown of the domain: coordinate ``names``, ``grid`` or ``points`` (n, d); ``cut`` takes fields there."""
+
+    names: tuple[str, ...]
+    grid: tuple[np.ndarray, ...] = ()
+    points: np.ndarray | None = None
+    where: str = ""
+    cut: Callable[[np.ndarray], np.ndarray] = np.asarray
+
+
+@dataclass(frozen=True)
+class Row:
+    """One unknown: ``solution`` and, if known, ``reference`` and ``magnitude`` (of error or residual); their titles."""
+
+    solution: np.ndarray
+    reference: np.ndarray | None
+    magnitude: np.ndarray | None
+    titles: tuple[str, str, str]
+
+
+def triptych(result: Result) -> Figure:
+    """For each unknown a row: solution, reference, |error| (log scale); without a reference, solution and |residual|.
+
+    One coordinate: curves, solution and reference in one. Two: maps, time upwards. A grid in three: the middle slice of
+    time, else of the last coordinate. Points in three or more: solution against reference, distribution of errors.
+    """
+    view = _view(result)
+    rows = [_row(result, view, i) for i in range(len(result.unknowns))]
+    drawn = {1: _curves, 2: _maps}.get(len(view.names), _distributions)
+    with style():
+        return _finished(drawn(rows, view), result)
+
+
+def _view(result: Result) -> View:
+    names, points = result.coordinates, result.solution_points
+    grid = tuple(result.axes[name] for name in names) if result.axes else ()
+    if not grid:
+        if points is None:
+            raise ValueError("The result has neither axes nor solution_points, so its solution has no place: give one.")
+        if points.shape[1] > 1:
+            return View(names, points=points)
+        order = np.argsort(points[:, 0])
+        return View(names, (points[order, 0],), cut=lambda values: values[order])
+    if len(grid) == 3:
+        k = names.index("t") if "t" in names else 2
+        n = len(grid[k]) // 2
+        where = f" at {symbol(names[k])} = ${_number(grid[k][n])}$"
+        rest, names = grid[:k] + grid[k + 1 :], names[:k] + names[k + 1 :]
+        return View(names, rest, where=where, cut=lambda values: values.take(n, k))
+    if len(grid) == 2 and names[0] == "t":
+        return View(names[::-1], grid[::-1], cut=np.transpose)
+    return View(names, grid)
+
+
+def _row(result: Result, view: View, i: int) -> Row:
+    name, fields = result.unknowns[i], {name: view.cut(values) for name, values in result.solution.items()}
+    letter, solution = symbol(name)[1:-1], fields[name]
+    title = f"Solution ${letter}${view.where}"
+    if f"exact_{name}" in fields:
+        reference = fields[f"exact_{name}"]
+        error = np.abs(fields.get(f"error_{name}", solution - reference))
+        bare = letter if "_" not in letter else f"{{{letter}}}"  # mathtext knows no double subscript
+        of = f"{bare}^{{\\mathrm{{ref}}}}"
+        return Row(solution, reference, error, (title, f"Reference ${of}$", f"Error $|{bare} - {of}|$"))
+    residual = fields.get("residual" if i == 0 and "residual" in fields else f"residual_{i}")
+    label = "Absolute residual" if "residual" in fields else f"Absolute residual of equation {i + 1}"
+    return Row(solution, None, None if residual is None else np.abs(residual), (title, "", label))
+
+
+def _curves(rows: list[Row], view: View) -> Figure:
+    (x,) = view.grid
+    figure = _figure(WIDTH, 0.35 + 1.9 * len(rows))
+    grid = figure.add_gridspec(len(rows), 2 if any(row.magnitude is not None for row in rows) else 1)
+    for i, row in enumerate(rows):
+        left = figure.add_subplot(grid[i, 0], title=row.titles[0])
+        left.plot(x, row.solution, label="solution")
+        if row.reference is not None:
+            left.plot(x, row.reference, label="reference")
+            left.legend()
+            left.set_title(row.titles[0].replace("Solution", "Solution and reference"))
+        if row.magnitude is not None:
+            norm = _log_norm(row.magnitude)
+            right = figure.add_subplot(grid[i, 1], title=row.titles[2], yscale="log")
+            right.plot(x, np.where(row.magnitude > 0, row.magnitude, np.nan), color="C1", linestyle="-", linewidth=0.8)
+            right.set_ylim(norm.vmin, 2 * (norm.vmax or 1))
+    for ax in figure.axes:
+        ax.set(xlabel=symbol(view.names[0]), xlim=(x[0], x[-1]))
+        ax.locator_params("x", nbins=5)
+    return figure
+
+
+def _maps(rows: list[Row], view: View) -> Figure:
+    spans = [float(np.ptp(values)) or 1.0 for values in (view.grid if view.points is None else view.points.T)]
+    spatial = "t" not in view.names and 0.3 < spans[1] / spans[0] < 2
+    columns = 1 + max((row.reference is not None) + (row.magnitude is not None) for row in rows)
+    height = 0.46 + 1.69 * (spans[1] / spans[0] if spatial else 0.85)
+    figure = _figure(WIDTH * (0.05 + 0.95 * columns / 3), 0.22 + height * len(rows))
+    grid = figure.add_gridspec(len(rows), columns)
+    for i, row in enumerate(rows):
+        shown = [values for values in (row.solution, row.reference) if values is not None]
+        fields = [(values, title, *_norm(np.stack(shown))) for values, title in zip(shown, row.titles, strict=False)]
+        if row.magnitude is not None:
+            fields.append((row.magnitude, row.titles[2], _log_norm(row.magnitude), "cividis"))
+        for j, (values, title, norm, cmap) in enumerate(fields):
+            ax = figure.add_subplot(grid[i, j], title=title, xlabel=symbol(view.names[0]))
+            ax.set(ylabel="" if j else symbol(view.names[1]), aspect="equal" if spatial else "auto")
+            ax.tick_params(labelleft=j == 0)
+            _map(figure, ax, values, view, norm, cmap)
+    return figure
+
+
+def _map(figure: Figure, ax: Axes, values: np.ndarray, view: View, norm: Normalize, cmap: str) -> None:
+    finite = bool(np.isfinite(values).all())
+    if cmap == "cividis":
+        values = np.maximum(values, norm.vmin or 0.0)  # a zero has no logarithm
+    if view.points is None:
+        x, y = view.grid
+        image = ax.pcolormesh(x, y, values.T, norm=norm, cmap=cmap, shading="gouraud" if finite else "nearest")
+        ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    else:
+        x, y = view.points.T
+        image = ax.scatter(x, y, np.clip(4e4 / len(x), 0.5, 60), values, norm=norm, cmap=cmap, linewidths=0)
+    image.set_rasterized(True)
+    if not finite:
+        ax.text(0.5, 0.5, "not finite", transform=ax.transAxes, ha="center", va="center", color="0.4")
+    ax.locator_params(nbins=5)
+    figure.colorbar(image, cax=ax.inset_axes((1.04, 0, 0.05, 1)))  # as tall as the map, whatever its aspect
+
+
+def _distributions(rows: list[Row], view: View) -> Figure:
+    figure = _figure(WIDTH, 0.35 + 2.4 * len(rows))
+    axes = figure.subplots(len(rows), 2, squeeze=False)
+    for row, (left, right) in zip(rows, axes, strict=True):
+        left.set(title=row.titles[0], xlabel="reference", ylabel="solution")
+        right.set(title=row.titles[2], xlabel="value", ylabel="share of points below", xscale="log")
+        if row.reference is not None:
+            left.plot(row.reference, row.solution, ".", color="C2", markeredgewidth=0, rasterized=True)
+            left.axline((row.reference[0],) * 2, slope=1, linestyle="-", linewidth=0.6)
+        else:
+            left.ecdf(row.solution[np.isfinite(row.solution)])
+            left.set(xlabel="value", ylabel="share of points below")
+        if row.magnitude is not None and (row.magnitude > 0).any():
+            right.ecdf(row.magnitude[row.magnitude > 0])
+    return figure
+
+
+def _norm(values: np.ndarray) -> tuple[Normalize, str]:
+    """Colour scale of a field: where its sign changes a diverging map centred on zero, otherwise viridis."""
+    from matplotlib.colors import Normalize
+
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    most = max(-low, high)
+    if min(-low, high) > 0.01 * most:  # a small overshoot is no change of sign
+        return Normalize(-most, most), "RdBu_r"
+    if high - low <= 1e-12 * max(abs(low), abs(high)):
+        low, high = low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
+    return Normalize(low, high), "viridis"
+
+
+def _log_norm(values: np.ndarray) -> Normalize:
+    """Whole decades, one to six of them, from the first percentile to the largest value."""
+    from matplotlib.colors import LogNorm
+
+    positive = values[np.isfinite(values) & (values > 0)]
+    if not positive.size:
+        return LogNorm(1e-17, 1e-16)
+    low, high = np.log10([np.percentile(positive, 1), positive.max()])
+    high = int(np.ceil(high))
+    return LogNorm(10.0 ** min(max(int(np.floor(low)), high - 6), high - 1), 10.0**high)
+
+
+def convergence(result: Result) -> Figure:
+    """Loss, its parts and the error against steps (left) and seconds (right), log scale; refinements as vertical lines.
+
+    Each of these bears the resolution that begins there, the new value of ``history["refinement"]``.
+    """
+    history = result.history
+    parts = [name for name in history if name.startswith("loss_")]
+    texts = {"loss": "loss"} | {name: "loss: " + name[5:].replace("$", r"\$") for name in parts if len(parts) > 1}
+    if np.isfinite(history.get("error_l2", np.nan)).any():
+        texts = {"loss": "loss", "error_l2": "relative $L_2$ error", **texts}
+    level = history.get("refinement", np.zeros(len(history["step"]), int))
+    changes = np.flatnonzero(np.diff(level)) + 1
+    with style():
+        figure = _figure(WIDTH, 2.9)
+        left, right = figure.subplots(1, 2, sharey=True)
+        for ax, along, label in ((left, "step", "step"), (right, "seconds", "time (s)")):
+            for name in texts:
+                good = np.isfinite(history[name]) & (history[name] > 0)
+                lone = "o" if np.count_nonzero(good) == 1 else None  # one point makes no line
+                (line,) = ax.plot(history[along][good], history[name][good], marker=lone)
+                line.set(linewidth=0.9, zorder=2) if name in parts else line.set(linewidth=1.3, zorder=3)
+            ax.set(xlabel=label, yscale="log")
+            ax.margins(x=0.02)
+            _refinements(ax, history[along][changes], level[changes])
+        left.set_ylabel("loss, error" if "error_l2" in texts else "loss")
+        handles, labels = left.lines[: len(texts) + 1], [*texts.values(), "refined to"]
+        columns = max(1, min(len(handles), 140 // (8 + max(map(len, labels)))))
+        figure.legend(handles, labels[: len(handles)], loc="outside lower center", ncols=columns)
+        return _finished(figure, result)
+
+
+def _refinements(ax: Axes, places: np.ndarray, resolutions: np.ndarray) -> None:
+    """Vertical lines; of labels that would overlap, the later is kept."""
+    low, high = ax.get_xlim()
+    free = np.inf
+    for place, label in zip(places[::-1].tolist(), map(str, resolutions[::-1].tolist()), strict=True):
+        ax.axvline(place, color="0.6", linewidth=0.5, linestyle="-", zorder=1, gid="refinement")
+        here, half = (place - low) / (high - low), 0.009 * len(label) + 0.006
+        if here + half <= free:
+            over = ax.get_xaxis_transform()
+            ax.annotate(label, (place, 1), (0, 2), over, "offset points", ha="center", fontsize=6.5, gid="resolution")
+            free = here - half
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height))
+
+
+def _finished(figure: Figure, result: Result) -> Figure:
+    """Say which run this is; settle layout and ticks while the style still holds."""
+    seed, error = result.provenance.get("seed"), result.metrics.get("relative_l2", np.nan)
+    words = [result.problem.replace("$", r"\$"), result.experiment.replace("$", r"\$")]
+    words.append("" if seed is None else f"seed {seed}")
+    words.append(f"relative $L_2$ error ${_number(error)}$" if np.isfinite(error) else "")
+    words.append("" if result.status == "complete" else result.status)
+    figure.suptitle(" · ".join(filter(None, words)))
+    figure.set_layout_engine("constrained", wspace=0.05)
+    figure.draw_without_rendering()
+    return figure
+
+
+def network(result: Result) -> Figure:
+    """The KAN from inputs (below) to outputs (above): every edge a small curve, as opaque as the edge is important.
+
+    Importance is relative to the largest of its layer; each curve fills its tile; product nodes bear a ×. Of a layer
+    with more than 100 edges, the least important are plain lines. Raises ValueError without edges.
+    """
+    if not result.edges:
+        raise ValueError("The result holds no edge functions to draw: its model has none, or training never began.")
+    width = float(np.clip(0.42 * max(layer.importance.size for layer in result.edges) + 0.4, 3.0, WIDTH))
+    nodes, height, sketch = _spread(result.edges[0].importance.shape[1], width), 0.32, Sketch()
+    sketch.sums.extend((x, height) for x in nodes)
+    named = [(result.coordinates, nodes, height - 0.08, "top")]
+    for layer in result.edges:
+        nodes, height = _layer(sketch, layer, nodes, height, width)
+    named.append((result.unknowns, nodes, height + 0.09, "bottom"))
+    with style():
+        figure = _figure(width, height + 0.32)
+        ax = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height + 0.32))
+        ax.set_axis_off()
+        sketch.add_to(ax)
+        for names, places, y, side in named:
+            every = -(-len(places) // 40)  # names that would overlap are thinned out
+            for name, x in list(zip(names, places, strict=True))[::every] if len(names) == len(places) else ():
+                ax.text(x, y, symbol(name), ha="center", va=side, fontsize=9)
+        if hidden := sum(max(layer.importance.size - CURVES, 0) for layer in result.edges):
+            ax.text(0.15, height + 0.15, f"the {hidden} least important edges are plain lines", color="0.4")
+    return figure
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What the network figure consists of, in inches: lines, curves and their tiles with colours; places of nodes."""
+
+    lines: list[tuple[list, tuple]] = field(default_factory=list)
+    tiles: list[np.ndarray] = field(default_factory=list)
+    curves: list[tuple[np.ndarray, tuple]] = field(default_factory=list)
+    sums: list[tuple[float, float]] = field(default_factory=list)
+    products: list[tuple[float, float]] = field(default_factory=list)
+
+    def add_to(self, ax: Axes) -> None:
+        """One collection for each kind, however many edges there are."""
+        from matplotlib.collections import LineCollection, PolyCollection
+
+        for kind, drawn, linewidth, zorder in (("lines", self.lines, 0.6, 1), ("curves", self.curves, 1.1, 3)):
+            paths, colors = zip(*drawn, strict=True)
+            ax.add_collection(LineCollection(paths, linewidths=linewidth, colors=colors, zorder=zorder, gid=kind))
+        ax.add_collection(PolyCollection(self.tiles, facecolors="0.965", linewidths=0, zorder=2, gid="tiles"))
+        x, y = np.array(self.sums).reshape(-1, 2).T
+        ax.scatter(x, y, 14, "black", linewidths=0, zorder=4, gid="sums")
+        if self.products:
+            x, y = np.array(self.products).T
+            ax.scatter(x, y, 60, "white", edgecolors="black", linewidths=0.8, zorder=4)
+            ax.scatter(x, y, 22, "black", marker="x", linewidths=0.8, zorder=5, gid="products")
+
+
+def _layer(sketch: Sketch, layer: Edges, nodes: np.ndarray, bottom: float, width: float) -> tuple[np.ndarray, float]:
+    """Add one layer above ``nodes``; returns the places of its outputs and their height."""
+    linear, outputs = len(layer.importance), _spread(layer.sums + layer.products, width)
+    fan = min(0.24, 0.7 * width / len(outputs) / layer.arity) * (np.arange(layer.arity) - (layer.arity - 1) / 2)
+    ends = np.concatenate([outputs[: layer.sums], (outputs[layer.sums :, None] + fan).ravel()])
+
+    importance = np.nan_to_num(layer.importance.T.ravel(), posinf=0.0)  # edges in the order of their inputs
+    opacity = 0.1 + 0.9 * np.sqrt(importance / (importance.max() or 1.0))
+    shown = np.sort(np.argsort(-importance, kind="stable")[:CURVES])
+    rows = 1 if len(shown) <= 36 else 2  # two rows are staggered: the lines of one pass between the tiles of the other
+    side = min(0.36, 0.8 * rows * (width - 0.3) / len(shown))
+    tall = max(side, 0.22)
+    reach = 0.25 + 0.03 * np.sqrt(len(importance))  # room for the lines to fan out
+    low, high = bottom + reach, bottom + reach + (1.2 * rows - 0.2) * tall
+    top = high + reach
+    height = top + (0.22 if layer.products else 0.0)
+
+    places = _spread(len(shown), width)
+    for edge in range(len(importance)):
+        (i, j), grey = divmod(edge, linear), (*GREY, 0.8 * opacity[edge])
+        way = [(ends[j], top), (ends[j], height)] if j < layer.sums else [(ends[j], top)]
+        rank = int(np.searchsorted(shown, edge))
+        if rank == len(shown) or shown[rank] != edge:
+            sketch.lines.append(([(nodes[i], bottom), *way], (*GREY, 0.3 * opacity[edge])))
+            continue
+        x, foot = places[rank], low + 1.2 * tall * (rank % rows)
+        corner = np.array([x - side / 2, foot])
+        sketch.lines.append(([(nodes[i], bottom), (x, low), (x, foot)], grey))
+        sketch.lines.append(([(x, foot + tall), (x, high), *way], grey))
+        sketch.tiles.append(corner + np.array([(0, 0), (side, 0), (side, tall), (0, tall)]))
+        curve = 0.08 + 0.84 * _thumbnail(layer.inputs[i], layer.curves[j, i])
+        sketch.curves.append((corner + (side, tall) * curve, (*INK, opacity[edge])))
+    for factor, x in enumerate(ends[layer.sums :]):
+        sketch.lines.append(([(x, top), (outputs[layer.sums + factor // layer.arity], height)], (0, 0, 0, 1)))
+    sketch.sums.extend((x, height) for x in outputs[: layer.sums])
+    sketch.products.extend((x, height) for x in outputs[layer.sums :])
+    return outputs, height
+
+
+def _thumbnail(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The curve scaled to the unit square, (S, 2); a constant lies in the middle."""
+    both = np.stack([x, y], 1)
+    span = np.ptp(both, 0)
+    flat = span <= 1e-12 * np.abs(both).max(0)
+    return np.where(flat, 0.5, (both - both.min(0)) / np.where(flat, 1.0, span))
+
+
+def _spread(count: int, width: float) -> np.ndarray:
+    return 0.15 + (width - 0.3) * (np.arange(count) + 0.5) / count
+
+
+def symbol(name: str) -> str:
+    """Mathtext of a coordinate or unknown: ``x12`` gives $x_{12}$, ``theta`` a Greek letter, ``rate`` upright ones."""
+    letters, index = re.findall(r"^(.*?)_?(\d*)$", name)[0]
+    if GREEK.fullmatch(letters):
+        letters = "\\" + letters
+    elif len(letters) > 1:
+        letters = "\\mathrm{" + letters.replace("_", "\\_") + "}"
+    return f"${letters}_{{{index}}}$" if index else f"${letters}$"
+
+
+def _number(value: float) -> str:
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return f"{value:.3g}"
+    digits, power = f"{value:.1e}".split("e")
+    return rf"{digits}\times10^{{{int(power)}}}"

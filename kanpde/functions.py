@@ -1,0 +1,227 @@
+"""Elementary functions and exact constants that mean the same for torch, NumPy, sympy and plain numbers.
+
+One definition of an equation serves training (torch), figures (NumPy), and checks, LaTeX and proofs (sympy):
+
+>>> import numpy as np
+>>> sin(pi / 2), float(sqrt(2)), sin(np.zeros(2))
+(sin(pi/2), 1.4142135623730951, array([0., 0.]))
+
+Numbers stay exact: ``sin(pi / 2)`` is a :class:`Constant` that knows both its floating-point value and its sympy form.
+Every function knows its derivative, so that expressions of fields can be differentiated (:mod:`kanpde.fields`).
+"""
+
+import builtins
+import math
+import operator
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+
+__all__ = [
+    "Constant", "Function", "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "e", "erf", "exp",
+    "log", "pi", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
+]  # fmt: skip
+
+
+def is_sympy(value: object) -> bool:
+    """Whether ``value`` is a sympy expression; never imports sympy."""
+    module = sys.modules.get("sympy")
+    return module is not None and isinstance(value, module.Basic)
+
+
+def exact(value: Any) -> Any:
+    """``value`` for sympy: constants exactly, and a float as the decimal fraction that was typed."""
+    import sympy
+
+    if isinstance(value, Constant):
+        return value._sympy_()
+    if isinstance(value, float):
+        return sympy.Rational(repr(value)) if math.isfinite(value) else sympy.Float(value)
+    if isinstance(value, Fraction):
+        return sympy.Rational(value.numerator, value.denominator)
+    return sympy.sympify(value)
+
+
+class Constant:
+    """A real number with a floating-point value and an exact sympy form, closed under arithmetic with numbers."""
+
+    __slots__ = ("_symbolic", "text", "value")
+
+    def __init__(self, value: float, symbolic: Callable[[], Any], text: str) -> None:
+        self.value, self._symbolic, self.text = float(value), symbolic, text
+
+    def __float__(self) -> float:
+        return self.value
+
+    def _sympy_(self) -> Any:
+        return self._symbolic()
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (int, float, Fraction, Constant)) and self.value == float(other)
+
+    def __lt__(self, other: Any) -> bool:
+        return self.value < float(other)
+
+    def __le__(self, other: Any) -> bool:
+        return self.value <= float(other)
+
+    def __gt__(self, other: Any) -> bool:
+        return self.value > float(other)
+
+    def __ge__(self, other: Any) -> bool:
+        return self.value >= float(other)
+
+    def _combine(self, other: Any, operation: Callable[[Any, Any], Any], sign: str, *, swapped: bool = False) -> Any:
+        if is_sympy(other):
+            return operation(other, self._sympy_()) if swapped else operation(self._sympy_(), other)
+        if not isinstance(other, (int, float, Fraction, Constant)):
+            if hasattr(other, "_apply_function"):  # a field sees the constant itself
+                return NotImplemented
+            return operation(other, self.value) if swapped else operation(self.value, other)
+        left, right = (other, self) if swapped else (self, other)
+        text = f"{_bracketed(left)}{sign}{_bracketed(right)}"
+        return Constant(operation(float(left), float(right)), lambda: operation(exact(left), exact(right)), text)
+
+    def __add__(self, other: Any) -> Any:
+        return self._combine(other, operator.add, " + ")
+
+    def __radd__(self, other: Any) -> Any:
+        return self._combine(other, operator.add, " + ", swapped=True)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._combine(other, operator.sub, " - ")
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._combine(other, operator.sub, " - ", swapped=True)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._combine(other, operator.mul, "*")
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._combine(other, operator.mul, "*", swapped=True)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._combine(other, operator.truediv, "/")
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._combine(other, operator.truediv, "/", swapped=True)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._combine(other, operator.pow, "**")
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._combine(other, operator.pow, "**", swapped=True)
+
+    def __neg__(self) -> "Constant":
+        return Constant(-self.value, lambda: -self._sympy_(), f"-{_bracketed(self)}")
+
+    def __pos__(self) -> "Constant":
+        return self
+
+    def __abs__(self) -> "Constant":
+        return self if self.value >= 0 else -self
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        plain = [float(a) if isinstance(a, Constant) else a for a in args]
+        return func(*plain, **(kwargs or {}))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        plain = [float(a) if isinstance(a, Constant) else a for a in inputs]
+        return getattr(ufunc, method)(*plain, **kwargs)
+
+
+def _bracketed(value: Any) -> str:
+    text = repr(value)
+    return f"({text})" if " " in text or (text.startswith("-")) else text
+
+
+class Function:
+    """An elementary function of one variable that dispatches on its argument and knows its derivative."""
+
+    def __init__(
+        self,
+        name: str,
+        derivative: Callable[[Any], Any],
+        *,
+        numeric: Callable[[Any], Any] | None = None,
+        sympy_name: str | None = None,
+    ) -> None:
+        self.name, self.derivative = name, derivative
+        self._numpy = numeric or getattr(np, name)
+        self._sympy_name = sympy_name or name
+        self._torch = getattr(torch, name)
+
+    def __call__(self, x: Any) -> Any:
+        """f(x) for a tensor, an array, a sympy expression, a field, or a number (then exactly: a :class:`Constant`)."""
+        if isinstance(x, torch.Tensor):
+            return self._torch(x)
+        if hasattr(x, "_apply_function"):
+            return x._apply_function(self)
+        if is_sympy(x):
+            return self._symbolic(x)
+        if isinstance(x, (int, float, Fraction, Constant)) and not isinstance(x, np.generic):
+            return Constant(float(self._numpy(float(x))), lambda: self._symbolic(exact(x)), f"{self.name}({x!r})")
+        return self._numpy(x)
+
+    def _symbolic(self, x: Any) -> Any:
+        import sympy
+
+        return getattr(sympy, self._sympy_name)(x)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def _erf(x: Any) -> Any:
+    from scipy.special import erf
+
+    return erf(x)
+
+
+def _sympy_constant(name: str) -> Callable[[], Any]:
+    def symbolic() -> Any:
+        import sympy
+
+        return getattr(sympy, name)
+
+    return symbolic
+
+
+pi = Constant(math.pi, _sympy_constant("pi"), "pi")
+e = Constant(math.e, _sympy_constant("E"), "e")
+
+sin = Function("sin", lambda x: cos(x))
+cos = Function("cos", lambda x: -sin(x))
+tan = Function("tan", lambda x: 1 + tan(x) ** 2)
+asin = Function("asin", lambda x: 1 / sqrt(1 - x**2), numeric=np.arcsin)
+acos = Function("acos", lambda x: -1 / sqrt(1 - x**2), numeric=np.arccos)
+atan = Function("atan", lambda x: 1 / (1 + x**2), numeric=np.arctan)
+sinh = Function("sinh", lambda x: cosh(x))
+cosh = Function("cosh", lambda x: sinh(x))
+tanh = Function("tanh", lambda x: 1 - tanh(x) ** 2)
+asinh = Function("asinh", lambda x: 1 / sqrt(x**2 + 1), numeric=np.arcsinh)
+acosh = Function("acosh", lambda x: 1 / sqrt(x**2 - 1), numeric=np.arccosh)
+atanh = Function("atanh", lambda x: 1 / (1 - x**2), numeric=np.arctanh)
+exp = Function("exp", lambda x: exp(x))
+log = Function("log", lambda x: 1 / x)
+sqrt = Function("sqrt", lambda x: 1 / (2 * sqrt(x)))
+erf = Function("erf", lambda x: 2 / sqrt(pi) * exp(-(x**2)), numeric=_erf)
+sign = Function("sign", lambda x: 0 * x)
+abs = Function("abs", sign, sympy_name="Abs", numeric=builtins.abs)  # noqa: A001
+
+BY_NAME: dict[str, Function] = {
+    alias: function
+    for function in (sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh, exp, log, sqrt, erf, sign, abs)
+    for alias in {function.name, getattr(function._numpy, "__name__", function.name)}
+} | {"absolute": abs}

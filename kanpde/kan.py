@@ -1,0 +1,408 @@
+"""Kolmogorov-Arnold networks whose jets, and the reverse of their jets, are written out.
+
+A layer maps node values z to features and then, by one matrix product, to outputs:
+
+    features_{k,i} = B_k(squash(z_i)),      output_o = sum_{k,i} weight_{o,k,i} features_{k,i},
+
+so that the edge from input i to output o carries the function sum_k weight_{o,k,i} B_k. Some outputs may be multiplied
+together in groups: product nodes. The MLP twin is in :mod:`kanpde.mlp`.
+
+Layers are ordinary modules on tensors of shape (..., width). For equations they offer three more methods on jets
+(:mod:`kanpde.jets`), points last: ``start`` or ``propagate`` forward, ``reverse`` for the adjoint, and ``rows`` for the
+derivatives of every sample by every weight, which is the Jacobian without any further differentiation.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kanpde.bases import Basis, whole_number
+from kanpde.jets import Channels, multiply, multiply_reverse, spread
+
+
+@dataclass
+class Record:
+    """What a layer keeps of a forward pass for its reverse; its buffers are used again when it is passed back in."""
+
+    chosen: Channels
+    workspace: Tensor
+    linear: Tensor  # (C, linear outputs, N)
+    table: Tensor = field(init=False)  # (orders, K, inputs, N): the edge functions' basis and its derivatives
+    jet: Tensor | None = None  # (C, inputs, N); None in the first layer
+    bell: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    edges: Tensor | None = None  # (order + 1, inputs, linear outputs, N): derivatives 1, 2, ... of the edge functions
+    mixed: Tensor | None = None  # (order, linear outputs, inputs, N): adjoints of the derivatives of the edge functions
+    scratch: Tensor | None = None  # (inputs, linear outputs, N)
+
+
+class Layer(nn.Module):
+    """One layer of ``inputs`` nodes to ``sums`` sum nodes and ``products`` product nodes of ``arity`` factors each.
+
+    ``weight`` has shape (sums + arity * products, K, inputs). With ``squash`` the edges are functions of tanh(input).
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        sums: int,
+        products: int,
+        *,
+        basis: Basis,
+        squash: bool,
+        arity: int,
+        generator: torch.Generator,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        self.inputs, self.sums, self.products, self.arity = inputs, sums, products, arity
+        self.basis, self.squash = basis, squash
+        linear = sums + arity * products
+        weight = torch.randn(linear, basis.size, inputs, generator=generator, dtype=torch.float64)
+        weight *= torch.from_numpy(basis.decay())[:, None] / math.sqrt(inputs)
+        self.weight = nn.Parameter(weight.to(dtype))
+
+    @property
+    def outputs(self) -> int:
+        return self.sums + self.products
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(..., inputs) -> (..., outputs)."""
+        return self.columns(z.reshape(-1, self.inputs).T).T.reshape(*z.shape[:-1], self.outputs)
+
+    def columns(self, z: Tensor) -> Tensor:
+        """(inputs, N) -> (outputs, N): the points last, as in jets."""
+        features = self.basis.values(torch.tanh(z) if self.squash else z)
+        linear = self.weight.flatten(1) @ features.flatten(0, 1)
+        if not self.products:
+            return linear
+        factors = linear[self.sums :].unflatten(0, (self.products, self.arity))
+        return torch.cat([linear[: self.sums], factors.prod(1)])
+
+    # ---- jets: everything below runs without autograd ----
+
+    def start(self, z: Tensor, scale: Tensor, chosen: Channels, record: Record | None) -> tuple[Tensor, Record]:
+        """Jets of the outputs at the coordinates ``z`` (inputs, N), which change by ``scale`` (inputs,) per unit of the user's.
+
+        Coordinates have but one derivative, so the only nonzero derivatives of an edge are those by its own input.
+        """
+        highest = max((order for pure in chosen.pure.values() for _, order in pure), default=0)
+        if record is None:
+            record = self._record(chosen, highest, z)
+            record.linear.zero_()
+        linear = record.linear
+        table = record.table = self.basis.table(z, highest, record.workspace)
+        powers = scale ** torch.arange(highest + 1, dtype=scale.dtype, device=scale.device)[:, None]
+        table[1:] *= powers[1:, None, :, None]
+        torch.mm(self.weight.flatten(1), table[0].flatten(0, 1), out=linear[0])
+        for coordinate, pure in chosen.pure.items():
+            for row, order in pure:
+                torch.mm(self.weight[:, :, coordinate], table[order, :, coordinate], out=linear[row])
+        return self._nodes(record), record
+
+    def propagate(self, jet: Tensor, chosen: Channels, record: Record | None) -> tuple[Tensor, Record]:
+        """Jets of the outputs from the jets of the inputs: (C, inputs, N) -> (C, outputs, N).
+
+        With e_{o,i} the edge functions, D^alpha output_o = sum_i sum_m e_{o,i}^(m)(z_i) B_{alpha,m}(z_i).
+        """
+        orders = chosen.order + 1
+        if record is None:
+            record = self._record(chosen, orders, jet[0])
+            shape = (orders, self.inputs, self.weight.shape[0], jet.shape[-1])
+            record.edges = jet.new_empty(shape)
+            record.mixed = jet.new_empty((chosen.order, shape[2], shape[1], shape[3]))
+            record.scratch = jet.new_empty(shape[1:])
+        linear, edges, scratch = record.linear, record.edges, record.scratch
+        assert edges is not None and scratch is not None
+        record.jet, record.bell = jet, chosen.bell_values(jet)
+        fill = self.basis.squashed_table if self.squash else self.basis.table
+        table = record.table = fill(jet[0], orders, record.workspace)
+        by_input = self.weight.permute(2, 0, 1)
+        for m in range(1, orders + 1):
+            torch.bmm(by_input, table[m].transpose(0, 1), out=edges[m - 1])
+        torch.mm(self.weight.flatten(1), table[0].flatten(0, 1), out=linear[0])
+        for row, rule in enumerate(chosen.bell[1:], 1):
+            for number, (m, _) in enumerate(rule):
+                bell = record.bell[row, m][:, None]
+                if number == 0:
+                    torch.mul(edges[m - 1], bell, out=scratch)
+                else:
+                    scratch.addcmul_(edges[m - 1], bell)
+            torch.sum(scratch, 0, out=linear[row])
+        return self._nodes(record), record
+
+    def _record(self, chosen: Channels, highest: int, z: Tensor) -> Record:
+        workspace = self.basis.workspace(z, highest) if self.squash else z.new_empty((highest + 1, self.basis.size, *z.shape))
+        return Record(chosen, workspace, z.new_empty((len(chosen), self.weight.shape[0], z.shape[1])))
+
+    def _nodes(self, record: Record) -> Tensor:
+        linear = record.linear
+        if not self.products:
+            return linear
+        factors = linear[:, self.sums :].unflatten(1, (self.products, self.arity))
+        value = factors[:, :, 0]
+        for number in range(1, self.arity):
+            value = multiply(value, factors[:, :, number], record.chosen)
+        return torch.cat([linear[:, : self.sums], value], 1)
+
+    def reverse(self, record: Record, adjoint: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Adjoints (C, outputs, N) -> adjoints of the linear outputs, and of the input jets (None in the first layer)."""
+        chosen = record.chosen
+        if self.products:
+            factors = record.linear[:, self.sums :].unflatten(1, (self.products, self.arity))
+            parts = []
+            for number in range(self.arity):
+                part = adjoint[:, self.sums :]
+                for other in range(self.arity):
+                    if other != number:
+                        part = multiply_reverse(factors[:, :, other], chosen, part)
+                parts.append(part)
+            adjoint = torch.cat([adjoint[:, : self.sums], torch.stack(parts, 2).flatten(1, 2)], 1)
+        if record.jet is None:
+            return adjoint, None
+        edges, mixed, scratch, jet = record.edges, record.mixed, record.scratch, record.jet
+        assert edges is not None and mixed is not None and scratch is not None
+        inner = torch.zeros_like(jet)
+        fresh = [True] * len(mixed)
+        for row, rule in enumerate(chosen.bell[1:], 1):
+            for m, terms in rule:
+                bell, each = record.bell[row, m], adjoint[row][:, None]
+                if fresh[m - 1]:
+                    torch.mul(bell, each, out=mixed[m - 1])
+                    fresh[m - 1] = False
+                else:
+                    mixed[m - 1].addcmul_(bell, each)
+                spread(terms, jet, torch.mul(edges[m - 1], adjoint[row], out=scratch).sum(1), inner)
+        torch.mul(edges[0], adjoint[0], out=scratch)
+        for m in range(1, len(edges)):
+            scratch.addcmul_(edges[m], mixed[m - 1].transpose(0, 1))
+        torch.sum(scratch, 1, out=inner[0])
+        return adjoint, inner
+
+    def rows(self, record: Record, adjoint: Tensor, out: Tensor) -> None:
+        """Derivatives of every sample by every parameter, into ``out`` (parameters, N), given the linear outputs' adjoint.
+
+        After :meth:`reverse`, whose sums over partial derivatives it uses.
+        """
+        block = out.unflatten(0, self.weight.shape)
+        table, mixed = record.table, record.mixed
+        if mixed is not None:
+            for output, edges in enumerate(block):  # one output at a time stays in the cache
+                torch.mul(adjoint[0, output], table[0], out=edges)
+                for m, each in enumerate(mixed, 1):
+                    edges.addcmul_(each[output], table[m])
+        else:
+            for coordinate in range(self.inputs):
+                edges = block[:, :, coordinate]
+                torch.mul(adjoint[0][:, None], table[0, :, coordinate], out=edges)
+                for row, order in record.chosen.pure.get(coordinate, ()):
+                    edges.addcmul_(adjoint[row][:, None], table[order, :, coordinate])
+
+    def gradient(self, record: Record, adjoint: Tensor) -> Tensor:
+        """The sum of :meth:`rows` over the samples: (parameters,)."""
+        table, mixed = record.table, record.mixed
+        weight = (adjoint[0] @ table[0].flatten(0, 1).T).view(self.weight.shape)
+        if mixed is not None:
+            for m, each in enumerate(mixed, 1):
+                weight += torch.bmm(each.transpose(0, 1), table[m].permute(1, 2, 0)).permute(1, 2, 0)
+        else:
+            for coordinate, pure in record.chosen.pure.items():
+                for row, order in pure:
+                    weight[:, :, coordinate] += adjoint[row] @ table[order, :, coordinate].T
+        return weight.flatten()
+
+
+class Network(nn.Module):
+    """A chain of layers from coordinates in a box to outputs; KAN and MLP differ only in the layers that they make.
+
+    ``lower`` and ``upper`` (inputs,) are the box that the first layer maps to [-1, 1]^inputs.
+    """
+
+    lower: Tensor
+    upper: Tensor
+    seed: int
+
+    def __init__(self, layers: Sequence[nn.Module], inputs: int, dtype: torch.dtype, seed: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.seed = seed
+        self.register_buffer("lower", torch.full((inputs,), -1.0, dtype=dtype))
+        self.register_buffer("upper", torch.full((inputs,), 1.0, dtype=dtype))
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments, other than seed and dtype, that make a network of this shape."""
+        raise TypeError(f"{type(self).__name__} does not define settings()")
+
+    def remade(self, *, seed: int | None = None, dtype: torch.dtype | None = None, **settings: Any) -> Self:
+        """A new network of this shape with fresh random weights and some settings replaced, for the same box."""
+        merged = {**self.settings(), **settings}
+        widths = merged.pop("widths")
+        dtype = dtype or self.lower.dtype
+        other = type(self)(*widths, seed=self.seed if seed is None else seed, dtype=dtype, **merged)
+        return other.on_box(self.lower.tolist(), self.upper.tolist()).to(self.lower.device)
+
+    def on_box(self, lower: Sequence[float], upper: Sequence[float]) -> Self:
+        """Take inputs from the box [lower, upper] instead; ``ValueError`` if it has another number of coordinates."""
+        if len(lower) != len(self.lower):
+            raise ValueError(f"{self} has {len(self.lower)} inputs, but the domain has {len(lower)} coordinates")
+        self.lower.copy_(torch.as_tensor(lower, dtype=self.lower.dtype))
+        self.upper.copy_(torch.as_tensor(upper, dtype=self.upper.dtype))
+        return self
+
+    @property
+    def inputs(self) -> int:
+        """Number of coordinates."""
+        return len(self.lower)
+
+    @property
+    def outputs(self) -> int:
+        """Number of unknowns."""
+        return self.layers[-1].outputs  # type: ignore[return-value]
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trainable numbers."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def quantile(self, u: np.ndarray) -> np.ndarray:
+        """Where on [-1, 1] training points should be dense for this network."""
+        return 2 * u - 1
+
+    def __repr__(self) -> str:
+        settings = self.settings()
+        widths = [repr(width) for width in settings.pop("widths")]
+        return f"{type(self).__name__}({', '.join(widths + [f'{key}={value!r}' for key, value in settings.items()])})"
+
+    # ---- values ----
+
+    def _normalised(self, points: Tensor) -> Tensor:
+        middle, half = 0.5 * (self.upper + self.lower), 0.5 * (self.upper - self.lower)
+        return ((points - middle) / half).T
+
+    def forward(self, points: Tensor) -> Tensor:
+        """(..., inputs) -> (..., outputs)."""
+        z = self._normalised(points.reshape(-1, points.shape[-1]))
+        for layer in self.layers:
+            z = layer.columns(z)  # type: ignore[operator]
+        return z.T.reshape(*points.shape[:-1], -1)
+
+    # ---- parameters as one vector ----
+
+    def vector(self) -> Tensor:
+        """A copy of all parameters, (P,), in the order of ``parameters()``."""
+        return nn.utils.parameters_to_vector(self.parameters()).detach().clone()
+
+    @torch.no_grad()
+    def assign(self, vector: Tensor) -> None:
+        """Set all parameters from a vector (P,)."""
+        start = 0
+        for parameter in self.parameters():
+            parameter.copy_(vector[start : start + parameter.numel()].view_as(parameter))
+            start += parameter.numel()
+
+    # ---- jets ----
+
+    @torch.no_grad()
+    def jets(self, points: Tensor, chosen: Channels, records: list[Any] | None = None) -> tuple[Tensor, list[Any]]:
+        """Values and derivatives at ``points`` (N, inputs): (C, outputs, N), with what the reverse needs.
+
+        ``records`` of an earlier call with as many points and the same derivatives are overwritten, which spares allocation.
+        """
+        old = iter(records or [None] * len(self.layers))
+        scale = 2.0 / (self.upper - self.lower)
+        first, *rest = self.layers
+        jet, record = first.start(self._normalised(points).contiguous(), scale, chosen, next(old))  # type: ignore[operator]
+        records = [record]
+        for layer in rest:
+            jet, record = layer.propagate(jet, chosen, next(old))  # type: ignore[operator]
+            records.append(record)
+        return jet, records
+
+    @torch.no_grad()
+    def rows(self, records: list[Any], adjoint: Tensor, out: Tensor) -> Tensor:
+        """Per-sample derivatives by every parameter, in the order of ``parameters()``, into ``out`` (P, N)."""
+        end = out.shape[0]
+        for layer, record, linear in self._reversed(records, adjoint):
+            start = end - sum(parameter.numel() for parameter in layer.parameters())
+            layer.rows(record, linear, out[start:end])  # type: ignore[operator]
+            end = start
+        return out
+
+    @torch.no_grad()
+    def gradient(self, records: list[Any], adjoint: Tensor) -> Tensor:
+        """The same, summed over the samples: (P,)."""
+        parts = [layer.gradient(record, linear) for layer, record, linear in self._reversed(records, adjoint)]  # type: ignore[operator]
+        return torch.cat(parts[::-1])
+
+    def _reversed(self, records: list[Any], adjoint: Tensor) -> Iterator[tuple[nn.Module, Any, Tensor]]:
+        for layer, record in zip(reversed(self.layers), reversed(records), strict=True):
+            linear, adjoint = layer.reverse(record, adjoint)  # type: ignore[operator]
+            yield layer, record, linear
+
+
+def checked_widths(widths: Sequence[Any], name: str, *, products: bool = False) -> list[tuple[int, int]]:
+    """Widths as (sum nodes, product nodes), or an error that names the one that is wrong."""
+    if len(widths) < 2:
+        raise ValueError(f"{name} needs at least an input and an output width, as in {name}(2, 8, 1), got {widths!r}")
+    nodes = []
+    for width in widths:
+        if products and isinstance(width, (tuple, list)) and len(width) == 2 and width is not widths[0]:
+            pair = (whole_number(width[0], f"the sum nodes of a {name} layer", least=0),) + (
+                whole_number(width[1], f"the product nodes of a {name} layer", least=0),
+            )
+            whole_number(sum(pair), f"the width of a {name} layer")
+        else:
+            pair = (whole_number(width, f"the width of a {name} layer"), 0)
+        nodes.append(pair)
+    return nodes
+
+
+class KAN(Network):
+    """A Kolmogorov-Arnold network, ``KAN(2, 8, 1, basis=Chebyshev(degree=8))``.
+
+    A width is a number of sum nodes or a pair (sum nodes, product nodes); a product node multiplies ``arity`` sums. Every edge of
+    every layer carries a function of its own, a combination of the functions of ``basis``; behind the first layer that is a
+    function of tanh of its input.
+
+    Source: Liu et al., KAN: Kolmogorov-Arnold Networks, arXiv 2404.19756; product nodes: KAN 2.0, arXiv 2408.10205.
+    """
+
+    def __init__(
+        self,
+        *widths: int | tuple[int, int],
+        basis: Basis,
+        arity: int = 2,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        if not isinstance(basis, Basis):
+            raise TypeError(f"basis must be a basis such as Chebyshev(degree=8), got {basis!r}")
+        nodes = checked_widths(widths, "KAN", products=True)
+        self.widths, self.basis, self.arity = widths, basis, whole_number(arity, "the arity of product nodes", least=2)
+        generator = torch.Generator().manual_seed(seed)
+        layers = [
+            Layer(sum(before), sums, products, basis=basis, squash=number > 0, arity=arity, generator=generator, dtype=dtype)
+            for number, (before, (sums, products)) in enumerate(pairwise(nodes))
+        ]
+        super().__init__(layers, nodes[0][0], dtype, seed)
+
+    def settings(self) -> dict[str, Any]:
+        arity = {"arity": self.arity} if self.arity != 2 else {}
+        return {"widths": self.widths, "basis": self.basis, **arity}
+
+    def quantile(self, u: np.ndarray) -> np.ndarray:
+        return self.basis.quantile(u)
+
+    @torch.no_grad()
+    def refined(self, resolution: int) -> Self:
+        """The same function in a finer basis, exactly; the new network shares nothing with this one."""
+        other = self.remade(basis=self.basis.refined(resolution))
+        matrix = torch.from_numpy(self.basis.embedding(other.basis)).to(self.lower)
+        for mine, its in zip(self.layers, other.layers, strict=True):
+            its.weight.copy_(torch.einsum("jk,oki->oji", matrix, mine.weight))  # type: ignore[union-attr]
+        return other

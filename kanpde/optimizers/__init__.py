@@ -1,0 +1,11 @@
+"""Optimizers: frozen descriptions that start a descent, one a file.
+
+An optimizer has ``steps`` and a method ``start(network)``, which returns a :class:`~kanpde.optimizers.descent.Descent`.
+"""
+
+from kanpde.optimizers.adam import Adam
+from kanpde.optimizers.descent import Descent, Optimizer, Step
+from kanpde.optimizers.lbfgs import LBFGS
+from kanpde.optimizers.levenberg_marquardt import LevenbergMarquardt
+
+__all__ = ["LBFGS", "Adam", "Descent", "LevenbergMarquardt", "Optimizer", "Step"]

@@ -1,0 +1,59 @@
+"""Adam, the first-order baseline."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from kanpde.kan import Network
+from kanpde.objective import Objective
+from kanpde.optimizers.descent import Step, check_schedule
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba, arXiv 1412.6980) on the loss 1/2 |r|^2 with all points in every step, by ``torch.optim.Adam``."""
+
+    steps: int = 10_000
+    rate: float = 1e-3
+    patience: int = 1000
+    progress: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_schedule(self)
+        if not self.rate > 0:
+            raise ValueError(f"Adam(rate=...) must be positive, got {self.rate!r}")
+
+    def start(self, network: Network) -> "AdamDescent":
+        return AdamDescent(self, network)
+
+
+class AdamDescent:
+    """An Adam descent under way."""
+
+    def __init__(self, options: Adam, network: Network) -> None:
+        self.options = options
+        self.inner = torch.optim.Adam(network.parameters(), lr=options.rate)
+
+    def state(self) -> dict[str, Any]:
+        return self.inner.state_dict()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.inner.load_state_dict(state)
+
+    def advance(self, objective: Objective, network: Network) -> Step:
+        """One step; the residual is that from before it, which costs nothing."""
+        residual, gradient = objective.gradient(network)
+        if not bool(gradient.isfinite().all()):
+            return Step(residual, self.options.rate, "the gradient is not finite: lower Adam's rate")
+        set_gradient(network, gradient)
+        self.inner.step()
+        return Step(residual, self.options.rate)
+
+
+def set_gradient(network: Network, gradient: torch.Tensor) -> None:
+    """Store a gradient (P,) where torch's optimizers look for it."""
+    start = 0
+    for parameter in network.parameters():
+        parameter.grad = gradient[start : start + parameter.numel()].view_as(parameter)
+        start += parameter.numel()

@@ -1,0 +1,66 @@
+"""What training asks of an optimizer."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from kanpde.kan import Network
+from kanpde.objective import Objective
+
+
+@dataclass(frozen=True)
+class Step:
+    """The outcome of one step: the scaled residual vector where the network now stands, the damping (or step size),
+    and, if the descent can do no more, the reason in words.
+    """
+
+    residual: Tensor
+    damping: float = math.nan
+    stop: str | None = None
+
+
+class Descent(Protocol):
+    """A descent under way. ``state`` and ``restore`` exchange plain numbers and tensors, for checkpoints."""
+
+    def advance(self, objective: Objective, network: Network) -> Step:
+        """Move the network by one step."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What is needed to go on later."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        ...
+
+
+class Optimizer(Protocol):
+    """A description of a descent: its number of ``steps``, and when to end early.
+
+    A descent ends early when the loss has fallen by less than the factor ``progress`` over the last ``patience`` steps.
+    """
+
+    @property
+    def steps(self) -> int: ...
+
+    @property
+    def patience(self) -> int: ...
+
+    @property
+    def progress(self) -> float: ...
+
+    def start(self, network: Network) -> Descent: ...
+
+
+def check_schedule(optimizer: Optimizer) -> None:
+    """Raise ``ValueError`` for step counts and stopping rules that make no sense."""
+    name = type(optimizer).__name__
+    for field in ("steps", "patience"):
+        value = getattr(optimizer, field)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name}({field}=...) must be a whole number of at least 1, got {value!r}")
+    if not 0 < optimizer.progress <= 1:
+        raise ValueError(f"{name}(progress=...) must lie in (0, 1], got {optimizer.progress!r}")

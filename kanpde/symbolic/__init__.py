@@ -1,0 +1,1 @@
+"""Between networks and formulas: what sympy can say about a problem."""
