@@ -121,7 +121,7 @@ class Joined(Basis):
         from scipy.linalg import block_diag
 
         assert isinstance(finer, Joined)
-        return block_diag(*(mine.embedding(its) for mine, its in zip(self.parts, finer.parts, strict=True)))
+        return np.asarray(block_diag(*(mine.embedding(its) for mine, its in zip(self.parts, finer.parts, strict=True))))
 
     def quantile(self, u: np.ndarray) -> np.ndarray:
         return self.parts[0].quantile(u)
@@ -236,7 +236,6 @@ class Chebyshev(Basis):
         return 1.0 / np.maximum(1.0, np.arange(self.size)) ** 2
 
 
-
 @dataclass(frozen=True)
 class BSpline(Basis):
     """B-splines of any degree on clamped, possibly non-uniform knots: K = intervals + degree functions.
@@ -326,7 +325,6 @@ class BSpline(Basis):
         """As many points in every interval as in every other."""
         breaks = self.knots[self.degree : self.degree + self.intervals + 1]
         return np.interp(u, np.linspace(0, 1, self.intervals + 1), breaks)
-
 
 
 @cache

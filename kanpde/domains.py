@@ -137,9 +137,7 @@ class Box:
         for end, bound in enumerate((self.lower[axis], self.upper[axis])):
             if float(value) == bound:
                 return Boundary(self, (self._side(axis, end),))
-        raise ValueError(
-            f"{name}={float(value):g} is not a side of {self}: {name} ends at {self.lower[axis]:g} and {self.upper[axis]:g}"
-        )
+        raise ValueError(f"{name}={float(value):g} is not a side of {self}: {name} ends at {self.lower[axis]:g} and {self.upper[axis]:g}")
 
     def _side(self, axis: int, end: int) -> Side:
         return Side(axis, end, (self.lower, self.upper)[end][axis])
@@ -156,7 +154,4 @@ class Box:
 
     def grid(self, sizes: Sequence[int]) -> dict[str, np.ndarray]:
         """Equally spaced points along each coordinate, ends included."""
-        return {
-            name: np.linspace(low, high, size)
-            for name, low, high, size in zip(self.names, self.lower, self.upper, sizes, strict=True)
-        }
+        return {name: np.linspace(low, high, size) for name, low, high, size in zip(self.names, self.lower, self.upper, sizes, strict=True)}

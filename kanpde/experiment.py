@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.fields import Field, coordinate_fields, nearest
+from kanpde.fields import nearest
 from kanpde.interpret import edge_functions
-from kanpde.kan import KAN, Network
-from kanpde.objective import Objective, outputs
+from kanpde.kan import KAN
+from kanpde.measures import measure
+from kanpde.network import Network
 from kanpde.problem import Problem
 from kanpde.results import Edges, Result
 from kanpde.training import Fit, Refine, Sampling, Snapshot, fit, rungs
 
 logger = logging.getLogger("kanpde")
-
-GRID = {1: 1001, 2: 201, 3: 41}  # points along each axis of the grid that errors are measured on
-SCATTERED = 20_000  # and their number in more dimensions
 
 
 @dataclass(frozen=True)
@@ -131,9 +129,7 @@ class Experiment:
             if listener is not None:
                 listener(run)
 
-        run.fit = fit(
-            self.problem, network, self.training, sampling=self.sampling, seed=seed, listener=hear, resume=snapshot
-        )
+        run.fit = fit(self.problem, network, self.training, sampling=self.sampling, seed=seed, listener=hear, resume=snapshot)
         return run.result()
 
 
@@ -181,92 +177,18 @@ class Run:
             unknowns=problem.unknowns,
             metrics=metrics,
             parameters=network.vector().cpu().double().numpy(),
-            architecture={"model": repr(network), "kind": type(network).__name__, "inputs": network.inputs, "outputs": network.outputs},
+            architecture={
+                "model": repr(network),
+                "kind": type(network).__name__,
+                "inputs": network.inputs,
+                "outputs": network.outputs,
+            },
             edges=() if checkpoint else _edges(network, progress.points),
             checkpoint=snapshot,
         )
 
 
-# ---- measuring ----
-
-
-def measure(problem: Problem, network: Network) -> tuple[dict[str, np.ndarray], np.ndarray | None, dict[str, np.ndarray], dict[str, Any]]:
-    """Solution, reference, error and residual on a grid that training never saw, and the errors in numbers.
-
-    Relative errors are over all unknowns together: L2 as |u_h - u| / |u|, H1 with the gradients added, both as sums over the grid
-    (equally spaced, ends included; Sobol points beyond three dimensions); the maximum error is absolute.
-    """
-    box = problem.domain
-    d = len(box.names)
-    axes = box.grid([GRID[d]] * d) if d in GRID else {}
-    if axes:
-        mesh = np.meshgrid(*axes.values(), indexing="ij")
-        points, shape = np.stack([m.ravel() for m in mesh], 1), mesh[0].shape
-    else:
-        points = box.sample(SCATTERED, lambda u: 2 * u - 1, 7_000_003)
-        shape = (len(points),)
-    where = torch.as_tensor(points, dtype=network.lower.dtype, device=network.lower.device)
-    found = outputs(problem, network, where, [(), *((axis,) for axis in range(d))])
-    values = {name: by[()].cpu().double().numpy() for name, by in found.items()}
-    arrays = {name: value.reshape(shape) for name, value in values.items()}
-    metrics: dict[str, Any] = {}
-    solution = problem.exact or problem.reference
-    if solution is not None:
-        truth = _truth(problem, solution, points)
-        metrics = _errors(found, truth)
-        for name, by in truth.items():
-            arrays[f"exact_{name}"] = by[()].reshape(shape)
-            arrays[f"error_{name}"] = arrays[name] - arrays[f"exact_{name}"]
-    residuals = _residuals(problem, network, where)
-    for number, residual in enumerate(residuals):
-        arrays["residual" if len(residuals) == 1 else f"residual_{number}"] = residual.reshape(shape)
-    metrics["residual_rms"] = float(np.sqrt(np.mean(np.square(residuals))))
-    metrics["grid_points"] = len(points)
-    return axes, None if axes else points, arrays, metrics
-
-
-def _truth(problem: Problem, solution: Callable[..., Any], points: np.ndarray) -> dict[str, dict[tuple[int, ...], np.ndarray]]:
-    """The reference's values, and its gradient where it is written in functions whose derivatives are known."""
-    names, n = problem.domain.names, len(points)
-    columns = [np.ascontiguousarray(column) for column in points.T]
-    found: dict[str, dict[tuple[int, ...], np.ndarray]] = {}
-    values = problem.solution(solution, dict(zip(names, columns, strict=True)))
-    for name, value in values.items():
-        found[name] = {(): np.array(np.broadcast_to(np.asarray(value, dtype=float), n))}
-    try:
-        for name, value in problem.solution(solution, coordinate_fields(names, columns)).items():
-            for axis in range(len(names)):
-                slope = value.partial((axis,)) if isinstance(value, Field) else 0.0
-                found[name][(axis,)] = np.array(np.broadcast_to(np.asarray(slope, dtype=float), n))
-    except (TypeError, AttributeError, ValueError) as error:
-        logger.info("no H1 error: the gradient of %s is not known (%s)", solution, error)
-        found = {name: {(): by[()]} for name, by in found.items()}
-    return found
-
-
-def _errors(found: Mapping[str, Any], truth: Mapping[str, Any]) -> dict[str, float]:
-    def sums(kinds: Sequence[tuple[int, ...]]) -> float:
-        pairs = [(found[name][a].cpu().double().numpy(), by[a]) for name, by in truth.items() for a in kinds]
-        size = sum(float(np.sum(right**2)) for _, right in pairs)
-        return math.sqrt(sum(float(np.sum((left - right) ** 2)) for left, right in pairs) / (size or 1.0))
-
-    derivatives = list(next(iter(truth.values())))
-    differences = [found[name][()].cpu().double().numpy() - by[()] for name, by in truth.items()]
-    errors = {
-        "relative_l2": sums([()]),
-        "relative_h1": sums(derivatives) if len(derivatives) > 1 else math.nan,
-        "max_error": max(float(np.max(np.abs(difference))) for difference in differences),
-        "mse": float(np.mean(np.square(differences))),
-    }
-    return errors
-
-
-def _residuals(problem: Problem, network: Network, points: Tensor) -> list[np.ndarray]:
-    """The equation's residuals at ``points``, unweighted, one array a component."""
-    bare = replace(problem, conditions=tuple(condition for condition in problem.conditions if condition.hard))
-    objective = Objective(bare, {"equation": points})
-    residual = objective.residual(network) * math.sqrt(len(points))
-    return list(residual.cpu().double().numpy().reshape(objective.blocks[0].components, -1))
+# ---- what a result holds ----
 
 
 def _times(history: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -315,7 +237,7 @@ def _provenance(experiment: Experiment, seed: int, device: str, dtype: torch.dty
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "kanpde": __version__,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -359,39 +281,16 @@ def _snapshot_of(result: Result) -> Snapshot | None:
         return None
     descent = np.asarray(kept["descent"], dtype=np.uint8).tobytes()
     return Snapshot(
-        int(kept["rung"]), int(kept["step"]), float(kept["seconds"]), np.asarray(kept["parameters"]), descent, dict(result.history)
+        int(kept["rung"]),
+        int(kept["step"]),
+        float(kept["seconds"]),
+        np.asarray(kept["parameters"]),
+        descent,
+        dict(result.history),
     )
 
 
 def _third(item: Any) -> Any:
     if isinstance(item, Refine):
         return Refine(*item.resolutions[: max(1, len(item.resolutions) // 3)])
-    return replace(item, steps=math.ceil(item.steps / 3)) if is_dataclass(item) else item
-
-
-def with_setting(thing: Any, path: str, value: Any) -> Any:
-    """``thing`` with the field at a dotted ``path`` replaced: ``training.steps``, ``model.basis.degree``, ``problem.parameters.nu``.
-
-    In a list, the field is set in every item that has it. Raises ``ValueError`` naming the nearest field for one that does not exist.
-    """
-    head, _, rest = path.partition(".")
-    if isinstance(thing, Mapping):
-        known = list(thing)
-        if head in thing:
-            return {**thing, head: with_setting(thing[head], rest, value) if rest else value}
-    elif isinstance(thing, (list, tuple)):
-        known = sorted({name for item in thing for name in _settings(item)})
-        if head in known:
-            return [with_setting(item, path, value) if head in _settings(item) else item for item in thing]
-    else:
-        known = list(_settings(thing))
-        if head in known:
-            new = with_setting(_settings(thing)[head], rest, value) if rest else value
-            return thing.remade(**{head: new}) if isinstance(thing, Network) else replace(thing, **{head: new})
-    raise ValueError(f"there is no setting {head!r} here: the settings are {', '.join(known) or 'none'}{nearest(head, known)}")
-
-
-def _settings(thing: Any) -> dict[str, Any]:
-    if isinstance(thing, Network):
-        return thing.settings()
-    return {each.name: getattr(thing, each.name) for each in fields(thing)} if is_dataclass(thing) else {}
+    return replace(item, steps=math.ceil(item.steps / 3))

@@ -284,5 +284,3 @@ def call_by_name(function: Callable[..., Any], available: Mapping[str, Any]) -> 
             )
         arguments[name] = available[name]
     return function(**arguments)
-
-

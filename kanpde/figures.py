@@ -36,16 +36,15 @@ def draw(result: Result, directory_stem: str | Path) -> list[Path]:
 
     Creates the directory. Raises OSError where a file cannot be written.
     """
-    stem, paths = Path(directory_stem), []
+    stem, paths, steps = Path(directory_stem), [], result.history.get("step", ())
     stem.parent.mkdir(parents=True, exist_ok=True)
-    makers = [("solution", triptych, result.solution), ("convergence", convergence, result.history.get("step", ()))]
-    for name, make, material in (*makers, ("network", network, result.edges)):
-        figure = make(result) if len(material) else None
-        title = {"Title": f"{result.problem}, {result.experiment}: {name}"}
-        for suffix, extra in (("pdf", {"CreationDate": None}), ("png", {})) if figure else ():  # undated: same bytes
+    needs = {"solution": result.solution, "convergence": steps, "network": result.edges}
+    for name in [name for name, need in needs.items() if len(need)]:
+        figure = {"solution": triptych, "convergence": convergence, "network": network}[name](result)
+        for suffix, extra in (("pdf", {"CreationDate": None}), ("png", {})):  # undated: the same bytes again
             paths.append(stem.with_name(f"{stem.name}-{name}.{suffix}"))
             with style():
-                figure.savefig(paths[-1], metadata=title | extra)
+                figure.savefig(paths[-1], metadata={"Title": f"{result.problem}, {result.experiment}: {name}"} | extra)
     return paths
 
 
@@ -112,36 +111,34 @@ def _view(result: Result) -> View:
 
 
 def _row(result: Result, view: View, i: int) -> Row:
-    name, fields = result.unknowns[i], {name: view.cut(values) for name, values in result.solution.items()}
-    letter, solution = symbol(name)[1:-1], fields[name]
+    name, letter = result.unknowns[i], "{" + symbol(result.unknowns[i])[1:-1] + "}"  # braces allow a second subscript
+    fields = {key: view.cut(np.where(np.isfinite(values), values, np.nan)) for key, values in result.solution.items()}
     title = f"Solution ${letter}${view.where}"
     if f"exact_{name}" in fields:
         reference = fields[f"exact_{name}"]
-        error = np.abs(fields.get(f"error_{name}", solution - reference))
-        bare = letter if "_" not in letter else f"{{{letter}}}"  # mathtext knows no double subscript
-        of = f"{bare}^{{\\mathrm{{ref}}}}"
-        return Row(solution, reference, error, (title, f"Reference ${of}$", f"Error $|{bare} - {of}|$"))
+        error = np.abs(fields.get(f"error_{name}", fields[name] - reference))
+        of = letter + r"_{\mathrm{ref}}"
+        return Row(fields[name], reference, error, (title, f"Reference ${of}$", f"Error $|{letter} - {of}|$"))
     residual = fields.get("residual" if i == 0 and "residual" in fields else f"residual_{i}")
     label = "Absolute residual" if "residual" in fields else f"Absolute residual of equation {i + 1}"
-    return Row(solution, None, None if residual is None else np.abs(residual), (title, "", label))
+    return Row(fields[name], None, None if residual is None else np.abs(residual), (title, "", label))
 
 
 def _curves(rows: list[Row], view: View) -> Figure:
     (x,) = view.grid
     figure = _figure(WIDTH, 0.35 + 1.9 * len(rows))
-    grid = figure.add_gridspec(len(rows), 2 if any(row.magnitude is not None for row in rows) else 1)
-    for i, row in enumerate(rows):
-        left = figure.add_subplot(grid[i, 0], title=row.titles[0])
+    for row, (left, right) in zip(rows, figure.subplots(len(rows), 2, squeeze=False), strict=True):
+        left.set_title(row.titles[0])
         left.plot(x, row.solution, label="solution")
         if row.reference is not None:
             left.plot(x, row.reference, label="reference")
             left.legend()
-            left.set_title(row.titles[0].replace("Solution", "Solution and reference"))
-        if row.magnitude is not None:
-            norm = _log_norm(row.magnitude)
-            right = figure.add_subplot(grid[i, 1], title=row.titles[2], yscale="log")
-            right.plot(x, np.where(row.magnitude > 0, row.magnitude, np.nan), color="C1", linestyle="-", linewidth=0.8)
-            right.set_ylim(norm.vmin, 2 * (norm.vmax or 1))
+        if row.magnitude is None:
+            right.remove()
+            continue
+        norm = _log_norm(row.magnitude)
+        right.plot(x, np.where(row.magnitude > 0, row.magnitude, np.nan), color="C1", linestyle="-", linewidth=0.8)
+        right.set(title=row.titles[2], yscale="log", ylim=(norm.vmin, 2 * (norm.vmax or 1)))
     for ax in figure.axes:
         ax.set(xlabel=symbol(view.names[0]), xlim=(x[0], x[-1]))
         ax.locator_params("x", nbins=5)
@@ -153,7 +150,7 @@ def _maps(rows: list[Row], view: View) -> Figure:
     spatial = "t" not in view.names and 0.3 < spans[1] / spans[0] < 2
     columns = 1 + max((row.reference is not None) + (row.magnitude is not None) for row in rows)
     height = 0.46 + 1.69 * (spans[1] / spans[0] if spatial else 0.85)
-    figure = _figure(WIDTH * (0.05 + 0.95 * columns / 3), 0.22 + height * len(rows))
+    figure = _figure(WIDTH * (0.05 + 0.95 * max(columns, 2) / 3), 0.22 + height * len(rows))
     grid = figure.add_gridspec(len(rows), columns)
     for i, row in enumerate(rows):
         shown = [values for values in (row.solution, row.reference) if values is not None]
@@ -180,7 +177,7 @@ def _map(figure: Figure, ax: Axes, values: np.ndarray, view: View, norm: Normali
         x, y = view.points.T
         image = ax.scatter(x, y, np.clip(4e4 / len(x), 0.5, 60), values, norm=norm, cmap=cmap, linewidths=0)
     image.set_rasterized(True)
-    if not finite:
+    if not np.isfinite(values).any():
         ax.text(0.5, 0.5, "not finite", transform=ax.transAxes, ha="center", va="center", color="0.4")
     ax.locator_params(nbins=5)
     figure.colorbar(image, cax=ax.inset_axes((1.04, 0, 0.05, 1)))  # as tall as the map, whatever its aspect
@@ -188,8 +185,7 @@ def _map(figure: Figure, ax: Axes, values: np.ndarray, view: View, norm: Normali
 
 def _distributions(rows: list[Row], view: View) -> Figure:
     figure = _figure(WIDTH, 0.35 + 2.4 * len(rows))
-    axes = figure.subplots(len(rows), 2, squeeze=False)
-    for row, (left, right) in zip(rows, axes, strict=True):
+    for row, (left, right) in zip(rows, figure.subplots(len(rows), 2, squeeze=False), strict=True):
         left.set(title=row.titles[0], xlabel="reference", ylabel="solution")
         right.set(title=row.titles[2], xlabel="value", ylabel="share of points below", xscale="log")
         if row.reference is not None:
@@ -207,8 +203,8 @@ def _norm(values: np.ndarray) -> tuple[Normalize, str]:
     """Colour scale of a field: where its sign changes a diverging map centred on zero, otherwise viridis."""
     from matplotlib.colors import Normalize
 
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    finite = values[np.isfinite(values)] if np.isfinite(values).any() else np.zeros(1)
+    low, high = float(finite.min()), float(finite.max())
     most = max(-low, high)
     if min(-low, high) > 0.01 * most:  # a small overshoot is no change of sign
         return Normalize(-most, most), "RdBu_r"
@@ -224,9 +220,8 @@ def _log_norm(values: np.ndarray) -> Normalize:
     positive = values[np.isfinite(values) & (values > 0)]
     if not positive.size:
         return LogNorm(1e-17, 1e-16)
-    low, high = np.log10([np.percentile(positive, 1), positive.max()])
-    high = int(np.ceil(high))
-    return LogNorm(10.0 ** min(max(int(np.floor(low)), high - 6), high - 1), 10.0**high)
+    low, high = np.floor(np.log10(np.percentile(positive, 1))), np.ceil(np.log10(positive.max()))
+    return LogNorm(10.0 ** min(max(low, high - 6), high - 1), 10.0**high)
 
 
 def convergence(result: Result) -> Figure:
@@ -247,11 +242,9 @@ def convergence(result: Result) -> Figure:
         for ax, along, label in ((left, "step", "step"), (right, "seconds", "time (s)")):
             for name in texts:
                 good = np.isfinite(history[name]) & (history[name] > 0)
-                lone = "o" if np.count_nonzero(good) == 1 else None  # one point makes no line
-                (line,) = ax.plot(history[along][good], history[name][good], marker=lone)
-                line.set(linewidth=0.9, zorder=2) if name in parts else line.set(linewidth=1.3, zorder=3)
+                width, mark = (0.9 if name in parts else 1.3), ("o" if good.sum() == 1 else None)  # one point, no line
+                ax.plot(history[along][good], history[name][good], linewidth=width, marker=mark, zorder=1 + width)
             ax.set(xlabel=label, yscale="log")
-            ax.margins(x=0.02)
             _refinements(ax, history[along][changes], level[changes])
         left.set_ylabel("loss, error" if "error_l2" in texts else "loss")
         handles, labels = left.lines[: len(texts) + 1], [*texts.values(), "refined to"]
@@ -262,14 +255,12 @@ def convergence(result: Result) -> Figure:
 
 def _refinements(ax: Axes, places: np.ndarray, resolutions: np.ndarray) -> None:
     """Vertical lines; of labels that would overlap, the later is kept."""
-    low, high = ax.get_xlim()
-    free = np.inf
+    (low, high), free = ax.get_xlim(), np.inf
     for place, label in zip(places[::-1].tolist(), map(str, resolutions[::-1].tolist()), strict=True):
         ax.axvline(place, color="0.6", linewidth=0.5, linestyle="-", zorder=1, gid="refinement")
         here, half = (place - low) / (high - low), 0.009 * len(label) + 0.006
         if here + half <= free:
-            over = ax.get_xaxis_transform()
-            ax.annotate(label, (place, 1), (0, 2), over, "offset points", ha="center", fontsize=6.5, gid="resolution")
+            ax.text(place, 1.01, label, transform=ax.get_xaxis_transform(), ha="center", fontsize=6.5, gid="resolution")
             free = here - half
 
 
@@ -282,8 +273,7 @@ def _figure(width: float, height: float) -> Figure:
 def _finished(figure: Figure, result: Result) -> Figure:
     """Say which run this is; settle layout and ticks while the style still holds."""
     seed, error = result.provenance.get("seed"), result.metrics.get("relative_l2", np.nan)
-    words = [result.problem.replace("$", r"\$"), result.experiment.replace("$", r"\$")]
-    words.append("" if seed is None else f"seed {seed}")
+    words = [f"{result.problem} · {result.experiment}".replace("$", r"\$"), "" if seed is None else f"seed {seed}"]
     words.append(f"relative $L_2$ error ${_number(error)}$" if np.isfinite(error) else "")
     words.append("" if result.status == "complete" else result.status)
     figure.suptitle(" · ".join(filter(None, words)))
@@ -313,11 +303,11 @@ def network(result: Result) -> Figure:
         ax.set_axis_off()
         sketch.add_to(ax)
         for names, places, y, side in named:
-            every = -(-len(places) // 40)  # names that would overlap are thinned out
-            for name, x in list(zip(names, places, strict=True))[::every] if len(names) == len(places) else ():
+            pairs = list(zip(names, places, strict=True)) if len(names) == len(places) else []
+            for name, x in pairs[:: 1 + len(pairs) // 40]:  # names that would overlap are thinned out
                 ax.text(x, y, symbol(name), ha="center", va=side, fontsize=9)
         if hidden := sum(max(layer.importance.size - CURVES, 0) for layer in result.edges):
-            ax.text(0.15, height + 0.15, f"the {hidden} least important edges are plain lines", color="0.4")
+            ax.text(0.15, 0.02, f"the {hidden} least important edges are plain lines", color="0.4", fontsize=6.5)
     return figure
 
 
@@ -339,7 +329,7 @@ class Sketch:
             paths, colors = zip(*drawn, strict=True)
             ax.add_collection(LineCollection(paths, linewidths=linewidth, colors=colors, zorder=zorder, gid=kind))
         ax.add_collection(PolyCollection(self.tiles, facecolors="0.965", linewidths=0, zorder=2, gid="tiles"))
-        x, y = np.array(self.sums).reshape(-1, 2).T
+        x, y = np.array(self.sums).T
         ax.scatter(x, y, 14, "black", linewidths=0, zorder=4, gid="sums")
         if self.products:
             x, y = np.array(self.products).T
@@ -350,7 +340,7 @@ class Sketch:
 def _layer(sketch: Sketch, layer: Edges, nodes: np.ndarray, bottom: float, width: float) -> tuple[np.ndarray, float]:
     """Add one layer above ``nodes``; returns the places of its outputs and their height."""
     linear, outputs = len(layer.importance), _spread(layer.sums + layer.products, width)
-    fan = min(0.24, 0.7 * width / len(outputs) / layer.arity) * (np.arange(layer.arity) - (layer.arity - 1) / 2)
+    fan = min(0.24, 0.7 * width / len(outputs) / max(layer.arity, 1)) * (np.arange(layer.arity) - (layer.arity - 1) / 2)
     ends = np.concatenate([outputs[: layer.sums], (outputs[layer.sums :, None] + fan).ravel()])
 
     importance = np.nan_to_num(layer.importance.T.ravel(), posinf=0.0)  # edges in the order of their inputs
@@ -361,9 +351,7 @@ def _layer(sketch: Sketch, layer: Edges, nodes: np.ndarray, bottom: float, width
     tall = max(side, 0.22)
     reach = 0.25 + 0.03 * np.sqrt(len(importance))  # room for the lines to fan out
     low, high = bottom + reach, bottom + reach + (1.2 * rows - 0.2) * tall
-    top = high + reach
-    height = top + (0.22 if layer.products else 0.0)
-
+    top, height = high + reach, high + reach + (0.22 if layer.products else 0.0)
     places = _spread(len(shown), width)
     for edge in range(len(importance)):
         (i, j), grey = divmod(edge, linear), (*GREY, 0.8 * opacity[edge])
@@ -377,8 +365,8 @@ def _layer(sketch: Sketch, layer: Edges, nodes: np.ndarray, bottom: float, width
         sketch.lines.append(([(nodes[i], bottom), (x, low), (x, foot)], grey))
         sketch.lines.append(([(x, foot + tall), (x, high), *way], grey))
         sketch.tiles.append(corner + np.array([(0, 0), (side, 0), (side, tall), (0, tall)]))
-        curve = 0.08 + 0.84 * _thumbnail(layer.inputs[i], layer.curves[j, i])
-        sketch.curves.append((corner + (side, tall) * curve, (*INK, opacity[edge])))
+        curve = corner + (side, tall) * _thumbnail(layer.inputs[i], layer.curves[j, i])
+        sketch.curves.append((curve, (*INK, opacity[edge])))
     for factor, x in enumerate(ends[layer.sums :]):
         sketch.lines.append(([(x, top), (outputs[layer.sums + factor // layer.arity], height)], (0, 0, 0, 1)))
     sketch.sums.extend((x, height) for x in outputs[: layer.sums])
@@ -387,11 +375,11 @@ def _layer(sketch: Sketch, layer: Edges, nodes: np.ndarray, bottom: float, width
 
 
 def _thumbnail(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The curve scaled to the unit square, (S, 2); a constant lies in the middle."""
-    both = np.stack([x, y], 1)
+    """The curve scaled to the unit square but for a margin, (S, 2); a constant lies in the middle."""
+    both = np.nan_to_num(np.stack([x, y], 1), nan=np.nan, posinf=np.nan, neginf=np.nan)
     span = np.ptp(both, 0)
     flat = span <= 1e-12 * np.abs(both).max(0)
-    return np.where(flat, 0.5, (both - both.min(0)) / np.where(flat, 1.0, span))
+    return np.where(flat, 0.5, 0.08 + 0.84 * (both - both.min(0)) / np.where(flat, 1.0, span))
 
 
 def _spread(count: int, width: float) -> np.ndarray:
@@ -401,15 +389,12 @@ def _spread(count: int, width: float) -> np.ndarray:
 def symbol(name: str) -> str:
     """Mathtext of a coordinate or unknown: ``x12`` gives $x_{12}$, ``theta`` a Greek letter, ``rate`` upright ones."""
     letters, index = re.findall(r"^(.*?)_?(\d*)$", name)[0]
-    if GREEK.fullmatch(letters):
-        letters = "\\" + letters
-    elif len(letters) > 1:
-        letters = "\\mathrm{" + letters.replace("_", "\\_") + "}"
+    if len(letters) > 1:
+        upright = "\\mathrm{" + letters.replace("_", "\\_") + "}"
+        letters = "\\" + letters if GREEK.fullmatch(letters) else upright
     return f"${letters}_{{{index}}}$" if index else f"${letters}$"
 
 
 def _number(value: float) -> str:
-    if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}"
-    digits, power = f"{value:.1e}".split("e")
-    return rf"{digits}\times10^{{{int(power)}}}"
+    digits, _, power = f"{value:.3g}".partition("e")
+    return digits + (rf"\times10^{{{int(power)}}}" if power else "")

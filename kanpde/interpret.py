@@ -32,9 +32,7 @@ def edge_functions(network: KAN, points: Tensor, *, samples: int = 101) -> list[
         inputs = low[:, None] + (high - low)[:, None] * share
         contributions = _edges(layer, z)
         found.append(
-            LayerEdges(
-                inputs.cpu().numpy(), _edges(layer, inputs).cpu().numpy(), contributions.std(2, correction=0).cpu().numpy()
-            )
+            LayerEdges(inputs.cpu().numpy(), _edges(layer, inputs).cpu().numpy(), contributions.std(2, correction=0).cpu().numpy())
         )
         z = layer.columns(z)
     return found

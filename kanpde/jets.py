@@ -43,10 +43,7 @@ def sub_multisets(alpha: MultiIndex) -> set[MultiIndex]:
     """Every multi-index below ``alpha``, itself and the empty one included."""
     count = Counter(alpha)
     ranges = [range(multiplicity + 1) for multiplicity in count.values()]
-    return {
-        tuple(sorted(letter for letter, times in zip(count, chosen, strict=True) for _ in range(times)))
-        for chosen in product(*ranges)
-    }
+    return {tuple(sorted(letter for letter, times in zip(count, chosen, strict=True) for _ in range(times))) for chosen in product(*ranges)}
 
 
 class Channels:
@@ -75,9 +72,7 @@ class Channels:
             for partition in set_partitions(alpha):
                 blocks = tuple(sorted(self.position[tuple(sorted(block))] for block in partition))
                 by_blocks.setdefault(len(blocks), Counter())[blocks] += 1
-            rules.append(
-                [(m, [(float(times), blocks) for blocks, times in terms.items()]) for m, terms in sorted(by_blocks.items())]
-            )
+            rules.append([(m, [(float(times), blocks) for blocks, times in terms.items()]) for m, terms in sorted(by_blocks.items())])
         return rules
 
     @cached_property
@@ -131,10 +126,8 @@ def _sum_of_products(jet: Tensor, terms: list[tuple[float, MultiIndex]]) -> Tens
         factor = jet[blocks[0]]
         for block in blocks[1:]:
             factor = factor * jet[block]
-        if total is None:
-            total = factor if times == 1.0 else times * factor
-        else:
-            total = torch.add(total, factor, alpha=times)
+        factor = factor if times == 1.0 else times * factor
+        total = factor if total is None else total + factor
     assert total is not None
     return total
 
@@ -153,9 +146,7 @@ def compose(table: Tensor, jet: Tensor, chosen: Channels, *, out: Tensor | None 
     return result
 
 
-def spread(
-    terms: list[tuple[float, MultiIndex]], jet: Tensor, contracted: Tensor, inner: Tensor
-) -> None:
+def spread(terms: list[tuple[float, MultiIndex]], jet: Tensor, contracted: Tensor, inner: Tensor) -> None:
     """Add to ``inner`` the adjoint of B_{alpha,m}(jet) = sum over ``terms``, given that of its value, ``contracted`` (width, N)."""
     for times, blocks in terms:
         for position, block in enumerate(blocks):

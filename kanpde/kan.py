@@ -13,7 +13,6 @@ derivatives of every sample by every weight, which is the Jacobian without any f
 """
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Self
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 
 from kanpde.bases import Basis, whole_number
 from kanpde.jets import Channels, multiply, multiply_reverse, spread
+from kanpde.network import Network, checked_widths
 
 
 @dataclass
@@ -215,151 +215,6 @@ class Layer(nn.Module):
                 for row, order in pure:
                     weight[:, :, coordinate] += adjoint[row] @ table[order, :, coordinate].T
         return weight.flatten()
-
-
-class Network(nn.Module):
-    """A chain of layers from coordinates in a box to outputs; KAN and MLP differ only in the layers that they make.
-
-    ``lower`` and ``upper`` (inputs,) are the box that the first layer maps to [-1, 1]^inputs.
-    """
-
-    lower: Tensor
-    upper: Tensor
-    seed: int
-
-    def __init__(self, layers: Sequence[nn.Module], inputs: int, dtype: torch.dtype, seed: int) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-        self.seed = seed
-        self.register_buffer("lower", torch.full((inputs,), -1.0, dtype=dtype))
-        self.register_buffer("upper", torch.full((inputs,), 1.0, dtype=dtype))
-
-    def settings(self) -> dict[str, Any]:
-        """The arguments, other than seed and dtype, that make a network of this shape."""
-        raise TypeError(f"{type(self).__name__} does not define settings()")
-
-    def remade(self, *, seed: int | None = None, dtype: torch.dtype | None = None, **settings: Any) -> Self:
-        """A new network of this shape with fresh random weights and some settings replaced, for the same box."""
-        merged = {**self.settings(), **settings}
-        widths = merged.pop("widths")
-        dtype = dtype or self.lower.dtype
-        other = type(self)(*widths, seed=self.seed if seed is None else seed, dtype=dtype, **merged)
-        return other.on_box(self.lower.tolist(), self.upper.tolist()).to(self.lower.device)
-
-    def on_box(self, lower: Sequence[float], upper: Sequence[float]) -> Self:
-        """Take inputs from the box [lower, upper] instead; ``ValueError`` if it has another number of coordinates."""
-        if len(lower) != len(self.lower):
-            raise ValueError(f"{self} has {len(self.lower)} inputs, but the domain has {len(lower)} coordinates")
-        self.lower.copy_(torch.as_tensor(lower, dtype=self.lower.dtype))
-        self.upper.copy_(torch.as_tensor(upper, dtype=self.upper.dtype))
-        return self
-
-    @property
-    def inputs(self) -> int:
-        """Number of coordinates."""
-        return len(self.lower)
-
-    @property
-    def outputs(self) -> int:
-        """Number of unknowns."""
-        return self.layers[-1].outputs  # type: ignore[return-value]
-
-    @property
-    def parameter_count(self) -> int:
-        """Number of trainable numbers."""
-        return sum(parameter.numel() for parameter in self.parameters())
-
-    def quantile(self, u: np.ndarray) -> np.ndarray:
-        """Where on [-1, 1] training points should be dense for this network."""
-        return 2 * u - 1
-
-    def __repr__(self) -> str:
-        settings = self.settings()
-        widths = [repr(width) for width in settings.pop("widths")]
-        return f"{type(self).__name__}({', '.join(widths + [f'{key}={value!r}' for key, value in settings.items()])})"
-
-    # ---- values ----
-
-    def _normalised(self, points: Tensor) -> Tensor:
-        middle, half = 0.5 * (self.upper + self.lower), 0.5 * (self.upper - self.lower)
-        return ((points - middle) / half).T
-
-    def forward(self, points: Tensor) -> Tensor:
-        """(..., inputs) -> (..., outputs)."""
-        z = self._normalised(points.reshape(-1, points.shape[-1]))
-        for layer in self.layers:
-            z = layer.columns(z)  # type: ignore[operator]
-        return z.T.reshape(*points.shape[:-1], -1)
-
-    # ---- parameters as one vector ----
-
-    def vector(self) -> Tensor:
-        """A copy of all parameters, (P,), in the order of ``parameters()``."""
-        return nn.utils.parameters_to_vector(self.parameters()).detach().clone()
-
-    @torch.no_grad()
-    def assign(self, vector: Tensor) -> None:
-        """Set all parameters from a vector (P,)."""
-        start = 0
-        for parameter in self.parameters():
-            parameter.copy_(vector[start : start + parameter.numel()].view_as(parameter))
-            start += parameter.numel()
-
-    # ---- jets ----
-
-    @torch.no_grad()
-    def jets(self, points: Tensor, chosen: Channels, records: list[Any] | None = None) -> tuple[Tensor, list[Any]]:
-        """Values and derivatives at ``points`` (N, inputs): (C, outputs, N), with what the reverse needs.
-
-        ``records`` of an earlier call with as many points and the same derivatives are overwritten, which spares allocation.
-        """
-        old = iter(records or [None] * len(self.layers))
-        scale = 2.0 / (self.upper - self.lower)
-        first, *rest = self.layers
-        jet, record = first.start(self._normalised(points).contiguous(), scale, chosen, next(old))  # type: ignore[operator]
-        records = [record]
-        for layer in rest:
-            jet, record = layer.propagate(jet, chosen, next(old))  # type: ignore[operator]
-            records.append(record)
-        return jet, records
-
-    @torch.no_grad()
-    def rows(self, records: list[Any], adjoint: Tensor, out: Tensor) -> Tensor:
-        """Per-sample derivatives by every parameter, in the order of ``parameters()``, into ``out`` (P, N)."""
-        end = out.shape[0]
-        for layer, record, linear in self._reversed(records, adjoint):
-            start = end - sum(parameter.numel() for parameter in layer.parameters())
-            layer.rows(record, linear, out[start:end])  # type: ignore[operator]
-            end = start
-        return out
-
-    @torch.no_grad()
-    def gradient(self, records: list[Any], adjoint: Tensor) -> Tensor:
-        """The same, summed over the samples: (P,)."""
-        parts = [layer.gradient(record, linear) for layer, record, linear in self._reversed(records, adjoint)]  # type: ignore[operator]
-        return torch.cat(parts[::-1])
-
-    def _reversed(self, records: list[Any], adjoint: Tensor) -> Iterator[tuple[nn.Module, Any, Tensor]]:
-        for layer, record in zip(reversed(self.layers), reversed(records), strict=True):
-            linear, adjoint = layer.reverse(record, adjoint)  # type: ignore[operator]
-            yield layer, record, linear
-
-
-def checked_widths(widths: Sequence[Any], name: str, *, products: bool = False) -> list[tuple[int, int]]:
-    """Widths as (sum nodes, product nodes), or an error that names the one that is wrong."""
-    if len(widths) < 2:
-        raise ValueError(f"{name} needs at least an input and an output width, as in {name}(2, 8, 1), got {widths!r}")
-    nodes = []
-    for width in widths:
-        if products and isinstance(width, (tuple, list)) and len(width) == 2 and width is not widths[0]:
-            pair = (whole_number(width[0], f"the sum nodes of a {name} layer", least=0),) + (
-                whole_number(width[1], f"the product nodes of a {name} layer", least=0),
-            )
-            whole_number(sum(pair), f"the width of a {name} layer")
-        else:
-            pair = (whole_number(width, f"the width of a {name} layer"), 0)
-        nodes.append(pair)
-    return nodes
 
 
 class KAN(Network):

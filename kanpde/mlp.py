@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kanpde.jets import Channels, compose, spread, tanh_table
-from kanpde.kan import Network, checked_widths
+from kanpde.network import Network, checked_widths
 
 
 @dataclass

@@ -9,7 +9,7 @@ whole N x P Jacobian for little more than a gradient. A system takes one reverse
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from kanpde.fields import Field, coordinate_fields
 from kanpde.jets import Channels, MultiIndex, channels
-from kanpde.kan import Network
+from kanpde.network import Network
 from kanpde.problem import Condition, Problem
 
 CHUNK = 1024
@@ -109,7 +109,7 @@ class Objective:
         for condition in problem.soft:
             self._add(condition.name, _bound(condition, problem), points[condition.name], condition.weight, chunk)
         self.size = sum(block.size for block in self.blocks)
-        self._rows: Tensor | None = None
+        self._rows: dict[int, Tensor] = {}
 
     def _add(self, name: str, residuals: Any, points: Tensor, weight: float, chunk: int) -> None:
         chosen, components = demand(self.problem, residuals)
@@ -155,35 +155,41 @@ class Objective:
                 offset += block.size
         return residual
 
-    def jacobian(self, network: Network) -> tuple[Tensor, Tensor]:
-        """r (N,), and its Jacobian transposed, (P, N), in memory that the next call overwrites."""
+    def linearised(self, network: Network, *, keep: bool = True) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        """The scaled residuals and their derivatives, part by part: (places in r, r (n,), rows of J transposed (P, n)).
+
+        With ``keep`` every part has memory of its own, until the next call; without, the next part overwrites it, so
+        that memory does not grow with the number of points.
+        """
         count = network.parameter_count
-        if self._rows is None or self._rows.shape[0] != count:
-            self._rows = self.blocks[0].points.new_empty((count, self.size))
-        residual = self._rows.new_empty(self.size)
+        if self._rows and len(next(iter(self._rows.values()))) != count:
+            self._rows.clear()
+        for place, scale, records, adjoint, value in self._reverse(network):
+            key = place.start if keep else -len(value)
+            if key not in self._rows:
+                self._rows[key] = value.new_empty((count, len(value)))
+            network.rows(records, adjoint.mul_(scale), self._rows[key])
+            yield place, scale * value, self._rows[key]
 
-        def rows(start: int, scale: float, records: list[Any], adjoint: Tensor, value: Tensor) -> None:
-            stop = start + len(value)
-            residual[start:stop] = scale * value
-            network.rows(records, adjoint * scale, self._rows[:, start:stop])  # type: ignore[index]
-
-        self._reverse(network, rows)
-        return residual, self._rows
+    def jacobian(self, network: Network) -> tuple[Tensor, Tensor]:
+        """r (N,) and its Jacobian J (N, P), whole."""
+        residual = self.blocks[0].points.new_empty(self.size)
+        jacobian = residual.new_empty((self.size, network.parameter_count))
+        for place, value, rows in self.linearised(network, keep=False):
+            residual[place], jacobian[place] = value, rows.T
+        return residual, jacobian
 
     def gradient(self, network: Network) -> tuple[Tensor, Tensor]:
         """r (N,), and the gradient J'r of the loss, (P,)."""
         residual = self.blocks[0].points.new_empty(self.size)
         total = residual.new_zeros(network.parameter_count)
-
-        def add(start: int, scale: float, records: list[Any], adjoint: Tensor, value: Tensor) -> None:
-            residual[start : start + len(value)] = scale * value
-            total.add_(network.gradient(records, adjoint * (scale**2 * value)))
-
-        self._reverse(network, add)
+        for place, scale, records, adjoint, value in self._reverse(network):
+            residual[place] = scale * value
+            total += network.gradient(records, adjoint * (scale**2 * value))
         return residual, total
 
-    def _reverse(self, network: Network, receive: Callable[[int, float, list[Any], Tensor, Tensor], None]) -> None:
-        """Hand every chunk's and component's adjoint d residual / d jet, (C, outputs, n), to ``receive``."""
+    def _reverse(self, network: Network) -> Iterator[tuple[slice, float, list[Any], Tensor, Tensor]]:
+        """For every chunk and component: its place in r, scale, the network's records, d residual / d jet (C, outputs, n), residual."""
         offset = 0
         for block in self.blocks:
             scale = math.sqrt(block.weight / len(block.points))
@@ -191,15 +197,11 @@ class Objective:
             for chunk in block.chunks:
                 jet = self._forward(network, block, chunk).detach().requires_grad_()
                 values = self._evaluate(block, chunk, jet)
+                records = block.records[len(chunk.points)]
                 for number, value in enumerate(values):
-                    adjoint = None
-                    if value.requires_grad:
-                        keep = number + 1 < len(values)
-                        (adjoint,) = torch.autograd.grad(value.sum(), jet, retain_graph=keep, allow_unused=True)
-                    if adjoint is None:
-                        adjoint = torch.zeros_like(jet)
-                    records = block.records[len(chunk.points)]
-                    receive(start + number * len(block.points), scale, records, adjoint, value.detach())
+                    first = start + number * len(block.points)
+                    adjoint = _adjoint(value, jet, keep=number + 1 < len(values))
+                    yield slice(first, first + len(chunk.points)), scale, records, adjoint, value.detach()
                 start += len(chunk.points)
             offset += block.size
 
@@ -229,6 +231,15 @@ class Objective:
                     "check the equation there for a division by zero, a root or a logarithm of a negative number"
                 )
             offset += block.size
+
+
+def _adjoint(value: Tensor, jet: Tensor, *, keep: bool) -> Tensor:
+    """d value / d jet, sample by sample: one reverse pass through the user's equation."""
+    if value.requires_grad:
+        (adjoint,) = torch.autograd.grad(value.sum(), jet, retain_graph=keep, allow_unused=True)
+        if adjoint is not None:
+            return adjoint
+    return torch.zeros_like(jet)
 
 
 def _bound(condition: Condition, problem: Problem) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kanpde.domains import TIME, Boundary, Box, Side
-from kanpde.fields import Field, argument_names, call_by_name, coordinate_fields, function_name, nearest
+from kanpde.fields import Field, argument_names, call_by_name, function_name, nearest
 from kanpde.functions import Constant
 
 Value = float | int | Constant | Callable[..., Any]
@@ -99,7 +99,7 @@ class Dirichlet(Condition):
             for name in self.components:
                 if name not in unknowns:
                     raise ValueError(f"{self!r} fixes {name!r}, but the unknowns are {', '.join(unknowns)}{nearest(name, unknowns)}")
-            return self.components
+            return dict(self.components)
         values = self.value if isinstance(self.value, tuple) else (self.value,)
         if len(values) != len(unknowns):
             raise ValueError(

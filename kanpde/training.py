@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from kanpde.bases import whole_number
-from kanpde.kan import Network
+from kanpde.network import Network
 from kanpde.objective import Objective, outputs
 from kanpde.optimizers import Descent, Optimizer
 from kanpde.problem import Problem

@@ -1,7 +1,7 @@
 """Poisson's equation on a square.
 
-    u_xx + u_yy = -2 pi^2 sin(pi x) sin(pi y)   in (-1, 1)^2
-              u = 0                             on the boundary
+u_xx + u_yy = -2 pi^2 sin(pi x) sin(pi y)   in (-1, 1)^2
+          u = 0                             on the boundary
 """
 
 from kanpde import KAN, Box, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Problem, Refine

@@ -1,7 +1,7 @@
 """The Poisson problem of the KAN paper (Liu et al., arXiv 2404.19756, section 3.4).
 
-    u_xx + u_yy = f      in (-1, 1)^2,   with f such that   u = sin(pi x) sin(pi y^2)
-              u = exact  on the boundary (it vanishes)
+u_xx + u_yy = f      in (-1, 1)^2,   with f such that   u = sin(pi x) sin(pi y^2)
+          u = exact  on the boundary (it vanishes)
 """
 
 from kanpde import KAN, Box, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Problem, Refine

@@ -343,9 +343,7 @@ def test_foreign_hdf5(tmp_path, conventions):
     assert_unreadable(path, repr(conventions))
 
 
-@pytest.mark.parametrize(
-    "missing", ["provenance", "domain", "points", "history", "solution", "metrics", "model", "model/parameters"]
-)
+@pytest.mark.parametrize("missing", ["provenance", "domain", "points", "history", "solution", "metrics", "model", "model/parameters"])
 def test_incomplete_group(saved, missing):
     with open_file(saved, "r+") as file:
         del file[missing]

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from kanpde.kan import Network
+from kanpde.network import Network
 from kanpde.objective import Objective
 from kanpde.optimizers.descent import Step, check_schedule
 

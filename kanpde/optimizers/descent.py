@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from kanpde.kan import Network
+from kanpde.network import Network
 from kanpde.objective import Objective
 
 

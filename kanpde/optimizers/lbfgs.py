@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanpde.kan import Network
+from kanpde.network import Network
 from kanpde.objective import Objective
 from kanpde.optimizers.adam import set_gradient
 from kanpde.optimizers.descent import Step, check_schedule

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanpde.kan import Network
+from kanpde.network import Network
 from kanpde.objective import Objective
 from kanpde.optimizers.descent import Step, check_schedule
 
@@ -25,7 +25,7 @@ class LevenbergMarquardt:
     follows the curved valleys in which a straight step would have to be short (Transtrum and Sethna, arXiv 1201.5885). Every
     trial damping uses the same QR and singular value decomposition of J, which keeps all digits of float64.
 
-    The damping is the smallest among a few probes, a factor 10 apart, at which the loss falls by at least ``target`` times what
+    The damping is the smallest among a few probes, a factor 3 apart, at which the loss falls by at least ``target`` times what
     the linear model predicts; from the first time that the damping must be raised, at least ``late_target`` is asked for. Aiming at a
     low ratio, rather than at the greatest decrease at once, is the rule of DSGNAR (arXiv 2607.02194).
 
@@ -66,7 +66,7 @@ class Damped:
     """A Levenberg-Marquardt descent under way: the damping, and the ratio that it aims at."""
 
     SMALLEST = 1e-24
-    DOWN, UP = 3, 14  # probes a factor 10 apart
+    FACTOR, DOWN, UP = 3.0, 6, 30  # between probes, and their number towards smaller and larger damping
 
     def __init__(self, options: LevenbergMarquardt) -> None:
         self.options, self.damping, self.target = options, options.damping, options.target
@@ -78,11 +78,11 @@ class Damped:
         self.damping, self.target = state["damping"], state["target"]
 
     def advance(self, objective: Objective, network: Network) -> Step:
-        residual, rows = objective.jacobian(network)
-        residual = residual.clone()
-        if not bool(rows.isfinite().all()):
-            return Step(residual, self.damping, "the Jacobian is not finite: lower the damping's decrease or check the equation")
-        linear = LinearModel(rows, residual)
+        linear = LinearModel(list(objective.linearised(network)), objective.size)
+        residual = linear.residual
+        if not bool(linear.scale.isfinite().all()):
+            return Step(residual, self.damping, "the Jacobian is not finite where the network stands: check the equation there")
+        linear.factorise()
         start = network.vector()
         best = self._search(objective, network, linear, start)
         if best is None:
@@ -102,14 +102,14 @@ class Damped:
         best = attempt(self.damping)
         if best is not None:
             for _ in range(self.DOWN):
-                smaller = attempt(best.damping / 10)
+                smaller = attempt(best.damping / self.FACTOR)
                 if smaller is None:
                     break
                 best = smaller
             return best
         damping = self.damping
         for _ in range(self.UP):
-            damping *= 10
+            damping *= self.FACTOR
             best = attempt(damping)
             if best is not None:
                 return best
@@ -137,16 +137,27 @@ class Damped:
 
 
 class LinearModel:
-    """r + J p with column scaling, factorised once: J = Q R, R = U S V', any damping then costs two small products."""
+    """r + J p with column scaling, factorised once: J = Q R, R = U S V', any damping then costs two small products.
 
-    def __init__(self, rows: Tensor, residual: Tensor) -> None:
-        self.rows, self.residual = rows, residual
-        norms = torch.linalg.vector_norm(rows, dim=1)
-        self.scale = torch.where(norms > 0, norms, 1.0)
-        count = len(rows)
-        both = torch.empty((count + 1, rows.shape[1]), dtype=rows.dtype, device=rows.device)
-        torch.div(rows, self.scale[:, None], out=both[:count])
-        both[count] = residual
+    ``parts`` are those of :meth:`~kanpde.objective.Objective.linearised`, with J transposed, (P, n) each.
+    """
+
+    def __init__(self, parts: list[tuple[slice, Tensor, Tensor]], size: int) -> None:
+        self.parts = parts
+        self.residual = parts[0][1].new_empty(size)
+        squares = torch.zeros(len(parts[0][2]), dtype=self.residual.dtype, device=self.residual.device)
+        for place, value, rows in parts:
+            self.residual[place] = value
+            squares += torch.linalg.vector_norm(rows, dim=1).square_()
+        self.scale = torch.where(squares == 0, 1.0, squares.sqrt())
+
+    def factorise(self) -> None:
+        """QR of [J, r], then the singular value decomposition of R."""
+        count = len(self.scale)
+        both = self.residual.new_empty((count + 1, len(self.residual)))
+        for place, _, rows in self.parts:
+            torch.div(rows, self.scale[:, None], out=both[:count, place])
+        both[count] = self.residual
         triangle = torch.linalg.qr(both.T, mode="r")[1]
         left, self.singular, self.right = torch.linalg.svd(triangle[:, :count], full_matrices=False)
         self.projected = left.T @ triangle[:, count]
@@ -160,12 +171,16 @@ class LinearModel:
 
     def solve(self, vector: Tensor, damping: float) -> Tensor:
         """(J'J + damping)^-1 J' vector in the user's parameters, (P,)."""
-        projected = self.right @ ((self.rows @ vector) / self.scale)
+        pulled = sum((rows @ vector[place] for place, _, rows in self.parts), start=torch.zeros_like(self.scale))
+        projected = self.right @ (pulled / self.scale)
         return (self.right.T @ (projected / (self.singular**2 + damping))) / self.scale
 
     def times(self, parameters: Tensor) -> Tensor:
         """J p, (N,)."""
-        return parameters @ self.rows
+        found = torch.empty_like(self.residual)
+        for place, _, rows in self.parts:
+            torch.mv(rows.T, parameters, out=found[place])
+        return found
 
     def length(self, parameters: Tensor) -> Tensor:
         """|D p|, the norm in which steps are damped."""

@@ -135,7 +135,7 @@ class _Printer(LatexPrinter):
     """Subscripts for derivatives, bare names for functions."""
 
     def _print_Derivative(self, expr: sympy.Derivative) -> str:
-        letters = "".join(self._print(symbol) * int(times) for symbol, times in expr.variable_count)
+        letters = "".join(self._print(symbol) * int(times) for symbol, times in expr.variable_count)  # type: ignore[misc]
         return f"{self._print(expr.expr)}_{{{letters}}}"
 
     def _print_Function(self, expr: Any, exp: Any = None) -> str:

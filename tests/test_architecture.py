@@ -1,0 +1,130 @@
+"""The house rules that a machine can check: who imports whom, what loads when, and how long a module may be."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "kanpde"
+
+# A room (a module, or a package such as optimizers/) imports only from the floors below its own.
+FLOORS = (
+    {"functions", "jets", "domains", "results"},
+    {"bases", "fields", "figures"},  # figures draws from results alone: any figure can be redrawn without retraining
+    {"network", "problem"},
+    {"kan", "mlp", "objective"},
+    {"interpret", "measures", "settings"},
+    {"optimizers", "symbolic"},
+    {"training"},
+    {"experiment"},
+    {"problem_files"},
+    {"cli"},
+)
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+OWNERS = {"h5py": {"results"}, "matplotlib": {"figures"}, "sympy": {"functions", "symbolic"}}
+SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")
+LONGEST = 400
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+
+
+def room_of(path: Path, package: Path = PACKAGE) -> str:
+    """The room that a file belongs to: "kan" for kan.py, "optimizers" for optimizers/adam.py, "" for the table of contents."""
+    first = path.relative_to(package).with_suffix("").parts[0]
+    return "" if first == "__init__" else first
+
+
+def imports(path: Path, package: Path = PACKAGE) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of everything that a file imports, wherever in the file: ``from a.b import c`` gives "a.b.c"."""
+    inside = (package.name, *path.relative_to(package).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = inside[: len(inside) + 1 - node.level] if node.level else ()
+            origin = (*start, *([node.module] if node.module else []))
+            yield from ((node.lineno, ".".join((*origin, alias.name))) for alias in node.names)
+
+
+def climbs(path: Path, package: Path = PACKAGE) -> list[str]:
+    """The imports of a file that do not go down."""
+    room, found = room_of(path, package), []
+    for line, name in imports(path, package):
+        origin, *inner = name.split(".")
+        if origin != package.name or inner == ["__version__"] or inner[:1] == [room]:
+            continue
+        where = f"{path.relative_to(package)}:{line} imports {name}"
+        if not inner or inner[0] not in FLOOR_OF:
+            found.append(f"{where}: import from the module that defines it, not from {package.name}/__init__.py")
+        elif FLOOR_OF[inner[0]] >= FLOOR_OF[room]:
+            found.append(f"{where}: {inner[0]} is on floor {FLOOR_OF[inner[0]]}, {room} itself on {FLOOR_OF[room]}")
+    return found
+
+
+def test_every_module_has_its_floor():
+    rooms = {room_of(path) for path in MODULES} - {""}
+    new, gone = sorted(rooms - set(FLOOR_OF)), sorted(set(FLOOR_OF) - rooms)
+    assert not new, f"place {', '.join(new)} on a floor: add to FLOORS in tests/test_architecture.py, just above its imports"
+    assert not gone, f"FLOORS in tests/test_architecture.py lists {', '.join(gone)}, which kanpde/ does not have"
+    assert len(FLOOR_OF) == sum(map(len, FLOORS)), "a room is on two floors"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if room_of(path)], ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down(path):
+    if room_of(path) in FLOOR_OF:
+        assert not (found := climbs(path)), "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "allowed"),
+    [
+        ("kan.py", "from kanpde.bases import Basis", True),
+        ("kan.py", "def f():\n    from kanpde.training import fit", False),
+        ("kan.py", "import kanpde.problem", False),  # the same floor
+        ("kan.py", "from . import mlp", False),
+        ("kan.py", "from .bases import Basis", True),
+        ("kan.py", "from kanpde import KAN", False),
+        ("kan.py", "import kanpde", False),
+        ("kan.py", "from kanpde import __version__", True),
+        ("optimizers/adam.py", "from .descent import Step", True),
+        ("optimizers/adam.py", "from ..training import fit", False),
+        ("optimizers/adam.py", "from kanpde.symbolic.equations import latex", False),
+    ],
+)
+def test_the_walk_sees_every_way_to_import(tmp_path, file, line, allowed):
+    path = tmp_path / "kanpde" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(line)
+    assert (climbs(path, tmp_path / "kanpde") == []) is allowed
+
+
+@each_module
+def test_each_library_has_its_owner(path):
+    for line, name in imports(path):
+        library = name.split(".")[0]
+        owners = OWNERS.get(library, {room_of(path)})
+        assert room_of(path) in owners, f"{path.name}:{line} imports {name}; only {', '.join(sorted(owners))} may do so"
+
+
+@each_module
+def test_modules_are_short_and_quiet(path):
+    text = path.read_text(encoding="utf-8")
+    length = text.count("\n")
+    assert length <= LONGEST, f"{path.name} has {length} lines; split it, {LONGEST} are the limit"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{path.name}:{node.lineno} has a bare except: name what it catches"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+            assert room_of(path) == "cli", f'{path.name}:{node.lineno} prints; below cli.py, log to logging.getLogger("kanpde")'
+
+
+def test_importing_kanpde_loads_no_slow_library():
+    # torch itself loads tqdm
+    program = f"import sys, torch; b = set(sys.modules); import kanpde; print(*(set({SLOW_TO_LOAD}) & (set(sys.modules) - b)))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [], f"`import kanpde` loads {done.stdout.strip()}: import it in the function that needs it"

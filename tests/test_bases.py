@@ -1,0 +1,414 @@
+"""Univariate bases against SciPy, NumPy, mpmath and automatic differentiation: every basis passes the same checks.
+
+A new basis joins by one line in ``BASES``, and by one function in ``reference`` if it has a closed form elsewhere.
+"""
+
+import pickle
+from functools import partial
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.polynomial import chebyshev
+from scipy.interpolate import BSpline as SciPySpline
+
+from kanpde.bases import Basis, BSpline, Chebyshev, SiLU
+
+UNEVEN = (-1.0, -0.8, -0.1, 0.35, 0.4, 1.0)
+REPEATED = (-1.0, -0.5, 0.25, 0.25, 0.6, 1.0)
+THRICE = (-1.0, -0.2, -0.2, -0.2, 0.5, 1.0)
+
+BASES = [
+    Chebyshev(1),
+    Chebyshev(2),
+    Chebyshev(5),
+    Chebyshev(20),
+    BSpline(1, 4),
+    BSpline(2, 1),
+    BSpline(2, 7),
+    BSpline(3, 5),
+    BSpline(5, 6),
+    BSpline(1, breaks=UNEVEN),
+    BSpline(2, breaks=UNEVEN),
+    BSpline(3, breaks=UNEVEN),
+    BSpline(5, breaks=UNEVEN),
+    BSpline(2, breaks=REPEATED),
+    BSpline(3, breaks=REPEATED),
+    BSpline(3, breaks=THRICE),
+    BSpline(5, breaks=THRICE),
+    SiLU(),
+    BSpline(3, 5) + SiLU(),
+    BSpline(5, breaks=REPEATED) + SiLU(),
+    Chebyshev(4) + SiLU(),
+]
+each_basis = pytest.mark.parametrize("basis", BASES, ids=repr)
+splines = pytest.mark.parametrize("basis", [basis for basis in BASES if isinstance(basis, BSpline)], ids=repr)
+
+RANDOM = np.random.default_rng(0)
+INSIDE = np.sort(np.concatenate([RANDOM.uniform(-1, 1, 37), np.linspace(-0.97, 0.97, 20)]))
+ENDS = np.array([-1.0, 1.0])
+
+
+def points_for(basis: Basis) -> np.ndarray:
+    """Points inside, both ends, and the breaks, where a spline is continuous from the right."""
+    breaks = [b for part in getattr(basis, "parts", (basis,)) for b in np.unique(getattr(part, "breaks", None) or ())]
+    return np.unique(np.concatenate([INSIDE, ENDS, np.asarray(breaks, dtype=float)]))
+
+
+# ---- closed forms from elsewhere: reference(basis)(x, m) is the m-th derivative of all functions, (K, len(x)) ----
+
+
+def chebyshev_reference(basis: Chebyshev, x: np.ndarray, m: int) -> np.ndarray:
+    derivatives = [chebyshev.chebder(row, m) for row in np.eye(basis.degree + 1)]
+    return np.stack([chebyshev.chebval(x, coefficients) for coefficients in derivatives])
+
+
+def full_knots(basis: BSpline) -> np.ndarray:
+    """The clamped knots, written down again."""
+    breaks = np.linspace(-1, 1, basis.intervals + 1) if basis.breaks is None else np.asarray(basis.breaks)
+    return np.r_[[-1.0] * basis.degree, breaks, [1.0] * basis.degree]
+
+
+def spline_reference(basis: BSpline, x: np.ndarray, m: int) -> np.ndarray:
+    if m > basis.degree:
+        return np.zeros((basis.intervals + basis.degree, len(x)))
+    knots = full_knots(basis)
+    return SciPySpline(knots, np.eye(len(knots) - basis.degree - 1), basis.degree)(x, nu=m).T
+
+
+def silu_reference(basis: SiLU, x: np.ndarray, m: int) -> np.ndarray:
+    with mpmath.workdps(30):
+        return np.array([[float(mpmath.diff(lambda s: s / (1 + mpmath.exp(-s)), mpmath.mpf(float(each)), m)) for each in x]])
+
+
+def reference(basis: Basis, x: np.ndarray, m: int) -> np.ndarray:
+    if hasattr(basis, "parts"):
+        return np.concatenate([reference(part, x, m) for part in basis.parts])
+    one = {Chebyshev: chebyshev_reference, BSpline: spline_reference, SiLU: silu_reference}[type(basis)]
+    return one(basis, x, m)
+
+
+def assert_close(got, wanted, tolerance=1e-12):
+    """Equal within ``tolerance`` of the largest wanted number (at least 1)."""
+    got, wanted = np.asarray(got), np.asarray(wanted)
+    assert got.shape == wanted.shape
+    assert np.isfinite(got).all()
+    assert np.max(np.abs(got - wanted), initial=0) <= tolerance * max(1.0, np.max(np.abs(wanted), initial=0))
+
+
+# ---- what every basis must do ----
+
+
+@each_basis
+def test_values_and_derivatives_are_those_of_scipy_numpy_and_mpmath(basis):
+    x = points_for(basis)
+    table = basis.table(torch.from_numpy(x), 4).numpy()
+    assert table.shape == (5, basis.size, len(x))
+    for m in range(5):
+        assert_close(table[m], reference(basis, x, m))
+
+
+@each_basis
+@pytest.mark.parametrize("end", [-1.0, 1.0])
+def test_the_ends_belong_to_the_domain(basis, end):
+    table = basis.table(torch.tensor([end], dtype=torch.float64), 4).numpy()
+    inside = reference(basis, np.array([end * (1 - 1e-15)]), 0)
+    assert_close(table[0], inside, 1e-10)
+    assert np.abs(table[0]).max() > 0.25  # not the zero of a half-open last interval
+    for m in range(5):
+        assert_close(table[m], reference(basis, np.array([end]), m))
+
+
+@each_basis
+def test_values_is_the_first_row_of_the_table(basis):
+    x = torch.from_numpy(points_for(basis))
+    assert_close(basis.values(x), basis.table(x, 0)[0], 1e-15)
+    assert_close(basis.table(x, 3)[0], basis.table(x, 0)[0], 0)
+
+
+@each_basis
+@pytest.mark.parametrize("shape", [(), (1,), (7,), (2, 3), (2, 1, 4)])
+def test_any_shape_of_points(basis, shape):
+    x = torch.from_numpy(np.random.default_rng(1).uniform(-1, 1, shape))
+    flat = basis.table(x.reshape(-1), 2)
+    assert basis.values(x).shape == (basis.size, *shape)
+    assert_close(basis.table(x, 2), flat.reshape(3, basis.size, *shape), 1e-15)
+    flat = basis.squashed_table(x.reshape(-1), 2)
+    assert_close(basis.squashed_table(x, 2), flat.reshape(3, basis.size, *shape), 1e-15)
+
+
+@each_basis
+def test_points_that_are_not_contiguous(basis):
+    x = torch.from_numpy(np.random.default_rng(1).uniform(-1, 1, (3, 5)))
+    assert_close(basis.table(x.T, 2), basis.table(x.T.contiguous(), 2), 0)
+    assert_close(basis.squashed_table(x.T, 2), basis.squashed_table(x.T.contiguous(), 2), 0)
+
+
+def squashed_by_autograd(basis: Basis, z: torch.Tensor, order: int) -> torch.Tensor:
+    """Derivatives of B_k(tanh z) one after another, by nested autograd through ``values``."""
+    z = z.clone().requires_grad_()
+    rows = list(basis.values(torch.tanh(z)).unbind(0))
+    table = [torch.stack(rows).detach()]
+    for _ in range(order):
+        rows = [
+            torch.autograd.grad(row.sum(), z, create_graph=True, allow_unused=True, materialize_grads=True)[0]
+            if row.requires_grad
+            else torch.zeros_like(z)
+            for row in rows
+        ]
+        table.append(torch.stack(rows).detach())
+    return torch.stack(table)
+
+
+@each_basis
+def test_squashed_table_is_the_chain_rule(basis):
+    z = torch.linspace(-2.3, 2.1, 31, dtype=torch.float64)
+    found = basis.squashed_table(z, 4)
+    assert found.shape == (5, basis.size, 31)
+    wanted = squashed_by_autograd(basis, z, 4)
+    for m in range(5):
+        assert_close(found[m], wanted[m], 1e-11)
+
+
+@pytest.mark.parametrize("z", [-40.0, -0.3, 0.0, 1.7, 19.0])
+def test_squashed_chebyshev_against_mpmath(z):
+    found = Chebyshev(6).squashed_table(torch.tensor([z], dtype=torch.float64), 4)
+    with mpmath.workdps(60):
+        for m in range(5):
+            for k in range(7):
+                wanted = mpmath.diff(lambda s, k=k: mpmath.chebyt(k, mpmath.tanh(s)), mpmath.mpf(z), m)
+                assert abs(float(found[m, k, 0]) - float(wanted)) <= 1e-11 * max(1.0, abs(float(wanted)))
+
+
+@each_basis
+@pytest.mark.parametrize("method", ["table", "squashed_table"])
+def test_out_gives_the_same_and_can_be_filled_again(basis, method):
+    first, second = (torch.from_numpy(np.random.default_rng(n).uniform(-1, 1, (2, 9))) for n in (3, 4))
+    call = getattr(basis, method)
+    memory = basis.workspace(first, 3) if method == "squashed_table" else torch.full((4, basis.size, 2, 9), torch.nan).double()
+    for x in (first, second, first):
+        found = call(x, 3, memory)
+        assert found.untyped_storage().data_ptr() == memory.untyped_storage().data_ptr()
+        assert_close(found, call(x, 3), 0)
+
+
+@each_basis
+def test_values_have_finite_gradients_up_to_the_ends(basis):
+    x = torch.from_numpy(points_for(basis)).requires_grad_()
+    weights = torch.from_numpy(np.random.default_rng(5).standard_normal(basis.size))
+    (slope,) = torch.autograd.grad(weights @ basis.values(x), x, torch.ones(len(x)).double())
+    assert_close(slope, weights.numpy() @ reference(basis, x.detach().numpy(), 1))
+
+
+@each_basis
+def test_float32(basis):
+    x = points_for(basis).astype(np.float32)
+    table = basis.table(torch.from_numpy(x), 2)
+    squashed = basis.squashed_table(torch.from_numpy(x), 2)
+    assert table.dtype == squashed.dtype == basis.values(torch.from_numpy(x)).dtype == torch.float32
+    away = ~np.isin(x, np.asarray(getattr(basis, "breaks", None) or (), dtype=np.float32)) | (np.abs(x) == 1)
+    assert_close(table[0][:, away], reference(basis, x[away].astype(float), 0).astype(np.float32), 2e-5)
+    assert_close(squashed[0], basis.squashed_table(torch.from_numpy(x).double(), 0)[0].float(), 2e-5)
+    assert bool(table.isfinite().all() and squashed.isfinite().all())
+
+
+def far(basis: Basis) -> list[int]:
+    return [] if isinstance(basis, SiLU) else [basis.resolution + extra for extra in (0, 1, 2, 3, 5, 9, 17)] + [2 * basis.resolution]
+
+
+@each_basis
+def test_refinement_is_exact_to_any_resolution(basis):
+    x = torch.from_numpy(points_for(basis))
+    coefficients = np.random.default_rng(6).standard_normal(basis.size)
+    for resolution in far(basis):
+        finer = basis.refined(resolution)
+        assert finer.resolution == resolution
+        matrix = basis.embedding(finer)
+        assert matrix.shape == (finer.size, basis.size)
+        assert matrix.dtype == np.float64
+        before, after = coefficients @ basis.values(x).numpy(), (matrix @ coefficients) @ finer.values(x).numpy()
+        assert_close(after, before)
+        slope = (matrix @ coefficients) @ finer.table(x, 1)[1].numpy()
+        assert_close(slope, coefficients @ basis.table(x, 1)[1].numpy(), 1e-11)
+
+
+@each_basis
+def test_refinement_twice_is_exact(basis):
+    steps = far(basis)[1:]
+    x = torch.from_numpy(points_for(basis))
+    coefficients = np.random.default_rng(7).standard_normal(basis.size)
+    here, moved = basis, coefficients
+    for resolution in sorted(set(steps)):
+        finer = here.refined(resolution)
+        here, moved = finer, here.embedding(finer) @ moved
+    assert_close(moved @ here.values(x).numpy(), coefficients @ basis.values(x).numpy())
+
+
+@each_basis
+def test_refinement_leaves_the_basis_and_only_goes_up(basis):
+    before = repr(basis)
+    for resolution in far(basis):
+        basis.refined(resolution)
+    assert repr(basis) == before
+    if basis.resolution > 1:
+        with pytest.raises(ValueError, match=f"only goes up from {basis.resolution}"):
+            basis.refined(basis.resolution - 1)
+
+
+@each_basis
+def test_quantile_rises_from_end_to_end(basis):
+    u = np.linspace(0, 1, 1001)
+    x = basis.quantile(u)
+    assert x.shape == u.shape
+    assert x[0] == pytest.approx(-1, abs=1e-14)
+    assert x[-1] == pytest.approx(1, abs=1e-14)
+    assert (np.diff(x) > 0).all()  # no two training points coincide, even at repeated breaks
+    assert (np.abs(x) <= 1).all()
+
+
+@each_basis
+def test_decay_is_one_positive_number_for_each_function(basis):
+    decay = basis.decay()
+    assert decay.shape == (basis.size,)
+    assert (decay > 0).all()
+    assert (decay <= 1).all()
+
+
+@each_basis
+def test_bases_are_values(basis):
+    copy = pickle.loads(pickle.dumps(basis))
+    assert copy == basis
+    assert hash(copy) == hash(basis)
+    assert eval(repr(basis), {"Chebyshev": Chebyshev, "BSpline": BSpline, "SiLU": SiLU}) == basis
+
+
+# ---- splines ----
+
+
+@splines
+@given(x=st.floats(-1, 1))
+def test_partition_of_unity(basis, x):
+    table = basis.table(torch.tensor([x], dtype=torch.float64), 2)
+    assert float(table[0].sum()) == pytest.approx(1, abs=1e-13)
+    assert float(table[0].min()) >= -1e-15
+    scale = float(table[1].abs().max()), float(table[2].abs().max())
+    assert abs(float(table[1].sum())) <= 1e-13 * max(1, scale[0])
+    assert abs(float(table[2].sum())) <= 1e-13 * max(1, scale[1])
+    assert int((table[0] != 0).sum()) <= basis.degree + 1
+
+
+@splines
+def test_the_end_polynomials_continue_outside(basis):
+    coefficients = np.random.default_rng(8).standard_normal(basis.size)
+    outside = np.array([-1.2, -1.05, 1.01, 1.3])
+    spline = SciPySpline(full_knots(basis), coefficients, basis.degree, extrapolate=True)
+    for m in range(basis.degree + 1):
+        found = coefficients @ basis.table(torch.from_numpy(outside), m)[m].numpy()
+        assert_close(found, spline(outside, nu=m), 1e-11)
+
+
+@st.composite
+def break_lists(draw):
+    degree = draw(st.sampled_from([1, 2, 3, 5]))
+    inner = draw(st.lists(st.integers(-9, 9).map(lambda n: n / 10), min_size=0, max_size=6))
+    inner = [b for b in sorted(inner) if inner.count(b) <= degree]
+    return degree, (-1.0, *inner, 1.0)
+
+
+@given(case=break_lists(), extra=st.integers(0, 12), seed=st.integers(0, 10**6))
+def test_any_knots_evaluate_and_refine(case, extra, seed):
+    degree, breaks = case
+    basis = BSpline(degree, breaks=breaks)
+    assert basis.intervals == len(breaks) - 1
+    x = np.unique(np.r_[np.random.default_rng(seed).uniform(-1, 1, 20), breaks])
+    table = basis.table(torch.from_numpy(x), 2).numpy()
+    for m in range(3):
+        assert_close(table[m], spline_reference(basis, x, m))
+    finer = basis.refined(basis.intervals + extra)
+    assert finer.size == basis.size + extra
+    assert_close(basis.embedding(finer).T @ finer.values(torch.from_numpy(x)).numpy(), table[0])
+
+
+def test_quantile_of_splines_fills_all_intervals_alike():
+    basis = BSpline(3, breaks=UNEVEN)
+    counts = np.histogram(basis.quantile((np.arange(1000) + 0.5) / 1000), UNEVEN)[0]
+    assert (counts == 200).all()
+
+
+def test_quantile_of_chebyshev_is_the_arcsine_law():
+    x = np.linspace(-0.99, 0.99, 7)
+    assert_close(Chebyshev(5).quantile(0.5 + np.arcsin(x) / np.pi), x, 1e-14)
+
+
+def test_uniform_refinement_keeps_uniform_knots_where_they_nest():
+    assert BSpline(3, 4).refined(8) == BSpline(3, 8)
+
+
+# ---- several bases together ----
+
+
+def test_joined_bases_stand_one_after_another():
+    basis = BSpline(3, 5) + SiLU() + Chebyshev(2)
+    x = torch.from_numpy(INSIDE)
+    assert basis.size == 8 + 1 + 3
+    wanted = torch.cat([BSpline(3, 5).table(x, 2), SiLU().table(x, 2), Chebyshev(2).table(x, 2)], 1)
+    assert_close(basis.table(x, 2), wanted, 0)
+
+
+def test_joined_refinement_refines_the_part_that_can_be_refined_wherever_it_stands():
+    basis = SiLU() + BSpline(3, 4)
+    finer = basis.refined(8)
+    assert finer.size == 1 + 11
+
+
+# ---- bad arguments ----
+
+
+BAD_NUMBERS = [0, -1, 2.5, 3.0, True, False, float("nan"), float("inf"), "3", None]
+
+
+@pytest.mark.parametrize("bad", BAD_NUMBERS, ids=repr)
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (Chebyshev, "degree of Chebyshev"),
+        (lambda n: BSpline(n, 5), "degree of BSpline"),
+        (lambda n: BSpline(3, n), "intervals of BSpline"),
+    ],
+    ids=["Chebyshev", "BSpline degree", "BSpline intervals"],
+)
+def test_bad_numbers_are_named(make, words, bad):
+    with pytest.raises(ValueError, match=rf"{words} must be a whole number of at least 1, got") as error:
+        make(bad)
+    assert repr(bad) in str(error.value)
+
+
+@pytest.mark.parametrize("bad", [8.5, float("nan"), True], ids=repr)
+@pytest.mark.parametrize("basis", [Chebyshev(1), BSpline(3, 1), BSpline(3, breaks=UNEVEN), BSpline(2, 1) + SiLU()], ids=repr)
+def test_bad_resolutions_are_refused(basis, bad):
+    with pytest.raises(ValueError, match="got|only goes up"):
+        basis.refined(bad)
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [(), (-1,), (-1, 0.5), (0, 1), (-1, 0.5, 0.2, 1), (-1, float("nan"), 1), (-2, 0, 1), (-1, 0, float("inf")), ((-1, 0), (0, 1))],
+    ids=repr,
+)
+def test_breaks_must_rise_from_end_to_end(breaks):
+    with pytest.raises(ValueError, match="must rise from -1 to 1"):
+        BSpline(3, breaks=breaks)
+
+
+@pytest.mark.parametrize("breaks", [(-1, 0, 0, 0, 1), (-1, -1, 0, 1), (-1, 0, 1, 1)], ids=repr)
+def test_breaks_may_not_tear_the_spline(breaks):
+    with pytest.raises(ValueError, match="repeated at most degree=2 times"):
+        BSpline(2, breaks=breaks)
+
+
+def test_numpy_integers_are_whole_numbers():
+    assert Chebyshev(np.int64(3)) == Chebyshev(3)
+    assert partial(BSpline, np.int32(2))(np.int64(4)) == BSpline(2, 4)
