@@ -33,7 +33,7 @@ class Condition:
         self.name = name or "condition"
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({function_name(self.equation)}, on={self.on!r})"
+        return f"{type(self).__name__}({_shown(self.equation)}, on={self.on!r})"
 
     def check(self, problem: "Problem") -> None:
         """Raise if the condition does not fit the problem."""
@@ -178,6 +178,12 @@ class Problem:
             if solution is not None:
                 self.check_names(solution, unknowns=False)
 
+    def __repr__(self) -> str:
+        given = [repr(self.domain), _shown(self.equation), f"conditions={list(self.conditions)}"]
+        given += [f"parameters={dict(self.parameters)}"] if self.parameters else []
+        given += [f"{name}={_shown(solution)}" for name in ("exact", "reference") if (solution := getattr(self, name)) is not None]
+        return f"Problem({', '.join(given if self.check else [*given, 'check=False'])})"
+
     def check_names(self, function: Callable[..., Any], *, unknowns: bool = True) -> None:
         """Raise ``TypeError`` if ``function`` asks for a name that does not exist."""
         known = [*(self.unknowns if unknowns else ()), *self.domain.names, *self.parameters]
@@ -297,7 +303,7 @@ def _positive(value: Any, name: str) -> float:
 
 
 def _shown(value: Any) -> str:
-    return function_name(value) if callable(value) else repr(value)
+    return getattr(value, "__name__", repr(value)) if callable(value) else repr(value)
 
 
 def _named_apart(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:

@@ -110,7 +110,7 @@ def test_a_new_problem(tmp_path):
     (tmp_path / "heat.py").write_text(HEAT)
     program = Path(kanpde.__file__).parents[1] / "run_experiments.py"
     start = [str(program)] if program.exists() else ["-m", "kanpde.cli"]
-    command = [sys.executable, *start, "heat.py", "--results", "out", "--no-figures"]
+    command = [sys.executable, *start, "heat.py", "--results", "out", "--no-figures", "--threads", "1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = (tmp_path / "out" / "heat").glob("*.h5")

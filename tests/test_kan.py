@@ -11,8 +11,9 @@ from scipy.interpolate import BSpline as SciPySpline
 
 from kanpde.bases import BSpline, Chebyshev, SiLU
 from kanpde.jets import channels
-from kanpde.kan import KAN, Network
+from kanpde.kan import KAN
 from kanpde.mlp import MLP
+from kanpde.network import Network
 
 UNEVEN = (-1.0, -0.6, -0.1, 0.35, 0.4, 1.0)
 LOWER, UPPER = (0.5, -3.0, 10.0), (2.0, 4.0, 10.5)

@@ -303,15 +303,6 @@ def test_derivatives_under_no_grad(method):
     assert torch.equal(found, wanted)
 
 
-def test_one_objective_serves_networks_of_several_sizes():
-    _, network, points, objective = setting("nonlinear")
-    objective.jacobian(network)
-    finer = network.refined(7)
-    found = objective.jacobian(finer)[1]
-    fresh = Objective(objective.problem, points).jacobian(finer)[1]
-    assert torch.equal(found, fresh)
-
-
 # ---- losses ----
 
 

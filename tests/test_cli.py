@@ -1,0 +1,321 @@
+"""The command line as a user meets it: runs, sweeps, resumption, errors, other verbs."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from kanpde.cli import main
+from kanpde.results import load
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "run_experiments.py"
+
+PROBLEM = """
+from kanpde import KAN, Box, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Problem, Refine
+from kanpde.functions import pi, sin
+
+line = Box(x=(0, 1))
+
+
+def exact(x):
+    return sin(pi * x)
+
+
+def equation(u, x, strength):
+    return u.xx + strength * pi**2 * exact(x)
+
+
+experiment = Experiment(
+    Problem(line, equation, parameters=dict(strength=1), conditions=[Dirichlet(0, on=line.boundary)], exact=exact),
+    model=KAN(1, 3, 1, basis=Chebyshev(degree=5)),
+    training=[LevenbergMarquardt(steps=15), Refine(8, 10)],
+)
+"""
+
+
+@pytest.fixture
+def problem(tmp_path):
+    path = tmp_path / "line.py"
+    path.write_text(PROBLEM)
+    return path
+
+
+def run(*arguments, results):
+    return main([*map(str, arguments), "--results", str(results), "--no-figures"])
+
+
+def start(*arguments, cwd, **options):
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def numbers(path):
+    """Everything in a file that must not depend on when or how often it was interrupted."""
+    result = load(path)
+    history = {name: column for name, column in result.history.items() if name != "seconds"}
+    metrics = {name: value for name, value in result.metrics.items() if "seconds" not in name}
+    return result.parameters, history, result.solution, metrics
+
+
+def assert_identical(left, right):
+    for one, other in zip(numbers(left), numbers(right), strict=True):
+        if isinstance(one, dict):
+            assert one.keys() == other.keys()
+            for key in one:
+                np.testing.assert_array_equal(one[key], other[key], err_msg=key)
+        else:
+            np.testing.assert_array_equal(one, other)
+
+
+# ---- runs ----
+
+
+def test_a_run_prints_five_lines_and_writes_a_file_and_figures(problem, tmp_path, capsys):
+    assert main([str(problem), "--results", str(tmp_path / "out")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith("line/experiment seed 0: complete after")
+    assert "relative L2" in lines[1]
+    written = sorted(path.name for path in (tmp_path / "out" / "line").iterdir())
+    assert written == sorted(
+        ["experiment-s0.h5"] + [f"experiment-s0-{kind}.{end}" for kind in ("solution", "convergence", "network") for end in ("pdf", "png")]
+    )
+    result = load(tmp_path / "out" / "line" / "experiment-s0.h5")
+    assert result.metrics["relative_l2"] < 1e-6
+    assert result.provenance["problem_source"] == PROBLEM
+    assert result.provenance["seed"] == 0
+
+
+def test_h5py_alone_reads_the_file(problem, tmp_path):
+    run(problem, results=tmp_path)
+    with h5py.File(tmp_path / "line" / "experiment-s0.h5") as file:
+        assert file.attrs["status"] == "complete"
+        u, x = file["solution/u"][:], file["solution/x"][:]
+        assert np.abs(u - np.sin(np.pi * x)).max() < 1e-5
+
+
+def test_figures_redraw_from_the_file_alone(problem, tmp_path, capsys):
+    assert main([str(problem), "--results", str(tmp_path)]) == 0
+    problem.unlink()
+    folder = tmp_path / "line"
+    before = {path.name for path in folder.glob("*.p*")}
+    for path in folder.glob("*.p*"):
+        path.unlink()
+    assert main(["draw", str(folder / "experiment-s0.h5")]) == 0
+    assert {path.name for path in folder.glob("*.p*")} == before != set()
+
+
+def test_a_sweep_ends_in_one_table_and_an_index(problem, tmp_path, capsys):
+    assert run(problem, "--seeds", 3, results=tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "median" in out and "worst" in out
+    with h5py.File(tmp_path / "line" / "index.h5") as index:
+        assert sorted(index) == [f"experiment-s{seed}" for seed in range(3)]
+        errors = {index[name]["metrics"].attrs["relative_l2"] for name in index}
+    assert len(errors) == 3  # seeds differ
+    assert main(["compare", *map(str, sorted((tmp_path / "line").glob("*.h5")))]) == 0
+    assert capsys.readouterr().out.count("experiment") >= 5
+
+
+def test_quick_is_shorter_and_keeps_the_full_run(problem, tmp_path):
+    run(problem, results=tmp_path)
+    run(problem, "--quick", results=tmp_path)
+    full, quick = (load(tmp_path / "line" / f"{name}-s0.h5") for name in ("experiment", "experiment-quick"))
+    assert quick.metrics["steps"] < full.metrics["steps"]
+
+
+def test_settings_reach_where_they_point(problem, tmp_path):
+    assert run(problem, "--set", "training.steps=4", "--set", "model.basis.degree=4", "--set", "problem.parameters.strength=1.0", results=tmp_path) == 0
+    result = load(tmp_path / "line" / "experiment-s0.h5")
+    assert result.metrics["steps"] == 12  # three rungs of four
+    assert result.history["refinement"].tolist() == [4] * 4 + [8] * 4 + [10] * 4
+
+
+def test_float32_runs_and_says_so(problem, tmp_path):
+    assert run(problem, "--dtype", "float32", results=tmp_path) == 0
+    result = load(tmp_path / "line" / "experiment-s0.h5")
+    assert result.provenance["dtype"] == "float32"
+    assert result.metrics["relative_l2"] < 1e-2
+
+
+# ---- the same numbers ----
+
+
+def test_two_fresh_processes_give_identical_numbers(problem, tmp_path):
+    for name in ("a", "b"):
+        process = start(problem, "--results", tmp_path / name, "--no-figures", "--threads", 1, cwd=tmp_path)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    assert_identical(*(tmp_path / name / "line" / "experiment-s0.h5" for name in ("a", "b")))
+
+
+def test_a_killed_run_resumes_to_the_same_numbers(problem, tmp_path):
+    slow = ["--set", "training.steps=60", "--set", "training.progress=1.0", "--no-figures", "--threads", 1, "--checkpoint", 0]
+    process = start(problem, "--results", tmp_path / "whole", *slow, cwd=tmp_path)
+    assert process.wait(timeout=120) == 0
+    process.communicate()
+    target = tmp_path / "killed" / "line" / "experiment-s0.h5"
+    process = start(problem, "--results", tmp_path / "killed", *slow, cwd=tmp_path)
+    for _ in range(6000):
+        if target.exists() and len(load(target).history["step"]) >= 70:
+            break
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    left = load(target)
+    assert left.status == "interrupted" and left.checkpoint is not None
+    process = start(problem, "--results", tmp_path / "killed", *slow, "--resume", cwd=tmp_path)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert load(target).status == "complete"
+    assert_identical(target, tmp_path / "whole" / "line" / "experiment-s0.h5")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_saves_what_there_is(problem, tmp_path, number):
+    endless = ["--set", "training.steps=100000", "--set", "training.patience=100000", "--no-figures", "--checkpoint", 0]
+    target = tmp_path / "out" / "line" / "experiment-s0.h5"
+    process = start(problem, "--results", tmp_path / "out", *endless, cwd=tmp_path)
+    while not target.exists():
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted after" in out and "Traceback" not in err
+    result = load(target)
+    assert result.status == "interrupted" and result.checkpoint is not None
+    assert result.solution["u"].shape == (1001,)
+
+
+def test_resume_skips_what_is_complete_and_refuses_another_experiment(problem, tmp_path, capsys):
+    run(problem, results=tmp_path)
+    capsys.readouterr()
+    assert run(problem, "--resume", results=tmp_path) == 0
+    assert "already complete" in capsys.readouterr().out
+    assert run(problem, "--resume", "--set", "training.steps=3", results=tmp_path) == 1
+    assert "experiment_repr" in capsys.readouterr().err
+
+
+# ---- errors: one line, before training ----
+
+
+def failure(capsys, *arguments, results):
+    assert run(*arguments, results=results) == 1
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    assert captured.err.count("error:") == 1
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("u.xx +", "u.xz +", "no derivative 'xz': the coordinates are x"),
+        ("def equation(u, x, strength)", "def equation(u, x, strenth)", "strenth"),
+        ("on=line.boundary", "on=line.side(x=2)", "x=2 is not a side"),
+        ("on=line.boundary", "on=line.side(y=1)", "no coordinate 'y'"),
+        ("Dirichlet(0,", "Dirichlet((0, 1),", "2 components"),
+        ("KAN(1, 3, 1", "KAN(1, 0, 1", "got 0"),
+        ("KAN(1, 3, 1", "KAN(1, -3, 1", "got -3"),
+        ("KAN(1, 3, 1", "KAN(1, 2.5, 1", "got 2.5"),
+        ("KAN(1, 3, 1", "KAN(2, 3, 1", "1 coordinates"),
+        ("degree=5", "degree=0", "degree"),
+        ("degree=5", "degree=2.5", "degree"),
+        ("return sin(pi * x)", "return sin(2 * pi * x)", None),
+        ("strength=1)", "strength=2)", "the equation is off by"),
+        ("Dirichlet(0,", "Dirichlet(1,", "is off by 1"),
+        ("equation(u, x, strength):\n    return", "equation(u, x, strength):\n    return u.value.sqrt() +", None),
+        ("experiment = Experiment(", "other = Experiment(", "defines no experiment"),
+        ("line = Box", "line == Box", "line 5"),
+        ("Refine(8, 10)", "Refine(10, 8)", "must rise"),
+    ],
+)
+def test_bad_problems_fail_with_one_clear_error(problem, tmp_path, capsys, old, new, message):
+    assert old in PROBLEM
+    problem.write_text(PROBLEM.replace(old, new))
+    if message is None:
+        run(problem, results=tmp_path / "out")
+        return
+    assert message in failure(capsys, problem, results=tmp_path / "out")
+    assert not list(tmp_path.rglob("*.h5"))
+
+
+def test_a_wrong_exact_solution_is_named_with_its_residual_and_can_be_overridden(problem, tmp_path, capsys):
+    problem.write_text(PROBLEM.replace("strength=1)", "strength=2)"))
+    message = failure(capsys, problem, results=tmp_path)
+    assert re.search(r"the equation is off by \d", message) and "check=False" in message
+    problem.write_text(PROBLEM.replace("strength=1)", "strength=2)").replace("exact=exact", "exact=exact, check=False"))
+    assert run(problem, results=tmp_path) == 0
+
+
+def test_a_nan_is_found_before_training_with_its_point(problem, tmp_path, capsys):
+    problem.write_text(PROBLEM.replace("return u.xx", "return sqrt(x - 2) + u.xx").replace("pi, sin", "pi, sin, sqrt").replace(", exact=exact", ""))
+    message = failure(capsys, problem, results=tmp_path)
+    assert re.search(r"is nan at x=0\.\d+", message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "training.stepps=3"], "did you mean 'steps'"),
+        (["--set", "modl.basis=3"], "did you mean 'model'"),
+        (["--set", "training.steps"], "FIELD=VALUE"),
+        (["--set", "training.steps=-3"], "steps"),
+        (["--only", "nothing"], "no experiment 'nothing'"),
+        (["--device", "warp"], "warp"),
+        (["--seeds", "0"], "--seeds"),
+        (["--seed", "-1"], "--seed"),
+        (["--threads", "0"], "--threads"),
+    ],
+)
+def test_bad_options_fail_with_one_clear_error(problem, tmp_path, capsys, arguments, message):
+    assert message in failure(capsys, problem, *arguments, results=tmp_path)
+
+
+def test_missing_and_foreign_files(tmp_path, capsys):
+    assert "there is no problem file" in failure(capsys, tmp_path / "nothing.py", results=tmp_path)
+    (tmp_path / "foreign.h5").write_text("not HDF5")
+    for verb in ("draw", "compare"):
+        assert main([verb, str(tmp_path / "foreign.h5")]) == 1
+        assert "not an HDF5 file" in capsys.readouterr().err
+        assert main([verb, str(tmp_path / "absent.h5")]) == 1
+        assert "absent.h5" in capsys.readouterr().err
+
+
+def test_a_results_directory_that_cannot_be_written_fails_before_training(problem, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    message = failure(capsys, problem, results=tmp_path / "file" / "below")
+    assert "cannot write results" in message and "--results" in message
+
+
+def test_a_full_disk_keeps_what_was_computed(problem, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "spare"))
+    (tmp_path / "spare").mkdir()
+    target = tmp_path / "out"
+    real = os.replace
+
+    def full(source, destination):
+        if str(destination).startswith(str(target)):
+            raise OSError(28, "No space left on device")
+        return real(source, destination)
+
+    monkeypatch.setattr("os.replace", full)
+    assert run(problem, results=target) == 0
+    message = capsys.readouterr().err
+    assert "No space left" in message and "were kept in" in message
+    assert load(tmp_path / "spare" / "kanpde" / "line" / "experiment-s0.h5").status == "complete"
+
+
+def test_one_bad_run_of_several_makes_the_status_1_but_runs_the_others(problem, tmp_path, capsys):
+    bad = tmp_path / "bad.py"
+    bad.write_text(PROBLEM.replace("strength=1)", "strength=2)"))
+    assert run(bad, problem, results=tmp_path / "out") == 1
+    assert load(tmp_path / "out" / "line" / "experiment-s0.h5").status == "complete"

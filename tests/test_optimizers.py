@@ -1,0 +1,456 @@
+"""Optimizers against NumPy, SciPy and torch.optim, on problems of their own and on classical least squares."""
+
+import io
+import logging
+import math
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.optimize
+import torch
+
+from kanpde.bases import Chebyshev
+from kanpde.domains import Box
+from kanpde.fields import laplacian
+from kanpde.functions import cos, exp, log, pi, sin
+from kanpde.kan import KAN
+from kanpde.mlp import MLP
+from kanpde.objective import Objective, outputs
+from kanpde.optimizers import LBFGS, Adam, LevenbergMarquardt
+from kanpde.optimizers.levenberg_marquardt import LinearModel
+from kanpde.problem import Dirichlet, Initial, Problem
+from kanpde.training import Sampling
+
+segment = Box(x=(0.5, 2))
+square = Box(x=(-1, 1), y=(0, 3))
+
+
+def setting(problem, model, interior=60, per_side=20, seed=0, **options):
+    network = model.remade(seed=seed).on_box(problem.domain.lower, problem.domain.upper)
+    points = Sampling(interior=interior, per_side=per_side).points(problem, network, 0)
+    return network, Objective(problem, points, **options)
+
+
+def descend(optimizer, objective, network, steps):
+    """Losses |r|^2 after every step, the last step, and the descent."""
+    descent, losses = optimizer.start(network), []
+    for _ in range(steps):
+        step = descent.advance(objective, network)
+        losses.append(float(step.residual @ step.residual))
+        if step.stop is not None:
+            break
+    return losses, step, descent
+
+
+def loss_of(objective, network):
+    residual = objective.residual(network)
+    return float(residual @ residual)
+
+
+def curve():
+    """A nonlinear curve fit, quick and with something left to do for every optimizer."""
+    problem = Problem(segment, lambda u, x: u - sin(3 * x) * x)
+    return setting(problem, KAN(1, 3, 1, basis=Chebyshev(4)), interior=40)
+
+
+OPTIMIZERS = [LevenbergMarquardt(steps=5), Adam(steps=5, rate=1e-2), LBFGS(steps=5)]
+each_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda each: type(each).__name__)
+
+
+# ---- classical least squares without any network ----
+
+
+class Parameters:
+    """Plain numbers that can be optimised like a network."""
+
+    def __init__(self, start):
+        self.parameter = torch.nn.Parameter(torch.tensor(start, dtype=torch.float64))
+
+    def parameters(self):
+        return iter([self.parameter])
+
+    def vector(self):
+        return self.parameter.detach().clone()
+
+    def assign(self, vector):
+        with torch.no_grad():
+            self.parameter.copy_(vector)
+
+
+class LeastSquares:
+    """r(p) with derivatives by torch.func, in two parts."""
+
+    def __init__(self, function):
+        self.function = function
+
+    @property
+    def size(self):
+        return len(self.function(torch.ones(4, dtype=torch.float64)))
+
+    def residual(self, network):
+        return self.function(network.vector())
+
+    def linearised(self, network):
+        residual, jacobian = self.residual(network), torch.func.jacrev(self.function)(network.vector())
+        for place in (slice(0, 1), slice(1, len(residual))):
+            yield place, residual[place], jacobian[place].T.contiguous()
+
+    def gradient(self, network):
+        residual = self.residual(network)
+        return residual, torch.func.jacrev(self.function)(network.vector()).T @ residual
+
+
+def rosenbrock(p):
+    return torch.stack([10 * (p[1] - p[0] ** 2), 1 - p[0], p[2] - p[1], 2 * p[3]])
+
+
+def powell(p):
+    return torch.stack([p[0] + 10 * p[1], math.sqrt(5) * (p[2] - p[3]), (p[1] - 2 * p[2]) ** 2, math.sqrt(10) * (p[0] - p[3]) ** 2])
+
+
+TIMES = torch.linspace(0, 2, 15, dtype=torch.float64)
+
+
+def decay(p):
+    """Two exponentials in noise: least squares with a residual that stays."""
+    noise = 0.05 * torch.sin(37 * torch.arange(15, dtype=torch.float64) ** 2)
+    return p[0] * torch.exp(-p[1] * TIMES) + p[2] * torch.exp(-p[3] * TIMES) - (2 * torch.exp(-TIMES) + torch.exp(-5 * TIMES) + noise)
+
+
+@pytest.mark.parametrize(
+    ("function", "start"),
+    [(rosenbrock, [-1.2, 1.0, 0.0, 3.0]), (powell, [3.0, -1.0, 0.0, 1.0]), (decay, [1.0, 0.5, 1.0, 3.0])],
+    ids=["Rosenbrock", "Powell", "exponentials"],
+)
+def test_levenberg_marquardt_finds_the_minima_of_scipy(function, start):
+    network = Parameters(start)
+    losses, _, _ = descend(LevenbergMarquardt(), LeastSquares(function), network, 60)
+    wanted = scipy.optimize.least_squares(lambda p: function(torch.from_numpy(p)).numpy(), start, xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    assert losses[-1] <= 2 * wanted.cost + 1e-14
+    assert all(after <= before for before, after in zip(losses, losses[1:], strict=False))
+    if function is not powell:
+        np.testing.assert_allclose(network.vector().numpy(), wanted.x, atol=2e-5)
+
+
+@pytest.mark.parametrize(("n", "p"), [(30, 7), (7, 7), (5, 9)])
+@pytest.mark.parametrize("damping", [1e-8, 1e-2, 10.0])
+def test_the_damped_step_is_that_of_the_normal_equations(n, p, damping):
+    random = np.random.default_rng(0)
+    jacobian, residual = random.standard_normal((n, p)) * 10.0 ** random.uniform(-2, 2, p), random.standard_normal(n)
+    jacobian[:, 3] = 0  # a parameter without influence
+    parts = [(slice(a, b), torch.from_numpy(residual[a:b]), torch.from_numpy(jacobian[a:b].T.copy())) for a, b in ((0, 2), (2, n))]
+    model = LinearModel(parts, n)
+    model.factorise()
+    step, predicted = model.step(damping)
+    scale = np.where((norms := np.linalg.norm(jacobian, axis=0)) > 0, norms, 1)
+    scaled = jacobian / scale
+    # ridge regression as an augmented least-squares problem, which keeps all digits
+    both = np.concatenate([scaled, math.sqrt(damping) * np.eye(p)])
+    wanted = np.linalg.lstsq(both, -np.concatenate([residual, np.zeros(p)]), rcond=None)[0] / scale
+    np.testing.assert_allclose(step.numpy(), wanted, rtol=1e-6, atol=2e-8 * np.abs(wanted).max())
+    left = residual + jacobian @ step.numpy()
+    assert predicted == pytest.approx((residual @ residual - left @ left) / 2, rel=1e-6)
+    vector = random.standard_normal(n)
+    wanted = np.linalg.lstsq(both, np.concatenate([vector, np.zeros(p)]), rcond=None)[0] / scale
+    np.testing.assert_allclose(model.solve(torch.from_numpy(vector), damping).numpy(), wanted, rtol=1e-6, atol=1e-8 * np.abs(wanted).max())
+    np.testing.assert_allclose(model.times(step).numpy(), jacobian @ step.numpy(), rtol=1e-10, atol=1e-12)
+    assert float(model.length(step)) == pytest.approx(np.linalg.norm(scale * step.numpy()))
+
+
+# ---- differential equations ----
+
+
+def test_levenberg_marquardt_solves_a_linear_problem_in_a_few_steps():
+    """Poisson in one dimension is linear in the coefficients of one layer."""
+    problem = Problem(
+        segment, lambda u, x: laplacian(u) + pi**2 * sin(pi * x), conditions=[Dirichlet(lambda x: sin(pi * x), on=segment.boundary, hard=True)]
+    )
+    network, objective = setting(problem, KAN(1, 1, basis=Chebyshev(16)))
+    losses, _, _ = descend(LevenbergMarquardt(), objective, network, 8)
+    assert losses[-1] < 1e-18
+    x = torch.linspace(0.5, 2, 101).double()[:, None]
+    error = outputs(problem, network, x)["u"][()].numpy() - np.sin(np.pi * x[:, 0].numpy())
+    assert np.abs(error).max() < 1e-9
+
+
+def test_levenberg_marquardt_solves_poisson_on_a_square_with_soft_conditions():
+    def exact(x, y):
+        return sin(2 * x) + exp(y / 2) + x * 3
+
+    problem = Problem(square, lambda u, x, y: laplacian(u) + 4 * sin(2 * x) - exp(y / 2) / 4, conditions=[Dirichlet(exact, on=square.boundary)])
+    network, objective = setting(problem, KAN(2, 1, basis=Chebyshev(16)), interior=150, per_side=25)
+    losses, _, _ = descend(LevenbergMarquardt(), objective, network, 10)
+    assert losses[-1] < 1e-18
+    points = torch.from_numpy(square.sample(200, lambda u: 2 * u - 1, 5))
+    error = outputs(problem, network, points)["u"][()].numpy() - exact(*points.numpy().T)
+    assert np.abs(error).max() < 1e-8
+
+
+def test_levenberg_marquardt_solves_a_nonlinear_boundary_value_problem():
+    """Bratu: u'' + exp(u) = 0, whose solution is 2 log(cosh(a) / cosh(a (1 - 2 x))) with cosh(a) = 4 a / sqrt(2)."""
+    box = Box(x=(0, 1))
+    problem = Problem(box, lambda u: u.xx + exp(u), conditions=[Dirichlet(0, on=box.boundary, hard=True)])
+    network, objective = setting(problem, KAN(1, 1, basis=Chebyshev(14)))
+    network.assign(0.1 * network.vector())
+    losses, _, _ = descend(LevenbergMarquardt(), objective, network, 25)
+    assert losses[-1] < 1e-18
+    a = scipy.optimize.brentq(lambda a: math.cosh(a) - 4 * a / math.sqrt(2), 0.1, 1, xtol=1e-15)
+    x = np.linspace(0, 1, 51)
+    found = outputs(problem, network, torch.from_numpy(x)[:, None])["u"][()].numpy()
+    np.testing.assert_allclose(found, 2 * np.log(np.cosh(a) / np.cosh(a * (1 - 2 * x))), atol=1e-9)
+
+
+def test_levenberg_marquardt_solves_a_nonlinear_system_in_time():
+    """Van der Pol's oscillator against scipy.integrate.solve_ivp."""
+    time = Box(t=(0, 2))
+    problem = Problem(
+        time, lambda u, v: (u.t - v, v.t - (1 - u**2) * v + u), unknowns=("u", "v"), conditions=[Initial(u=1, v=-0.5, hard=True)]
+    )
+    network, objective = setting(problem, KAN(1, 2, basis=Chebyshev(30)), interior=100)
+    network.assign(0.1 * network.vector())
+    losses, _, _ = descend(LevenbergMarquardt(), objective, network, 30)
+    assert losses[-1] < 1e-16
+    t = np.linspace(0, 2, 41)
+    wanted = scipy.integrate.solve_ivp(
+        lambda t, y: [y[1], (1 - y[0] ** 2) * y[1] - y[0]], (0, 2), [1, -0.5], method="DOP853", t_eval=t, rtol=1e-12, atol=1e-13
+    ).y
+    found = outputs(problem, network, torch.from_numpy(t)[:, None])
+    np.testing.assert_allclose(found["u"][()], wanted[0], atol=1e-8)
+    np.testing.assert_allclose(found["v"][()], wanted[1], atol=1e-8)
+
+
+def test_levenberg_marquardt_trains_two_layers():
+    box = Box(x=(-1, 1))
+    problem = Problem(box, lambda u, x: u.x + u * cos(x) - cos(x), conditions=[Dirichlet(2, on=box.side(x=-1), hard=True)])
+    network, objective = setting(problem, KAN(1, 4, 1, basis=Chebyshev(6)), interior=80)
+    descend(LevenbergMarquardt(), objective, network, 60)
+    x = np.linspace(-1, 1, 51)
+    found = outputs(problem, network, torch.from_numpy(x)[:, None])["u"][()].numpy()
+    np.testing.assert_allclose(found, 1 + np.exp(-np.sin(x) + np.sin(-1.0)), atol=2e-5)
+
+
+# ---- trouble ----
+
+
+def test_levenberg_marquardt_rejects_trials_that_are_not_finite(caplog):
+    """log(u) = -2 from u = 5: the full step goes to negative u."""
+    problem = Problem(segment, lambda u: log(u) + 2)
+    network, objective = setting(problem, KAN(1, 1, basis=Chebyshev(1)), interior=5)
+    network.assign(torch.tensor([5.0, 0.0]))
+    with caplog.at_level(logging.WARNING, "kanpde"):
+        losses, _, _ = descend(LevenbergMarquardt(damping=1e-9), objective, network, 30)
+    assert "non-finite residual and was rejected" in caplog.text
+    assert all(math.isfinite(loss) for loss in losses)
+    assert losses[-1] < 1e-20
+    np.testing.assert_allclose(network(torch.tensor([[1.0]]).double()).detach(), math.exp(-2), rtol=1e-8)
+
+
+def test_levenberg_marquardt_says_that_it_can_do_no_more():
+    network, objective = curve()
+    losses, step, _ = descend(LevenbergMarquardt(), objective, network, 300)
+    problem = Problem(segment, lambda u: (u - 1, u + 1))  # the best is u = 0, and a residual stays
+    network, objective = setting(problem, KAN(1, 1, basis=Chebyshev(2)))
+    losses, step, _ = descend(LevenbergMarquardt(), objective, network, 60)
+    assert step.stop == "no damping lowers the loss any further"
+    assert losses[-1] == pytest.approx(2, rel=1e-12)
+    before = network.vector()
+    step = LevenbergMarquardt().start(network).advance(objective, network)
+    assert step.stop is not None
+    assert torch.equal(network.vector(), before)
+    assert torch.equal(step.residual, objective.residual(network))
+
+
+def test_levenberg_marquardt_stops_where_the_jacobian_is_not_finite():
+    problem = Problem(segment, lambda u: (u**2) ** 0.5)
+    network, objective = setting(problem, KAN(1, 1, basis=Chebyshev(1)))
+    network.assign(torch.zeros(2))
+    step = LevenbergMarquardt().start(network).advance(objective, network)
+    assert "Jacobian is not finite" in step.stop
+    assert float(network.vector().abs().max()) == 0
+
+
+@each_optimizer
+def test_step_reports_the_residual_where_it_says(optimizer):
+    """LM and L-BFGS: after the step; Adam: before it."""
+    network, objective = curve()
+    descent = optimizer.start(network)
+    for _ in range(3):
+        before = objective.residual(network)
+        step = descent.advance(objective, network)
+        assert torch.equal(step.residual, before if isinstance(optimizer, Adam) else objective.residual(network))
+        kept = step.residual.clone()
+        objective.jacobian(network)
+        assert torch.equal(step.residual, kept)  # not memory that is overwritten
+
+
+# ---- the baselines ----
+
+
+@pytest.mark.parametrize("model", [KAN(1, 3, 1, basis=Chebyshev(4)), MLP(1, 6, 1)], ids=repr)
+def test_adam_is_that_of_torch(model):
+    network, objective = setting(Problem(segment, lambda u, x: u - sin(3 * x) * x), model, interior=40)
+    plain = network.remade()
+    points = objective.blocks[0].points
+    torchs = torch.optim.Adam(plain.parameters(), lr=1e-2)
+    descent = Adam(rate=1e-2).start(network)
+    for _ in range(20):
+        descent.advance(objective, network)
+        torchs.zero_grad()
+        residual = plain(points)[:, 0] - torch.sin(3 * points[:, 0]) * points[:, 0]
+        (0.5 * residual.square().mean()).backward()
+        torchs.step()
+    np.testing.assert_allclose(network.vector(), plain.vector(), rtol=1e-8, atol=1e-10)
+
+
+def test_adam_lowers_the_loss():
+    network, objective = curve()
+    before = loss_of(objective, network)
+    descend(Adam(rate=3e-2), objective, network, 300)
+    assert loss_of(objective, network) < 0.02 * before
+
+
+def test_adam_stops_at_gradients_that_are_not_finite():
+    network, objective = setting(Problem(segment, lambda u: log(u)), KAN(1, 1, basis=Chebyshev(1)))
+    network.assign(torch.tensor([-1.0, 0.0]))
+    step = Adam().start(network).advance(objective, network)
+    assert "gradient is not finite" in step.stop
+    assert network.vector().tolist() == [-1.0, 0.0]
+
+
+def test_lbfgs_solves_linear_least_squares():
+    network, objective = setting(Problem(segment, lambda u, x: u - exp(x)), KAN(1, 1, basis=Chebyshev(5)))
+    descend(LBFGS(), objective, network, 100)
+    points = objective.blocks[0].points[:, 0].numpy()
+    z = 2 * (points - 0.5) / 1.5 - 1
+    wanted = np.linalg.lstsq(np.polynomial.chebyshev.chebvander(z, 5), np.exp(points), rcond=None)[0]
+    np.testing.assert_allclose(network.vector(), wanted, atol=1e-6)
+
+
+def test_lbfgs_lowers_the_loss_in_every_step_and_says_why_it_stops():
+    problem = Problem(segment, lambda u, x: (u - x, u + x))
+    network, objective = setting(problem, KAN(1, 1, basis=Chebyshev(3)))
+    losses, step, _ = descend(LBFGS(), objective, network, 500)
+    assert all(after < before for before, after in zip(losses[:-1], losses[1:-1], strict=False))
+    assert "L-BFGS cannot lower the loss" in step.stop
+    best = network.vector()
+    assert float(best.abs().max()) < 1e-6  # u = 0
+    assert torch.equal(step.residual, objective.residual(network))
+    again = LBFGS().start(network).advance(objective, network)
+    if again.stop is not None:
+        assert torch.equal(network.vector(), best)
+
+
+def test_lbfgs_undoes_steps_that_are_not_finite():
+    problem = Problem(segment, lambda u: log(u) + 2)
+    network, objective = setting(problem, KAN(1, 1, basis=Chebyshev(1)), interior=5)
+    network.assign(torch.tensor([5.0, 0.0]))
+    losses, _, _ = descend(LBFGS(), objective, network, 60)
+    assert all(math.isfinite(loss) for loss in losses)
+    assert bool(network.vector().isfinite().all())
+    assert losses[-1] < losses[0]
+
+
+# ---- what all have in common ----
+
+
+@each_optimizer
+def test_global_state_is_left_alone(optimizer):
+    network, objective = curve()
+    torch.manual_seed(5)
+    before, numpys = torch.get_rng_state(), np.random.get_state()[1].copy()
+    descend(optimizer, objective, network, 5)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (np.random.get_state()[1] == numpys).all()
+    assert torch.get_default_dtype() is torch.float32
+    assert torch.is_grad_enabled()
+
+
+@each_optimizer
+@pytest.mark.parametrize("steps", [0, 1, 4])
+def test_a_restored_descent_goes_on_with_the_same_numbers(optimizer, steps):
+    network, objective = curve()
+    descent = optimizer.start(network)
+    for _ in range(steps):
+        descent.advance(objective, network)
+    stream = io.BytesIO()
+    torch.save(descent.state(), stream)
+    parameters = network.vector()
+    for _ in range(5):
+        descent.advance(objective, network)
+    stream.seek(0)
+    other, others = curve()
+    other.assign(parameters)
+    resumed = optimizer.start(other)
+    resumed.restore(torch.load(stream, weights_only=True))
+    for _ in range(5):
+        resumed.advance(others, other)
+    assert torch.equal(other.vector(), network.vector())
+    assert not torch.equal(other.vector(), parameters)
+
+
+@each_optimizer
+def test_two_descents_from_one_description_do_not_mix(optimizer):
+    (first, one), (second, two) = curve(), curve()
+    descents = optimizer.start(first), optimizer.start(second)
+    for _ in range(3):
+        descents[0].advance(one, first)
+    for _ in range(3):
+        descents[1].advance(two, second)
+    assert torch.equal(first.vector(), second.vector())
+
+
+@each_optimizer
+def test_float32(optimizer):
+    problem = Problem(segment, lambda u, x: u - sin(3 * x) * x)
+    network = KAN(1, 3, 1, basis=Chebyshev(4), dtype=torch.float32).on_box(segment.lower, segment.upper)
+    objective = Objective(problem, Sampling(interior=40).points(problem, network, 0))
+    before = loss_of(objective, network)
+    descend(optimizer, objective, network, 20)
+    assert network.vector().dtype == torch.float32
+    assert loss_of(objective, network) < before
+
+
+def test_optimizers_are_values():
+    for optimizer in OPTIMIZERS:
+        assert eval(repr(optimizer), {"LevenbergMarquardt": LevenbergMarquardt, "Adam": Adam, "LBFGS": LBFGS}) == optimizer
+        assert hash(optimizer) == hash(type(optimizer)(**vars(optimizer)))
+
+
+@pytest.mark.parametrize("kind", [LevenbergMarquardt, Adam, LBFGS])
+@pytest.mark.parametrize("name", ["steps", "patience"])
+@pytest.mark.parametrize("bad", [0, -1, 2.5, 3.0, True, math.nan, "3", None], ids=repr)
+def test_bad_counts(kind, name, bad):
+    with pytest.raises(ValueError, match=rf"{kind.__name__}\({name}=...\) must be a whole number of at least 1, got {bad!r}"):
+        kind(**{name: bad})
+
+
+@pytest.mark.parametrize("kind", [LevenbergMarquardt, Adam, LBFGS])
+@pytest.mark.parametrize("bad", [0, -0.5, 1.5, math.nan, math.inf], ids=repr)
+def test_bad_progress(kind, bad):
+    with pytest.raises(ValueError, match=rf"{kind.__name__}\(progress=...\) must lie in \(0, 1\], got {bad!r}"):
+        kind(progress=bad)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(lambda b, n=n: LevenbergMarquardt(**{n: b}), rf"LevenbergMarquardt\({n}=...\) must be a positive number") for n in ("damping", "probe")]
+    + [(lambda b: Adam(rate=b), r"Adam\(rate=...\) must be positive")],
+)
+@pytest.mark.parametrize("bad", [0, -1.0, math.nan, math.inf], ids=repr)
+def test_bad_positive_numbers(make, words, bad):
+    with pytest.raises(ValueError, match=words):
+        make(bad)
+
+
+@pytest.mark.parametrize("bad", [0, 1, -0.1, 1.1, math.nan], ids=repr)
+@pytest.mark.parametrize("name", ["target", "late_target"])
+def test_bad_targets(name, bad):
+    with pytest.raises(ValueError, match=r"target ratios must lie in \(0, 1\)"):
+        LevenbergMarquardt(**{name: bad})
+
+
+@pytest.mark.parametrize("bad", [0, -1, 2.5, True, math.nan], ids=repr)
+def test_bad_history(bad):
+    with pytest.raises(ValueError, match=r"LBFGS\(history=...\) must be"):
+        LBFGS(history=bad)
