@@ -39,10 +39,6 @@ class Basis(ABC):
     def table(self, x: Tensor, order: int, out: Tensor | None = None) -> Tensor:
         """Derivatives 0 ... ``order`` of all functions at ``x`` (any shape): (order + 1, K, *x.shape), into ``out`` if given."""
 
-    def workspace(self, z: Tensor, order: int) -> Tensor:
-        """Memory that ``squashed_table`` can fill at points of the shape of ``z``."""
-        return z.new_empty((order + 1, self.size, *z.shape))
-
     def values(self, x: Tensor) -> Tensor:
         """All functions at ``x``: (K, *x.shape)."""
         return self.table(x, 0)[0]
@@ -203,18 +199,13 @@ class Chebyshev(Basis):
         return out
 
     def squashed_table(self, z: Tensor, order: int, out: Tensor | None = None) -> Tensor:
-        """By (1 - s^2) T_k'(s) = k/2 (T_{k-1} - T_{k+1}), the derivative by z is a difference of neighbours."""
-        long = self.workspace(z, order) if out is None else out
-        self._fill(torch.tanh(z), long[0])
-        half = 0.5 * torch.arange(self.size + order, dtype=z.dtype, device=z.device).view(-1, *[1] * z.dim())
-        for m in range(1, order + 1):
-            last = self.size + order - m
-            torch.sub(long[m - 1, : last - 1], long[m - 1, 2 : last + 1], out=long[m, 1:last]).mul_(half[1:last])
-        return long[:, : self.size]
-
-    def workspace(self, z: Tensor, order: int) -> Tensor:
-        """The differences lose a row an order, so the values start with ``order`` more."""
-        return z.new_zeros((order + 1, self.size + order, *z.shape))
+        """By (1 - s^2) T_k'(s) = k/2 (T_{k-1} - T_{k+1}), each derivative by z combines neighbours: one product with T_0 ... T_{K+m-1}."""
+        values = z.new_empty((self.size + order, *z.shape))
+        self._fill(torch.tanh(z), values)
+        out = z.new_empty((order + 1, self.size, *z.shape)) if out is None else out
+        matrix = _squashed_derivatives(self.size, order, z.dtype, z.device)
+        torch.mm(matrix, values.view(len(values), -1), out=out.view(len(matrix), -1))
+        return out
 
     @staticmethod
     def _fill(x: Tensor, rows: Tensor) -> None:
@@ -331,6 +322,19 @@ class BSpline(Basis):
 def _chebyshev_derivative(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The matrix D with T' = D T."""
     return torch.tensor(np.pad(chebder(np.eye(size), axis=1), ((0, 0), (0, 1))), dtype=dtype, device=device)
+
+
+@cache
+def _squashed_derivatives(size: int, order: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The matrices that take T_0 ... T_{size+order-1} of tanh z to derivatives 0 ... order by z of the first ``size``, stacked."""
+    step = np.zeros((size + order, size + order + 1))
+    k = np.arange(1, size + order)
+    step[k, k - 1], step[k, k + 1] = 0.5 * k, -0.5 * k
+    total, found = np.eye(size, size + order), []
+    for _ in range(order + 1):
+        found.append(total)
+        total = total @ step[:, :-1]  # row k reaches no further than T_{k+m}
+    return torch.tensor(np.concatenate(found), dtype=dtype, device=device)
 
 
 @cache

@@ -31,9 +31,8 @@ class Record:
     """What a layer keeps of a forward pass for its reverse; its buffers are used again when it is passed back in."""
 
     chosen: Channels
-    workspace: Tensor
+    table: Tensor  # (orders, K, inputs, N): the edge functions' basis and its derivatives
     linear: Tensor  # (C, linear outputs, N)
-    table: Tensor = field(init=False)  # (orders, K, inputs, N): the edge functions' basis and its derivatives
     jet: Tensor | None = None  # (C, inputs, N); None in the first layer
     bell: dict[tuple[int, int], Tensor] = field(default_factory=dict)
     edges: Tensor | None = None  # (order + 1, inputs, linear outputs, N): derivatives 1, 2, ... of the edge functions
@@ -95,8 +94,8 @@ class Layer(nn.Module):
         if record is None:
             record = self._record(chosen, highest, z)
             record.linear.zero_()
-        linear = record.linear
-        table = record.table = self.basis.table(z, highest, record.workspace)
+        linear, table = record.linear, record.table
+        self.basis.table(z, highest, table)
         powers = scale ** torch.arange(highest + 1, dtype=scale.dtype, device=scale.device)[:, None]
         table[1:] *= powers[1:, None, :, None]
         torch.mm(self.weight.flatten(1), table[0].flatten(0, 1), out=linear[0])
@@ -117,28 +116,28 @@ class Layer(nn.Module):
             record.edges = jet.new_empty(shape)
             record.mixed = jet.new_empty((chosen.order, shape[2], shape[1], shape[3]))
             record.scratch = jet.new_empty(shape[1:])
-        linear, edges, scratch = record.linear, record.edges, record.scratch
+        linear, edges, scratch, table = record.linear, record.edges, record.scratch, record.table
         assert edges is not None and scratch is not None
         record.jet, record.bell = jet, chosen.bell_values(jet)
-        fill = self.basis.squashed_table if self.squash else self.basis.table
-        table = record.table = fill(jet[0], orders, record.workspace)
-        by_input = self.weight.permute(2, 0, 1)
-        for m in range(1, orders + 1):
-            torch.bmm(by_input, table[m].transpose(0, 1), out=edges[m - 1])
+        (self.basis.squashed_table if self.squash else self.basis.table)(jet[0], orders, table)
+        by_input = self.weight.permute(2, 0, 1).contiguous()
+        slopes = edges.unbind(0)
+        for m, slope in enumerate(slopes, 1):
+            torch.bmm(by_input, table[m].transpose(0, 1), out=slope)
         torch.mm(self.weight.flatten(1), table[0].flatten(0, 1), out=linear[0])
         for row, rule in enumerate(chosen.bell[1:], 1):
             for number, (m, _) in enumerate(rule):
-                bell = record.bell[row, m][:, None]
+                bell = record.bell[row, m].unsqueeze(1)
                 if number == 0:
-                    torch.mul(edges[m - 1], bell, out=scratch)
+                    torch.mul(slopes[m - 1], bell, out=scratch)
                 else:
-                    scratch.addcmul_(edges[m - 1], bell)
+                    scratch.addcmul_(slopes[m - 1], bell)
             torch.sum(scratch, 0, out=linear[row])
         return self._nodes(record), record
 
     def _record(self, chosen: Channels, highest: int, z: Tensor) -> Record:
-        workspace = self.basis.workspace(z, highest) if self.squash else z.new_empty((highest + 1, self.basis.size, *z.shape))
-        return Record(chosen, workspace, z.new_empty((len(chosen), self.weight.shape[0], z.shape[1])))
+        table = z.new_empty((highest + 1, self.basis.size, *z.shape))
+        return Record(chosen, table, z.new_empty((len(chosen), self.weight.shape[0], z.shape[1])))
 
     def _nodes(self, record: Record) -> Tensor:
         linear = record.linear
@@ -168,19 +167,20 @@ class Layer(nn.Module):
         edges, mixed, scratch, jet = record.edges, record.mixed, record.scratch, record.jet
         assert edges is not None and mixed is not None and scratch is not None
         inner = torch.zeros_like(jet)
-        fresh = [True] * len(mixed)
+        slopes, sums, adjoints = edges.unbind(0), mixed.unbind(0), adjoint.unbind(0)
+        fresh = [True] * len(sums)
         for row, rule in enumerate(chosen.bell[1:], 1):
             for m, terms in rule:
-                bell, each = record.bell[row, m], adjoint[row][:, None]
+                bell = record.bell[row, m]
                 if fresh[m - 1]:
-                    torch.mul(bell, each, out=mixed[m - 1])
+                    torch.mul(bell, adjoints[row].unsqueeze(1), out=sums[m - 1])
                     fresh[m - 1] = False
                 else:
-                    mixed[m - 1].addcmul_(bell, each)
-                spread(terms, jet, torch.mul(edges[m - 1], adjoint[row], out=scratch).sum(1), inner)
-        torch.mul(edges[0], adjoint[0], out=scratch)
-        for m in range(1, len(edges)):
-            scratch.addcmul_(edges[m], mixed[m - 1].transpose(0, 1))
+                    sums[m - 1].addcmul_(bell, adjoints[row].unsqueeze(1))
+                spread(terms, jet, torch.mul(slopes[m - 1], adjoints[row], out=scratch).sum(1), inner)
+        torch.mul(slopes[0], adjoints[0], out=scratch)
+        for slope, each in zip(slopes[1:], sums, strict=True):
+            scratch.addcmul_(slope, each.transpose(0, 1))
         torch.sum(scratch, 1, out=inner[0])
         return adjoint, inner
 
@@ -192,10 +192,12 @@ class Layer(nn.Module):
         block = out.unflatten(0, self.weight.shape)
         table, mixed = record.table, record.mixed
         if mixed is not None:
-            for output, edges in enumerate(block):  # one output at a time stays in the cache
-                torch.mul(adjoint[0, output], table[0], out=edges)
-                for m, each in enumerate(mixed, 1):
-                    edges.addcmul_(each[output], table[m])
+            tables = table.unbind(0)
+            factors = zip(block.unbind(0), adjoint[0].unbind(0), *(each.unbind(0) for each in mixed), strict=True)
+            for edges, first, *others in factors:  # one output at a time stays in the cache
+                torch.mul(first, tables[0], out=edges)
+                for other, basis in zip(others, tables[1:], strict=False):
+                    edges.addcmul_(other, basis)
         else:
             for coordinate in range(self.inputs):
                 edges = block[:, :, coordinate]

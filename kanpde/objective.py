@@ -120,13 +120,8 @@ class Objective:
 
     # ---- one chunk ----
 
-    def _evaluate(self, block: Block, chunk: Chunk, jet: Tensor) -> list[Tensor]:
-        """The residuals' components (n,) from the network's jets (C, outputs, n)."""
-        rows = [row.unbind(0) for row in jet.unbind(0)]
-
-        def lookup(number: int, alpha: MultiIndex) -> Tensor:
-            return rows[block.chosen.position[alpha]][number]
-
+    def _evaluate(self, block: Block, chunk: Chunk, lookup: Callable[[int, MultiIndex], Tensor]) -> list[Tensor]:
+        """The residuals' components (n,), from the network's derivatives by ``lookup(output, alpha)``."""
         known = self.problem.known(chunk.coordinates, unknown_fields(self.problem, lookup, chunk))
         values = (value.value if isinstance(value, Field) else value for value in block.residuals(known))
         n = len(chunk.points)
@@ -149,7 +144,8 @@ class Objective:
                 start, scale = 0, math.sqrt(block.weight / len(block.points))
                 for chunk in block.chunks:
                     stop = start + len(chunk.points)
-                    for number, value in enumerate(self._evaluate(block, chunk, self._forward(network, block, chunk))):
+                    jet = self._forward(network, block, chunk)
+                    for number, value in enumerate(self._evaluate(block, chunk, _entries(jet, block.chosen))):
                         torch.mul(value, scale, out=part[number, start:stop])
                     start = stop
                 offset += block.size
@@ -195,12 +191,13 @@ class Objective:
             scale = math.sqrt(block.weight / len(block.points))
             start = offset
             for chunk in block.chunks:
-                jet = self._forward(network, block, chunk).detach().requires_grad_()
-                values = self._evaluate(block, chunk, jet)
+                jet = self._forward(network, block, chunk)
+                leaves: dict[tuple[int, int], Tensor] = {}
+                values = self._evaluate(block, chunk, _entries(jet, block.chosen, leaves))
                 records = block.records[len(chunk.points)]
                 for number, value in enumerate(values):
                     first = start + number * len(block.points)
-                    adjoint = _adjoint(value, jet, keep=number + 1 < len(values))
+                    adjoint = _adjoint(value, jet, leaves, keep=number + 1 < len(values))
                     yield slice(first, first + len(chunk.points)), scale, records, adjoint, value.detach()
                 start += len(chunk.points)
             offset += block.size
@@ -233,13 +230,31 @@ class Objective:
             offset += block.size
 
 
-def _adjoint(value: Tensor, jet: Tensor, *, keep: bool) -> Tensor:
+def _entries(
+    jet: Tensor, chosen: Channels, leaves: dict[tuple[int, int], Tensor] | None = None
+) -> Callable[[int, MultiIndex], Tensor]:
+    """Access to a jet (C, outputs, n) by output and derivative; with ``leaves``, what is read can be differentiated by."""
+
+    def lookup(number: int, alpha: MultiIndex) -> Tensor:
+        place = chosen.position[alpha], number
+        if leaves is None:
+            return jet[place]
+        if place not in leaves:
+            leaves[place] = jet[place].detach().requires_grad_()
+        return leaves[place]
+
+    return lookup
+
+
+def _adjoint(value: Tensor, jet: Tensor, leaves: dict[tuple[int, int], Tensor], *, keep: bool) -> Tensor:
     """d value / d jet, sample by sample: one reverse pass through the user's equation."""
+    adjoint = torch.zeros_like(jet)
     if value.requires_grad:
-        (adjoint,) = torch.autograd.grad(value.sum(), jet, retain_graph=keep, allow_unused=True)
-        if adjoint is not None:
-            return adjoint
-    return torch.zeros_like(jet)
+        slopes = torch.autograd.grad(value, list(leaves.values()), torch.ones_like(value), retain_graph=keep, allow_unused=True)
+        for place, slope in zip(leaves, slopes, strict=True):
+            if slope is not None:
+                adjoint[place] = slope
+    return adjoint
 
 
 def _bound(condition: Condition, problem: Problem) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:

@@ -17,10 +17,14 @@ from kanpde.functions import Constant
 Value = float | int | Constant | Callable[..., Any]
 
 
+# Errors on the boundary enter the solution whole, those of a residual divided by the operator's size, for second order 10 and more.
+CONDITION_WEIGHT = 100.0
+
+
 class Condition:
     """An equation on a part of the boundary, ``Condition(lambda u, x: u.y - x, on=square.side(y=1))``.
 
-    ``weight`` multiplies its mean square in the loss. Residuals are those of the equation's components.
+    ``weight`` multiplies its mean square in the loss, where that of the equation has weight 1. Residuals are those of the equation's components.
     """
 
     hard = False
@@ -28,7 +32,7 @@ class Condition:
     weight: float
     name: str
 
-    def __init__(self, equation: Callable[..., Any], *, on: Boundary, weight: float = 1.0, name: str | None = None) -> None:
+    def __init__(self, equation: Callable[..., Any], *, on: Boundary, weight: float = CONDITION_WEIGHT, name: str | None = None) -> None:
         self.equation, self.on, self.weight = equation, _part(on, self), _positive(weight, "the weight of a condition")
         self.name = name or "condition"
 
@@ -65,7 +69,7 @@ class Dirichlet(Condition):
         *,
         on: Boundary,
         hard: bool = False,
-        weight: float = 1.0,
+        weight: float = CONDITION_WEIGHT,
         name: str | None = None,
         **components: Value,
     ) -> None:
@@ -128,7 +132,7 @@ class Initial(Dirichlet):
         value: Value | tuple[Value, ...] | None = None,
         *,
         hard: bool = False,
-        weight: float = 1.0,
+        weight: float = CONDITION_WEIGHT,
         name: str | None = None,
         **components: Value,
     ) -> None:

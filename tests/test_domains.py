@@ -36,7 +36,21 @@ def test_cubes():
 
 @pytest.mark.parametrize(
     "bounds",
-    [(1, 0), (1, 1), (0, math.inf), (-math.inf, 0), (math.nan, 1), (0, math.nan), 3, None, (0,), (0, 1, 2), ("a", "b"), (None, 1), (1j, 2)],
+    [
+        (1, 0),
+        (1, 1),
+        (0, math.inf),
+        (-math.inf, 0),
+        (math.nan, 1),
+        (0, math.nan),
+        3,
+        None,
+        (0,),
+        (0, 1, 2),
+        ("a", "b"),
+        (None, 1),
+        (1j, 2),
+    ],
     ids=repr,
 )
 def test_bad_bounds_name_the_coordinate(bounds):
@@ -127,7 +141,9 @@ each_box = pytest.mark.parametrize("box", BOXES, ids=repr)
 
 
 @each_box
-@pytest.mark.parametrize("quantile", [uniform, Chebyshev(5).quantile, BSpline(3, 4).quantile], ids=["uniform", "Chebyshev", "BSpline"])
+@pytest.mark.parametrize(
+    "quantile", [uniform, Chebyshev(5).quantile, BSpline(3, 4).quantile], ids=["uniform", "Chebyshev", "BSpline"]
+)
 @pytest.mark.parametrize("count", [1, 2, 100, 128])
 def test_interior_points(box, quantile, count):
     points = box.sample(count, quantile, 3)

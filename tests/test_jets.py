@@ -23,9 +23,9 @@ from kanpde.jets import (
 )
 
 X = sympy.symbols("x y z", real=True)
-INNER = [sympy.sin(X[0]) * X[1] + X[2] ** 2 / 3, sympy.exp(X[0] * X[1] / 2) - X[2], X[0] ** 3 * X[2] + X[1]]
-OTHER = [sympy.cos(X[1] - X[2]) + X[0], X[0] * X[1] * X[2], sympy.exp(-(X[2] ** 2)) * X[1]]
-OUTER = [sympy.tanh, lambda s: s**5 - s, lambda s: sympy.sin(2 * s)]
+INNER = [sympy.sin(X[0]) * X[1] + X[2] ** 2 / 3, X[0] ** 3 * X[2] + sympy.exp(X[1] / 2)]
+OTHER = [sympy.cos(X[1] - X[2]) + X[0], sympy.exp(-(X[2] ** 2)) * X[1] * X[0]]
+OUTER = [lambda s: s**5 - s, lambda s: sympy.sin(2 * s)]
 DEMANDS = [
     [()],
     [(0,), (1,)],
@@ -86,7 +86,10 @@ def test_partitions_by_blocks_are_stirling_numbers(n):
 @given(alpha=multi_indices)
 def test_sub_multisets_are_all_smaller_ones(alpha):
     wanted = {
-        beta for size in range(len(alpha) + 1) for beta in combinations_with_replacement(range(4), size) if Counter(beta) <= Counter(alpha)
+        beta
+        for size in range(len(alpha) + 1)
+        for beta in combinations_with_replacement(range(4), size)
+        if Counter(beta) <= Counter(alpha)
     }
     assert sub_multisets(alpha) == wanted
 
@@ -217,5 +220,7 @@ def test_tanh_table_against_mpmath(order):
     assert table.shape == (order + 1, len(z))
     with mpmath.workdps(50):
         for m in range(order + 1):
-            wanted = torch.tensor([float(mpmath.diff(mpmath.tanh, mpmath.mpf(float(each)), m)) for each in z], dtype=torch.float64)
+            wanted = torch.tensor(
+                [float(mpmath.diff(mpmath.tanh, mpmath.mpf(float(each)), m)) for each in z], dtype=torch.float64
+            )
             assert relative(table[m], wanted) < 1e-13
