@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=int, metavar="N", help="a sweep over the seeds 0 ... N-1, with one summary table")
     add("--device", default="cpu", help="cpu, cuda, cuda:1, ... (default cpu)")
     add("--dtype", choices=DTYPES, default="float64", help="precision (default float64)")
-    add("--threads", type=int, metavar="N", help="threads of torch (default: as torch finds)")
+    add("--threads", type=int, default=1, metavar="N", help="threads of torch (default 1: only networks of thousands gain from more)")
     add("--set", action="append", default=[], metavar="FIELD=VALUE", help="e.g. training.steps=50 or model.basis.degree=10")
     add("--results", type=Path, default=Path("results"), metavar="DIR", help="where files go (default ./results)")
     add("--resume", action="store_true", help="go on with unfinished runs and skip finished ones")
@@ -119,10 +119,9 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(f"--seeds must be at least 1, got {options.seeds}")
     if options.seed < 0:
         raise UserError(f"--seed must not be negative, got {options.seed}")
-    if options.threads is not None:
-        if options.threads < 1:
-            raise UserError(f"--threads must be at least 1, got {options.threads}")
-        torch.set_num_threads(options.threads)
+    if options.threads < 1:
+        raise UserError(f"--threads must be at least 1, got {options.threads}")
+    torch.set_num_threads(options.threads)
     if not options.checkpoint >= 0:
         raise UserError(f"--checkpoint must not be negative, got {options.checkpoint}")
     try:

@@ -230,9 +230,7 @@ class Objective:
             offset += block.size
 
 
-def _entries(
-    jet: Tensor, chosen: Channels, leaves: dict[tuple[int, int], Tensor] | None = None
-) -> Callable[[int, MultiIndex], Tensor]:
+def _entries(jet: Tensor, chosen: Channels, leaves: dict[tuple[int, int], Tensor] | None = None) -> Callable[[int, MultiIndex], Tensor]:
     """Access to a jet (C, outputs, n) by output and derivative; with ``leaves``, what is read can be differentiated by."""
 
     def lookup(number: int, alpha: MultiIndex) -> Tensor:

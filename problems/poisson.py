@@ -1,7 +1,9 @@
 """Poisson's equation on a square.
 
-u_xx + u_yy = -2 pi^2 sin(pi x) sin(pi y)   in (-1, 1)^2
-          u = 0                             on the boundary
+    u_xx + u_yy = -2 pi^2 sin(pi x) sin(pi y)   in (-1, 1)^2
+              u = 0                             on the boundary
+
+The solution is sin(pi x) sin(pi y).
 """
 
 from kanpde import KAN, Box, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Problem, Refine
@@ -21,5 +23,5 @@ def poisson(u, x, y):
 experiment = Experiment(
     Problem(square, poisson, conditions=[Dirichlet(0, on=square.boundary, hard=True)], exact=exact),
     model=KAN(2, 8, 1, basis=Chebyshev(degree=8)),
-    training=[LevenbergMarquardt(steps=120), Refine(12, 16, 20)],
+    training=[LevenbergMarquardt(steps=120, patience=30), Refine(12, 16, 20, 24)],
 )

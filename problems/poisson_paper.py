@@ -1,7 +1,9 @@
 """The Poisson problem of the KAN paper (Liu et al., arXiv 2404.19756, section 3.4).
 
-u_xx + u_yy = f      in (-1, 1)^2,   with f such that   u = sin(pi x) sin(pi y^2)
-          u = exact  on the boundary (it vanishes)
+    u_xx + u_yy = f   in (-1, 1)^2
+              u = 0   on the boundary
+
+with f such that the solution is sin(pi x) sin(pi y^2).
 """
 
 from kanpde import KAN, Box, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Problem, Refine
@@ -25,5 +27,5 @@ def poisson(u, x, y):
 experiment = Experiment(
     Problem(square, poisson, conditions=[Dirichlet(0, on=square.boundary, hard=True)], exact=exact),
     model=KAN(2, 8, 1, basis=Chebyshev(degree=8)),
-    training=[LevenbergMarquardt(steps=120), Refine(12, 16, 20)],
+    training=[LevenbergMarquardt(steps=120, patience=30), Refine(12, 16, 20, 24)],
 )

@@ -216,9 +216,7 @@ def test_float32(basis):
 
 
 def far(basis: Basis) -> list[int]:
-    return (
-        [] if isinstance(basis, SiLU) else [basis.resolution + extra for extra in (0, 1, 2, 3, 5, 9, 17)] + [2 * basis.resolution]
-    )
+    return [] if isinstance(basis, SiLU) else [basis.resolution + extra for extra in (0, 1, 2, 3, 5, 9, 17)] + [2 * basis.resolution]
 
 
 @each_basis

@@ -133,7 +133,19 @@ def test_quick_is_shorter_and_keeps_the_full_run(problem, tmp_path):
 
 
 def test_settings_reach_where_they_point(problem, tmp_path):
-    assert run(problem, "--set", "training.steps=4", "--set", "model.basis.degree=4", "--set", "problem.parameters.strength=1.0", results=tmp_path) == 0
+    assert (
+        run(
+            problem,
+            "--set",
+            "training.steps=4",
+            "--set",
+            "model.basis.degree=4",
+            "--set",
+            "problem.parameters.strength=1.0",
+            results=tmp_path,
+        )
+        == 0
+    )
     result = load(tmp_path / "line" / "experiment-s0.h5")
     assert result.metrics["steps"] == 12  # three rungs of four
     assert result.history["refinement"].tolist() == [4] * 4 + [8] * 4 + [10] * 4
@@ -257,7 +269,9 @@ def test_a_wrong_exact_solution_is_named_with_its_residual_and_can_be_overridden
 
 
 def test_a_nan_is_found_before_training_with_its_point(problem, tmp_path, capsys):
-    problem.write_text(PROBLEM.replace("return u.xx", "return sqrt(x - 2) + u.xx").replace("pi, sin", "pi, sin, sqrt").replace(", exact=exact", ""))
+    problem.write_text(
+        PROBLEM.replace("return u.xx", "return sqrt(x - 2) + u.xx").replace("pi, sin", "pi, sin, sqrt").replace(", exact=exact", "")
+    )
     message = failure(capsys, problem, results=tmp_path)
     assert re.search(r"is nan at x=0\.\d+", message)
 

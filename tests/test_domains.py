@@ -141,9 +141,7 @@ each_box = pytest.mark.parametrize("box", BOXES, ids=repr)
 
 
 @each_box
-@pytest.mark.parametrize(
-    "quantile", [uniform, Chebyshev(5).quantile, BSpline(3, 4).quantile], ids=["uniform", "Chebyshev", "BSpline"]
-)
+@pytest.mark.parametrize("quantile", [uniform, Chebyshev(5).quantile, BSpline(3, 4).quantile], ids=["uniform", "Chebyshev", "BSpline"])
 @pytest.mark.parametrize("count", [1, 2, 100, 128])
 def test_interior_points(box, quantile, count):
     points = box.sample(count, quantile, 3)

@@ -105,9 +105,7 @@ def test_derivatives_of_expressions_are_those_of_sympy(name, kind):
         value = found.partial(alpha)
         value = value.numpy() if isinstance(value, torch.Tensor) else value
         right = numbers(derivative(wanted, alpha))
-        np.testing.assert_allclose(
-            np.broadcast_to(value, right.shape), right, rtol=1e-11, atol=1e-11 * max(1, np.abs(right).max())
-        )
+        np.testing.assert_allclose(np.broadcast_to(value, right.shape), right, rtol=1e-11, atol=1e-11 * max(1, np.abs(right).max()))
 
 
 @pytest.mark.parametrize("name", ["(a*u.x).x", "u**3", "u/v", "2**u", "sin(u)*cos(v)", "exp(x*y)/t"])
@@ -117,9 +115,7 @@ def test_fourth_derivatives(name):
     wanted = call_by_name(theirs, SOLUTION | {"x": X, "y": Y, "t": T})
     for alpha in [(0, 0, 0, 0), (0, 0, 1, 1), (0, 1, 1, 2)]:
         right = numbers(derivative(wanted, alpha))
-        np.testing.assert_allclose(
-            np.broadcast_to(found.partial(alpha), right.shape), right, rtol=1e-9, atol=1e-10 * np.abs(right).max()
-        )
+        np.testing.assert_allclose(np.broadcast_to(found.partial(alpha), right.shape), right, rtol=1e-9, atol=1e-10 * np.abs(right).max())
 
 
 @pytest.mark.parametrize("name", [name for name in EXPRESSIONS if name != "sign(u)*u"])
@@ -128,9 +124,7 @@ def test_the_same_expressions_in_sympy(name):
     found = call_by_name(ours, fields("sympy"))
     wanted = call_by_name(theirs, SOLUTION | {"x": X, "y": Y, "t": T})
     for alpha in [(), (0,), (0, 1)]:
-        np.testing.assert_allclose(
-            numbers(sympy.sympify(found.partial(alpha))), numbers(derivative(wanted, alpha)), rtol=1e-11, atol=1e-11
-        )
+        np.testing.assert_allclose(numbers(sympy.sympify(found.partial(alpha))), numbers(derivative(wanted, alpha)), rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,7 @@ X = sympy.Symbol("x", real=True)
 
 
 def points(function):
-    low, high = {"acosh": (1.1, 3), "log": (0.1, 3), "sqrt": (0.1, 3), "sign": (0.2, 2), "abs": (-2, -0.2)}.get(
-        function.name, (-0.9, 0.9)
-    )
+    low, high = {"acosh": (1.1, 3), "log": (0.1, 3), "sqrt": (0.1, 3), "sign": (0.2, 2), "abs": (-2, -0.2)}.get(function.name, (-0.9, 0.9))
     return np.linspace(low, high, 7)
 
 
@@ -212,6 +210,4 @@ def test_functions_of_numpy_and_torch_take_constants():
     assert np.sin(pi / 2) == 1
     assert float(np.add(pi, 1)) == math.pi + 1
     assert float(torch.add(torch.tensor(1.0, dtype=torch.float64), pi)) == pytest.approx(math.pi + 1)
-    assert float(torch.atan2(torch.ones((), dtype=torch.float64), torch.ones(()).double() * pi)) == pytest.approx(
-        math.atan2(1, math.pi)
-    )
+    assert float(torch.atan2(torch.ones((), dtype=torch.float64), torch.ones(()).double() * pi)) == pytest.approx(math.atan2(1, math.pi))

@@ -86,10 +86,7 @@ def test_partitions_by_blocks_are_stirling_numbers(n):
 @given(alpha=multi_indices)
 def test_sub_multisets_are_all_smaller_ones(alpha):
     wanted = {
-        beta
-        for size in range(len(alpha) + 1)
-        for beta in combinations_with_replacement(range(4), size)
-        if Counter(beta) <= Counter(alpha)
+        beta for size in range(len(alpha) + 1) for beta in combinations_with_replacement(range(4), size) if Counter(beta) <= Counter(alpha)
     }
     assert sub_multisets(alpha) == wanted
 
@@ -220,7 +217,5 @@ def test_tanh_table_against_mpmath(order):
     assert table.shape == (order + 1, len(z))
     with mpmath.workdps(50):
         for m in range(order + 1):
-            wanted = torch.tensor(
-                [float(mpmath.diff(mpmath.tanh, mpmath.mpf(float(each)), m)) for each in z], dtype=torch.float64
-            )
+            wanted = torch.tensor([float(mpmath.diff(mpmath.tanh, mpmath.mpf(float(each)), m)) for each in z], dtype=torch.float64)
             assert relative(table[m], wanted) < 1e-13

@@ -149,9 +149,7 @@ def on_box(model):
         network.assign(network.vector() + 0.3 * torch.randn(network.parameter_count, generator=generator, dtype=torch.float64))
     network.on_box(LOWER[:d], UPPER[:d])
     unit = torch.rand(13, d, generator=generator, dtype=torch.float64)
-    return network, torch.tensor(LOWER[:d]).double() + unit * (
-        torch.tensor(UPPER[:d]).double() - torch.tensor(LOWER[:d]).double()
-    )
+    return network, torch.tensor(LOWER[:d]).double() + unit * (torch.tensor(UPPER[:d]).double() - torch.tensor(LOWER[:d]).double())
 
 
 def assert_close(got, wanted, tolerance=1e-11):
@@ -213,9 +211,7 @@ def test_rows_are_the_jacobian_of_every_sample_and_gradient_is_their_sum(model, 
     assert torch.equal(adjoint, kept)
 
 
-@pytest.mark.parametrize(
-    "model", [KAN(2, 3, 1, basis=Chebyshev(3)), KAN(2, (1, 1), 2, basis=Chebyshev(3)), MLP(2, 3, 2)], ids=repr
-)
+@pytest.mark.parametrize("model", [KAN(2, 3, 1, basis=Chebyshev(3)), KAN(2, (1, 1), 2, basis=Chebyshev(3)), MLP(2, 3, 2)], ids=repr)
 def test_rows_are_jacrev(model):
     """The same by torch.func on a functional call of the module's own forward."""
     network, points = on_box(model)
@@ -266,9 +262,7 @@ def test_forward_on_any_shape(model, shape):
 
 
 @pytest.mark.xfail(strict=True, reason="reshape(0, -1) is ambiguous")
-@pytest.mark.parametrize(
-    "model", [KAN(2, 3, 2, basis=Chebyshev(3)), KAN(2, (1, 1), 1, basis=BSpline(3, 4)), MLP(2, 3, 1)], ids=repr
-)
+@pytest.mark.parametrize("model", [KAN(2, 3, 2, basis=Chebyshev(3)), KAN(2, (1, 1), 1, basis=BSpline(3, 4)), MLP(2, 3, 1)], ids=repr)
 def test_forward_on_no_points(model):
     assert model(torch.zeros(0, 2, dtype=torch.float64)).shape == (0, model.outputs)
 

@@ -58,14 +58,8 @@ def stokes(u, v, p, nu):
 def stokes_plain(n, p):
     u, v, q = n(p)
     return [
-        u * derivative(u, p, 0)
-        + v * derivative(u, p, 1)
-        + derivative(q, p, 0)
-        - 0.7 * (derivative(u, p, 0, 0) + derivative(u, p, 1, 1)),
-        u * derivative(v, p, 0)
-        + v * derivative(v, p, 1)
-        + derivative(q, p, 1)
-        - 0.7 * (derivative(v, p, 0, 0) + derivative(v, p, 1, 1)),
+        u * derivative(u, p, 0) + v * derivative(u, p, 1) + derivative(q, p, 0) - 0.7 * (derivative(u, p, 0, 0) + derivative(u, p, 1, 1)),
+        u * derivative(v, p, 0) + v * derivative(v, p, 1) + derivative(q, p, 1) - 0.7 * (derivative(v, p, 0, 0) + derivative(v, p, 1, 1)),
         derivative(u, p, 0) + derivative(v, p, 1),
     ]
 
@@ -373,9 +367,7 @@ def test_points_where_the_equation_is_not_finite_are_named():
     network = KAN(2, 2, 1, basis=Chebyshev(2)).on_box(square.lower, square.upper)
     points = torch.tensor([[0.75, 1.0], [0.25, 2.0], [0.5, 2.5]]).double()
     objective = Objective(problem, {"equation": points, "dirichlet": points[:1]})
-    with pytest.raises(
-        ValueError, match=r"residual of 'equation' \(component 2 of 2\) is nan at x=0.25, y=2, one of 2 such points of 6"
-    ):
+    with pytest.raises(ValueError, match=r"residual of 'equation' \(component 2 of 2\) is nan at x=0.25, y=2, one of 2 such points of 6"):
         objective.check_finite(network)
     fine = Objective(problem, {"equation": points[:1], "dirichlet": points[:1]})
     fine.check_finite(network)

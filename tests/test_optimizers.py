@@ -106,9 +106,7 @@ def rosenbrock(p):
 
 
 def powell(p):
-    return torch.stack(
-        [p[0] + 10 * p[1], math.sqrt(5) * (p[2] - p[3]), (p[1] - 2 * p[2]) ** 2, math.sqrt(10) * (p[0] - p[3]) ** 2]
-    )
+    return torch.stack([p[0] + 10 * p[1], math.sqrt(5) * (p[2] - p[3]), (p[1] - 2 * p[2]) ** 2, math.sqrt(10) * (p[0] - p[3]) ** 2])
 
 
 TIMES = torch.linspace(0, 2, 15, dtype=torch.float64)
@@ -117,11 +115,7 @@ TIMES = torch.linspace(0, 2, 15, dtype=torch.float64)
 def decay(p):
     """Two exponentials in noise: least squares with a residual that stays."""
     noise = 0.05 * torch.sin(37 * torch.arange(15, dtype=torch.float64) ** 2)
-    return (
-        p[0] * torch.exp(-p[1] * TIMES)
-        + p[2] * torch.exp(-p[3] * TIMES)
-        - (2 * torch.exp(-TIMES) + torch.exp(-5 * TIMES) + noise)
-    )
+    return p[0] * torch.exp(-p[1] * TIMES) + p[2] * torch.exp(-p[3] * TIMES) - (2 * torch.exp(-TIMES) + torch.exp(-5 * TIMES) + noise)
 
 
 @pytest.mark.parametrize(
@@ -132,9 +126,7 @@ def decay(p):
 def test_levenberg_marquardt_finds_the_minima_of_scipy(function, start):
     network = Parameters(start)
     losses, _, _ = descend(LevenbergMarquardt(), LeastSquares(function), network, 60)
-    wanted = scipy.optimize.least_squares(
-        lambda p: function(torch.from_numpy(p)).numpy(), start, xtol=1e-15, ftol=1e-15, gtol=1e-15
-    )
+    wanted = scipy.optimize.least_squares(lambda p: function(torch.from_numpy(p)).numpy(), start, xtol=1e-15, ftol=1e-15, gtol=1e-15)
     assert losses[-1] <= 2 * wanted.cost + 1e-14
     assert all(after <= before for before, after in zip(losses, losses[1:], strict=False))
     if function is not powell:
@@ -147,9 +139,7 @@ def test_the_damped_step_is_that_of_the_normal_equations(n, p, damping):
     random = np.random.default_rng(0)
     jacobian, residual = random.standard_normal((n, p)) * 10.0 ** random.uniform(-2, 2, p), random.standard_normal(n)
     jacobian[:, 3] = 0  # a parameter without influence
-    parts = [
-        (slice(a, b), torch.from_numpy(residual[a:b]), torch.from_numpy(jacobian[a:b].T.copy())) for a, b in ((0, 2), (2, n))
-    ]
+    parts = [(slice(a, b), torch.from_numpy(residual[a:b]), torch.from_numpy(jacobian[a:b].T.copy())) for a, b in ((0, 2), (2, n))]
     model = LinearModel(parts, n)
     model.factorise()
     step, predicted = model.step(damping)
@@ -163,11 +153,31 @@ def test_the_damped_step_is_that_of_the_normal_equations(n, p, damping):
     assert predicted == pytest.approx((residual @ residual - left @ left) / 2, rel=1e-6)
     vector = random.standard_normal(n)
     wanted = np.linalg.lstsq(both, np.concatenate([vector, np.zeros(p)]), rcond=None)[0] / scale
-    np.testing.assert_allclose(
-        model.solve(torch.from_numpy(vector), damping).numpy(), wanted, rtol=1e-6, atol=1e-8 * np.abs(wanted).max()
-    )
+    np.testing.assert_allclose(model.solve(torch.from_numpy(vector), damping).numpy(), wanted, rtol=1e-6, atol=1e-8 * np.abs(wanted).max())
     np.testing.assert_allclose(model.times(step).numpy(), jacobian @ step.numpy(), rtol=1e-10, atol=1e-12)
     assert float(model.length(step)) == pytest.approx(np.linalg.norm(scale * step.numpy()))
+
+
+@pytest.mark.parametrize("function", [rosenbrock, decay], ids=["Rosenbrock", "exponentials"])
+@pytest.mark.parametrize("probe", [0.1, 0.5])
+def test_the_step_bends_by_the_second_derivative(function, probe):
+    """v + a with a = -1/2 (J'J + damping D^2)^-1 J' r_vv and r_vv from differences, all once more in NumPy."""
+    start, network = np.array([0.3, 0.4, 0.5, 0.6]), Parameters([0.3, 0.4, 0.5, 0.6])
+    step = LevenbergMarquardt(damping=0.1, probe=probe).start(network).advance(LeastSquares(function), network)
+
+    def residual(p):
+        return function(torch.from_numpy(p)).numpy()
+
+    jacobian = torch.func.jacrev(function)(torch.from_numpy(start)).numpy()
+    scale = np.linalg.norm(jacobian, axis=0)
+    damped = jacobian.T @ jacobian + step.damping * np.diag(scale**2)
+    velocity = -np.linalg.solve(damped, jacobian.T @ residual(start))
+    bend = 2 / probe * ((residual(start + probe * velocity) - residual(start)) / probe - jacobian @ velocity)
+    acceleration = -0.5 * np.linalg.solve(damped, jacobian.T @ bend)
+    assert np.linalg.norm(acceleration) > 1e-3 * np.linalg.norm(velocity)  # it can be told from the straight step
+    if np.linalg.norm(scale * acceleration) >= np.linalg.norm(scale * velocity):
+        acceleration *= 0
+    np.testing.assert_allclose(network.vector().numpy(), start + velocity + acceleration, rtol=1e-8)
 
 
 # ---- differential equations ----
@@ -255,7 +265,17 @@ def test_levenberg_marquardt_rejects_trials_that_are_not_finite(caplog):
     network, objective = setting(problem, KAN(1, 1, basis=Chebyshev(1)), interior=5)
     network.assign(torch.tensor([5.0, 0.0]))
     with caplog.at_level(logging.WARNING, "kanpde"):
-        losses, _, _ = descend(LevenbergMarquardt(damping=1e-9), objective, network, 30)
+        descent = LevenbergMarquardt(damping=1e-9).start(network)
+        assert descent.state() == {"damping": 1e-9, "target": 0.1}
+        losses = []
+        for number in range(30):
+            step = descent.advance(objective, network)
+            losses.append(float(step.residual @ step.residual))
+            if number == 0:  # the damping was raised, and more is asked for from then on
+                assert descent.state() == {"damping": step.damping, "target": 0.25}
+                assert step.damping > 1e-9
+            if step.stop is not None:
+                break
     assert "non-finite residual and was rejected" in caplog.text
     assert all(math.isfinite(loss) for loss in losses)
     assert losses[-1] < 1e-20
@@ -355,6 +375,31 @@ def test_lbfgs_lowers_the_loss_in_every_step_and_says_why_it_stops():
     again = LBFGS().start(network).advance(objective, network)
     if again.stop is not None:
         assert torch.equal(network.vector(), best)
+
+
+def test_lbfgs_goes_back_and_starts_again_where_a_step_fails():
+    """The gradient points the wrong way at first: nothing may be left of that, neither in the parameters nor in the memory."""
+
+    class Misled(LeastSquares):
+        calls = 0
+
+        def gradient(self, network):
+            self.calls += 1
+            residual, gradient = super().gradient(network)
+            return residual, -gradient if self.calls < wrong else gradient
+
+    wrong = 1
+    honest, misled = Parameters([0.3, 0.4, 0.5, 0.6]), Parameters([0.3, 0.4, 0.5, 0.6])
+    LBFGS().start(honest).advance(Misled(rosenbrock), honest)
+    objective = Misled(rosenbrock)
+    wrong = 10**9
+    failed = LBFGS().start(misled).advance(objective, misled)
+    assert "cannot lower the loss" in failed.stop
+    assert misled.vector().tolist() == [0.3, 0.4, 0.5, 0.6]
+    wrong = objective.calls // 2 + 1  # the first of its two attempts took half of the calls
+    again = LBFGS().start(misled).advance(Misled(rosenbrock), misled)
+    assert again.stop is None
+    assert torch.equal(misled.vector(), honest.vector())
 
 
 def test_lbfgs_undoes_steps_that_are_not_finite():

@@ -40,9 +40,7 @@ def taylor_green(x, y, t, nu):
 space_time = Box(x=(0, 2), y=(0, 1), t=(0, 1))
 
 RIGHT = {
-    "Poisson": Problem(
-        square, poisson, conditions=[Dirichlet(0, on=square.boundary)], exact=lambda x, y: sin(pi * x) * sin(pi * y)
-    ),
+    "Poisson": Problem(square, poisson, conditions=[Dirichlet(0, on=square.boundary)], exact=lambda x, y: sin(pi * x) * sin(pi * y)),
     "Taylor-Green": Problem(
         space_time,
         navier_stokes,
@@ -138,9 +136,7 @@ def test_a_wrong_equation_is_named_with_its_residual():
 
 
 def test_a_wrong_component_is_numbered():
-    problem = Problem(
-        space_time, navier_stokes, parameters={"nu": 0.5}, exact=lambda x, y, t, nu: (*taylor_green(x, y, t, nu)[:2], 0 * x)
-    )
+    problem = Problem(space_time, navier_stokes, parameters={"nu": 0.5}, exact=lambda x, y, t, nu: (*taylor_green(x, y, t, nu)[:2], 0 * x))
     found = contradictions(problem)
     assert [each.where for each in found] == ["component 1 of the equation", "component 2 of the equation"]
     first = found[0]
@@ -229,12 +225,7 @@ def test_what_sympy_does_not_know_is_not_checked_but_logged(caplog):
 def test_equations_are_expressions():
     u = sympy.Function("u")(X, Y)
     (found,) = equations(RIGHT["Poisson"])
-    assert (
-        sympy.simplify(
-            found - (u.diff(X, 2) + u.diff(Y, 2) + 2 * sympy.pi**2 * sympy.sin(sympy.pi * X) * sympy.sin(sympy.pi * Y))
-        )
-        == 0
-    )
+    assert sympy.simplify(found - (u.diff(X, 2) + u.diff(Y, 2) + 2 * sympy.pi**2 * sympy.sin(sympy.pi * X) * sympy.sin(sympy.pi * Y))) == 0
     found = equations(RIGHT["divergence form"], {"u": X**3, "a": sympy.exp(X)})
     assert sympy.simplify(found[0] + sympy.diff(sympy.exp(X) * 3 * X**2, X)) == 0
     (found,) = equations(RIGHT["decimals"], {"u": X**2})

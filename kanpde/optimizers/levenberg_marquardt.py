@@ -22,7 +22,8 @@ class LevenbergMarquardt:
         step = -(J'J + damping)^-1 J'r,   then   step + a,   a = -1/2 (J'J + damping)^-1 J' r_vv
 
     where r_vv is the second derivative of r along the step, from one more residual at ``probe`` times the step: the parabola
-    follows the curved valleys in which a straight step would have to be short (Transtrum and Sethna, arXiv 1201.5885). Every
+    follows the curved valleys in which a straight step would have to be short (Transtrum and Sethna, arXiv 1201.5885); it is left out
+    where it is longer than twice the step, and everywhere with ``acceleration=False``. Every
     trial damping uses the same QR and singular value decomposition of J, which keeps all digits of float64.
 
     The damping is the smallest among a few probes, a factor 3 apart, at which the loss falls by at least ``target`` times what
@@ -37,6 +38,7 @@ class LevenbergMarquardt:
     target: float = 0.1
     late_target: float = 0.25
     probe: float = 0.1
+    acceleration: bool = True
     patience: int = 20
     progress: float = 0.8
 
@@ -122,12 +124,13 @@ class Damped:
 
         velocity, predicted = linear.step(damping)
         parameters = start + velocity
-        probe = self.options.probe
-        bend = 2 / probe * ((residual_at(start + probe * velocity) - linear.residual) / probe - linear.times(velocity))
-        if bool(bend.isfinite().all()):
-            acceleration = linear.solve(bend, damping)
-            if float(linear.length(acceleration)) < 2 * float(linear.length(velocity)):
-                parameters = parameters - 0.5 * acceleration
+        if self.options.acceleration:
+            probe = self.options.probe
+            bend = 2 / probe * ((residual_at(start + probe * velocity) - linear.residual) / probe - linear.times(velocity))
+            if bool(bend.isfinite().all()):
+                turn = linear.solve(bend, damping)
+                if float(linear.length(turn)) < 2 * float(linear.length(velocity)):
+                    parameters = parameters - 0.5 * turn
         residual = residual_at(parameters)
         decrease = float(linear.residual @ linear.residual - residual @ residual) / 2
         if not math.isfinite(decrease):
