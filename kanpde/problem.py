@@ -17,14 +17,15 @@ from kanpde.functions import Constant
 Value = float | int | Constant | Callable[..., Any]
 
 
-# Errors on the boundary enter the solution whole, those of a residual divided by the operator's size, for second order 10 and more.
+# Errors on the boundary enter the solution whole, residuals divided by the operator's size: for second order, 10 and more.
 CONDITION_WEIGHT = 100.0
 
 
 class Condition:
     """An equation on a part of the boundary, ``Condition(lambda u, x: u.y - x, on=square.side(y=1))``.
 
-    ``weight`` multiplies its mean square in the loss, where that of the equation has weight 1. Residuals are those of the equation's components.
+    ``weight`` multiplies its mean square in the loss, where that of the equation has weight 1. Residuals are those of the
+    equation's components.
     """
 
     hard = False

@@ -180,6 +180,16 @@ def test_the_step_bends_by_the_second_derivative(function, probe):
     np.testing.assert_allclose(network.vector().numpy(), start + velocity + acceleration, rtol=1e-8)
 
 
+@pytest.mark.parametrize("function", [rosenbrock, decay], ids=["Rosenbrock", "exponentials"])
+def test_the_step_without_acceleration_is_straight(function):
+    start, network = np.array([0.3, 0.4, 0.5, 0.6]), Parameters([0.3, 0.4, 0.5, 0.6])
+    step = LevenbergMarquardt(damping=0.1, acceleration=False).start(network).advance(LeastSquares(function), network)
+    jacobian = torch.func.jacrev(function)(torch.from_numpy(start)).numpy()
+    damped = jacobian.T @ jacobian + step.damping * np.diag((jacobian**2).sum(0))
+    velocity = -np.linalg.solve(damped, jacobian.T @ function(torch.from_numpy(start)).numpy())
+    np.testing.assert_allclose(network.vector().numpy(), start + velocity, rtol=1e-8)
+
+
 # ---- differential equations ----
 
 
@@ -378,28 +388,40 @@ def test_lbfgs_lowers_the_loss_in_every_step_and_says_why_it_stops():
 
 
 def test_lbfgs_goes_back_and_starts_again_where_a_step_fails():
-    """The gradient points the wrong way at first: nothing may be left of that, neither in the parameters nor in the memory."""
+    """Lied to in its first attempt, it goes uphill: nothing may be left of that, neither in the parameters nor in the memory."""
+    start = [0.3, 0.4, 0.5, 0.6]
 
     class Misled(LeastSquares):
-        calls = 0
+        honest, starts, calls = False, 0, 0
 
         def gradient(self, network):
-            self.calls += 1
             residual, gradient = super().gradient(network)
-            return residual, -gradient if self.calls < wrong else gradient
+            self.starts += network.vector().tolist() == start
+            self.calls += 1
+            return (residual, gradient) if self.honest or self.starts > 1 else (residual * 0.5**self.calls, -gradient)
 
-    wrong = 1
-    honest, misled = Parameters([0.3, 0.4, 0.5, 0.6]), Parameters([0.3, 0.4, 0.5, 0.6])
-    LBFGS().start(honest).advance(Misled(rosenbrock), honest)
-    objective = Misled(rosenbrock)
-    wrong = 10**9
-    failed = LBFGS().start(misled).advance(objective, misled)
-    assert "cannot lower the loss" in failed.stop
-    assert misled.vector().tolist() == [0.3, 0.4, 0.5, 0.6]
-    wrong = objective.calls // 2 + 1  # the first of its two attempts took half of the calls
-    again = LBFGS().start(misled).advance(Misled(rosenbrock), misled)
-    assert again.stop is None
-    assert torch.equal(misled.vector(), honest.vector())
+    straight, misled = Parameters(start), Parameters(start)
+    plain, liar = Misled(rosenbrock), Misled(rosenbrock)
+    plain.honest = True
+    one, other = LBFGS().start(straight), LBFGS().start(misled)
+    for _ in range(3):
+        assert one.advance(plain, straight).stop is None
+        assert other.advance(liar, misled).stop is None
+        assert torch.equal(misled.vector(), straight.vector())
+    assert liar.starts == 2
+
+
+def test_lbfgs_gives_up_where_even_the_gradient_does_not_help():
+    class Uphill(LeastSquares):
+        def gradient(self, network):
+            residual, gradient = super().gradient(network)
+            return residual, -gradient
+
+    network = Parameters([0.3, 0.4, 0.5, 0.6])
+    step = LBFGS().start(network).advance(Uphill(rosenbrock), network)
+    assert "cannot lower the loss" in step.stop
+    assert network.vector().tolist() == [0.3, 0.4, 0.5, 0.6]
+    assert torch.equal(step.residual, rosenbrock(network.vector()))
 
 
 def test_lbfgs_undoes_steps_that_are_not_finite():
