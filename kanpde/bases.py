@@ -101,8 +101,13 @@ class Joined(Basis):
         return sum(part.size for part in self.parts)
 
     @property
+    def _leading(self) -> int:
+        """The number of the part that refinement refines: the first that can be."""
+        return next((number for number, part in enumerate(self.parts) if part.resolution_field), 0)
+
+    @property
     def resolution(self) -> int:
-        return self.parts[0].resolution
+        return self.parts[self._leading].resolution
 
     def table(self, x: Tensor, order: int, out: Tensor | None = None) -> Tensor:
         return torch.cat([part.table(x, order) for part in self.parts], 1, out=out)
@@ -111,7 +116,8 @@ class Joined(Basis):
         return torch.cat([part.values(x) for part in self.parts])
 
     def refined(self, resolution: int) -> "Joined":
-        return Joined((self.parts[0].refined(resolution), *self.parts[1:]))
+        lead = self._leading
+        return Joined((*self.parts[:lead], self.parts[lead].refined(resolution), *self.parts[lead + 1 :]))
 
     def embedding(self, finer: Basis) -> np.ndarray:
         from scipy.linalg import block_diag
@@ -120,7 +126,7 @@ class Joined(Basis):
         return np.asarray(block_diag(*(mine.embedding(its) for mine, its in zip(self.parts, finer.parts, strict=True))))
 
     def quantile(self, u: np.ndarray) -> np.ndarray:
-        return self.parts[0].quantile(u)
+        return self.parts[self._leading].quantile(u)
 
     def decay(self) -> np.ndarray:
         return np.concatenate([part.decay() for part in self.parts])
@@ -314,8 +320,8 @@ class BSpline(Basis):
 
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """As many points in every interval as in every other."""
-        breaks = self.knots[self.degree : self.degree + self.intervals + 1]
-        return np.interp(u, np.linspace(0, 1, self.intervals + 1), breaks)
+        breaks = np.unique(self.knots)
+        return np.interp(u, np.linspace(0, 1, len(breaks)), breaks)
 
 
 @cache

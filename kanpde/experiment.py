@@ -158,7 +158,7 @@ class Run:
                 "loss": float(history["loss"][-1]) if progress.history.length else math.nan,
                 **_times(history),
             }
-        snapshot = _stored(progress.snapshot()) if unfinished and progress.descent is not None else None
+        snapshot = _stored(progress.snapshot()) if unfinished and progress.descent_state is not None else None
         return Result(
             problem=self.name,
             experiment=self.key,

@@ -10,11 +10,12 @@ import difflib
 import inspect
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
 from kanpde.domains import TIME
-from kanpde.functions import BY_NAME, Function, exp, log
+from kanpde.functions import BY_NAME, Function, exp, log, number
 from kanpde.jets import MultiIndex
 
 
@@ -118,7 +119,17 @@ class Field:
     def __truediv__(self, other: Any) -> "Field":
         if isinstance(other, Field):
             return self * other**-1
-        return self * (1 / other)
+        divisor = self._lift(other)
+
+        def evaluate(alpha: MultiIndex) -> Any:
+            value = self.partial(alpha)
+            if alpha:
+                divisor.partial(alpha)  # raises for arrays, whose derivatives are not known
+            if _is_zero(value):
+                return 0
+            return (number(value) if isinstance(value, int) else value) / divisor.value
+
+        return Field(self._coordinates, evaluate)
 
     def __rtruediv__(self, other: Any) -> "Field":
         return self._lift(other) * self**-1
@@ -129,6 +140,7 @@ class Field:
     def __pow__(self, power: Any) -> "Field":
         if isinstance(power, Field):
             return exp(power * log(self))
+        power = number(power) if isinstance(power, Fraction) else power
         if isinstance(power, (int, float)) and power == 0:
             return constant(1, self._coordinates)
         return self._chain(lambda value: value**power, lambda: power * (self if power == 2 else self ** (power - 1)))
@@ -173,18 +185,17 @@ _OPERATORS = {
 def _foreign(function: Any, name: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> Field:
     """A torch or NumPy function of fields: ours where there is one of that name, otherwise its value alone."""
     first = next(each for each in arguments if isinstance(each, Field))
-    if name in BY_NAME and len(arguments) == 1:
+    if name in BY_NAME and len(arguments) == 1 and not options:
         return BY_NAME[name](arguments[0])
-    if name in _OPERATORS and len(arguments) == 2:
+    if name in _OPERATORS and len(arguments) == 2 and not options:
         return _OPERATORS[name](first._lift(arguments[0]), arguments[1])
-    return _opaque(function, arguments, options)
+    return _opaque(function, name, arguments, options)
 
 
-def _opaque(function: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> Field:
+def _opaque(function: Any, name: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> Field:
     """A foreign function of fields: its value, and an error for its derivatives, which are not known."""
     first = next(each for each in arguments if isinstance(each, Field))
     value = function(*(each.value if isinstance(each, Field) else each for each in arguments), **options)
-    name = getattr(function, "__name__", str(function))
 
     def evaluate(alpha: MultiIndex) -> Any:
         if alpha:
@@ -207,6 +218,8 @@ def _leibniz(left: Field, right: Field, alpha: MultiIndex) -> Any:
 
 def constant(value: Any, coordinates: tuple[str, ...], name: str = "a constant") -> Field:
     """A field that does not depend on the coordinates: a number, a parameter, a trainable coefficient."""
+    if isinstance(value, Fraction):
+        value = number(value)
 
     def evaluate(alpha: MultiIndex) -> Any:
         if alpha and getattr(value, "ndim", 0):

@@ -10,6 +10,7 @@ Numbers stay exact: ``sin(pi / 2)`` is a :class:`Constant` that knows both its f
 Every function knows its derivative, so that expressions of fields can be differentiated (:mod:`kanpde.fields`).
 """
 
+import ast
 import builtins
 import math
 import operator
@@ -39,8 +40,10 @@ def exact(value: Any) -> Any:
 
     if isinstance(value, Constant):
         return value._sympy_()
-    if isinstance(value, float):
-        return sympy.Rational(repr(value)) if math.isfinite(value) else sympy.Float(value)
+    if isinstance(value, (float, np.floating)):
+        return sympy.Rational(repr(float(value))) if math.isfinite(value) else sympy.Float(float(value))
+    if isinstance(value, np.integer):
+        return sympy.Integer(int(value))
     if isinstance(value, Fraction):
         return sympy.Rational(value.numerator, value.denominator)
     return sympy.sympify(value)
@@ -142,8 +145,13 @@ class Constant:
 
 
 def _bracketed(value: Any) -> str:
-    text = repr(value)
-    return f"({text})" if " " in text or (text.startswith("-")) else text
+    text = str(value)
+    return f"({text})" if isinstance(ast.parse(text, mode="eval").body, (ast.BinOp, ast.UnaryOp)) else text
+
+
+def number(value: int | float | Fraction) -> Constant:
+    """A plain number as an exact constant."""
+    return Constant(float(value), lambda: exact(value), str(value))
 
 
 class Function:

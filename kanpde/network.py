@@ -88,7 +88,7 @@ class Network(nn.Module):
         z = self._normalised(points.reshape(-1, points.shape[-1]))
         for layer in self.layers:
             z = layer.columns(z)  # type: ignore[operator]
-        return z.T.reshape(*points.shape[:-1], -1)
+        return z.T.reshape(*points.shape[:-1], self.outputs)
 
     # ---- parameters as one vector ----
 

@@ -193,7 +193,8 @@ class Objective:
             for chunk in block.chunks:
                 jet = self._forward(network, block, chunk)
                 leaves: dict[tuple[int, int], Tensor] = {}
-                values = self._evaluate(block, chunk, _entries(jet, block.chosen, leaves))
+                with torch.enable_grad():
+                    values = self._evaluate(block, chunk, _entries(jet, block.chosen, leaves))
                 records = block.records[len(chunk.points)]
                 for number, value in enumerate(values):
                     first = start + number * len(block.points)

@@ -8,7 +8,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from fractions import Fraction
+from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from kanpde.domains import TIME, Boundary, Box, Side
 from kanpde.fields import Field, argument_names, call_by_name, function_name, nearest
@@ -19,6 +23,7 @@ Value = float | int | Constant | Callable[..., Any]
 
 # Errors on the boundary enter the solution whole, residuals divided by the operator's size: for second order, 10 and more.
 CONDITION_WEIGHT = 100.0
+MOST_HARD_AXES = 6  # the interpolation of values that vary takes 3^axes evaluations
 
 
 class Condition:
@@ -118,6 +123,8 @@ class Dirichlet(Condition):
         for name, value in self.values(problem).items():
             if callable(value):
                 problem.check_names(value, unknowns=False)
+            elif not isinstance(value, (Real, Constant)):
+                raise TypeError(f"{self!r} gives {name} the value {value!r}, but a value is a number or a function of coordinates")
             elif not math.isfinite(float(value)):
                 raise ValueError(f"{self!r} gives {name} the value {value!r}, which is not a finite number")
 
@@ -173,12 +180,20 @@ class Problem:
         found = given or tuple(name for name in names if name not in self.domain.names and name not in self.parameters)
         if not found:
             raise ValueError(f"{function_name(self.equation)} asks for no unknown: its arguments are {', '.join(names) or 'none'}")
+        for place, name in enumerate(found):
+            if name in self.domain.names or name in self.parameters or name in found[:place]:
+                raise ValueError(f"the unknown {name!r} has the name of a coordinate, a parameter or another unknown")
         object.__setattr__(self, "unknowns", found)
+        for condition in self.conditions:
+            if not isinstance(condition, Condition):
+                raise TypeError(f"conditions takes a list of conditions such as Dirichlet(0, on=...), got {condition!r}")
         conditions = tuple(c.placed(self.domain) if isinstance(c, Initial) else c for c in self.conditions)
         object.__setattr__(self, "conditions", _named_apart(conditions))
         self.check_names(self.equation)
         for condition in self.conditions:
             condition.check(self)
+        for name in self.unknowns:
+            self._check_hard(name)
         for solution in (self.exact, self.reference):
             if solution is not None:
                 self.check_names(solution, unknowns=False)
@@ -235,6 +250,38 @@ class Problem:
         # space first: the last correction, that of the start, holds everywhere
         return sorted(found.items(), key=lambda item: (self.domain.names[item[0].axis] == TIME, item[0].axis, item[0].end))
 
+    def _check_hard(self, unknown: str) -> None:
+        """Raise ``ValueError`` if hard values of ``unknown`` disagree where sides meet, or cannot be interpolated."""
+        box = self.domain
+        given = [
+            (side, condition.values(self)[unknown], condition)
+            for condition in self.conditions
+            if isinstance(condition, Dirichlet) and condition.hard and unknown in condition.values(self)
+            for side in condition.on.sides
+        ]
+        axes = {side.axis for side, _, _ in given}
+        if len(axes) > MOST_HARD_AXES and _common_number([value for _, value, _ in given]) is None:
+            raise ValueError(
+                f"hard values of {unknown} that are not one number are interpolated from the sides of at most {MOST_HARD_AXES} axes, "
+                f"here they are on {len(axes)}: leave out hard=True"
+            )
+        random = np.random.default_rng(0)
+        for first, (one, left, condition) in enumerate(given):
+            for other, right, rival in given[:first]:
+                if (one.axis == other.axis and one != other) or left is right or {left, right} <= {0}:
+                    continue
+                point = {name: a + (b - a) * random.random(4) for name, a, b in zip(box.names, box.lower, box.upper, strict=True)}
+                for side in (one, other):
+                    point[box.names[side.axis]] = np.full(4, side.value)
+                values = [np.broadcast_to(np.asarray(_floating(evaluated(v, self.known(point)))), 4) for v in (left, right)]
+                gap = np.abs(values[0] - values[1])
+                if not gap.max() <= 1e-9 * (1 + np.abs(values[0]).max()):
+                    where = ", ".join(f"{name}={value[int(gap.argmax())]:.4g}" for name, value in point.items())
+                    raise ValueError(
+                        f"{rival!r} and {condition!r} are both hard but give {unknown} values that differ by {gap.max():.3g} at {where}: "
+                        "no smooth function takes both; leave out hard=True of one"
+                    )
+
     def ansatz(self, unknown: str, coordinates: Mapping[str, Field]) -> tuple[Field, Any] | None:
         """(G, D) with u = G + D N for the network's output N, or None where nothing is hard."""
         sides = self.hard_sides(unknown)
@@ -259,6 +306,9 @@ def _distance(box: Box, side: Side, coordinate: Any) -> Any:
 def _boolean_sum(problem: Problem, sides: list[tuple[Side, Value]]) -> Callable[[dict[str, Any]], Any]:
     """G as a function of the coordinates: for one axis after another, add the interpolated misfit on its sides."""
     box = problem.domain
+    common = _common_number([value for _, value in sides])
+    if common is not None:
+        return lambda coordinates: common
 
     def extended(before: Callable[[dict[str, Any]], Any], axis: int) -> Callable[[dict[str, Any]], Any]:
         name = box.names[axis]
@@ -291,6 +341,16 @@ def evaluated(value: Any, known: Mapping[str, Any]) -> Any:
     return call_by_name(value, known) if callable(value) else value
 
 
+def _common_number(values: Sequence[Value]) -> Any:
+    """The number that all values are, or None."""
+    first = values[0] if values else None
+    return first if first is not None and not any(callable(value) or value != first for value in values) else None
+
+
+def _floating(value: Any) -> Any:
+    return float(value) if isinstance(value, (Constant, Fraction)) else value
+
+
 def _as_tuple(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
@@ -302,7 +362,7 @@ def _part(on: Any, condition: Condition) -> Boundary:
 
 
 def _positive(value: Any, name: str) -> float:
-    if not (isinstance(value, (int, float, Constant)) and math.isfinite(float(value)) and float(value) > 0):
+    if not (isinstance(value, (Real, Constant)) and math.isfinite(float(value)) and float(value) > 0):
         raise ValueError(f"{name} must be a positive number, got {value!r}")
     return float(value)
 
@@ -313,11 +373,16 @@ def _shown(value: Any) -> str:
 
 def _named_apart(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
     """Number equal names, so that each condition has its own loss and points."""
-    names = [condition.name for condition in conditions]
+    names = ["equation", *(condition.name for condition in conditions)]
+    taken = {name for name in names if names.count(name) == 1} | {"equation"}
     named = []
-    for number, condition in enumerate(conditions):
+    for condition in conditions:
         if names.count(condition.name) > 1:
+            number = 1
+            while f"{condition.name}_{number}" in taken:
+                number += 1
             condition = copy(condition)
-            condition.name = f"{names[number]}_{names[: number + 1].count(names[number])}"
+            condition.name = f"{condition.name}_{number}"
+            taken.add(condition.name)
         named.append(condition)
     return tuple(named)

@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from torch import Tensor
 from kanpde.bases import whole_number
 from kanpde.network import Network
 from kanpde.objective import Objective, outputs
-from kanpde.optimizers import Descent, Optimizer
+from kanpde.optimizers import Optimizer
 from kanpde.problem import Problem
 
 logger = logging.getLogger("kanpde")
@@ -80,7 +81,7 @@ def rungs(training: Sequence[Any]) -> list[Rung]:
             if not found:
                 raise ValueError(f"the training begins with {item}, but there is nothing to refine with: put an optimizer before it")
             found += [Rung((RefineTo(resolution),), found[-1].optimizer) for resolution in item.resolutions]
-        elif hasattr(item, "start") and hasattr(item, "steps"):
+        elif hasattr(item, "start") and hasattr(item, "steps") and not isinstance(item, type):
             found.append(Rung((), item))
         else:
             raise TypeError(f"training takes optimizers and Refine(...), got {item!r}")
@@ -167,14 +168,14 @@ class Fit:
     step: int = 0
     total_steps: int = 0
     seconds: float = 0.0
-    descent: Descent | None = None
+    descent_state: dict[str, Any] | None = None  # of the descent, after the last whole step
     accepted: Tensor | None = None
 
     def snapshot(self) -> Snapshot:
         """The state after the last whole step."""
-        assert self.descent is not None and self.accepted is not None
+        assert self.descent_state is not None and self.accepted is not None
         stream = io.BytesIO()
-        torch.save(self.descent.state(), stream)
+        torch.save(self.descent_state, stream)
         parameters = self.accepted.cpu().numpy().copy()
         return Snapshot(self.rung, self.step, self.seconds, parameters, stream.getvalue(), self.history.arrays())
 
@@ -194,9 +195,13 @@ def fit(
     progress = Fit(network, total_steps=sum(rung.optimizer.steps for rung in ladder))
     if resume is not None:
         progress.seconds = resume.seconds
-        progress.history = History({name: column.tolist() for name, column in resume.history.items()}, len(resume.history["step"]))
+        progress.history = History({name: column.tolist() for name, column in resume.history.items()}, len(resume.history.get("step", ())))
     began = time.perf_counter() - progress.seconds
     judge = _error_measure(problem, network, seed)
+    rehearsal = network
+    for rung in ladder:  # a ladder that cannot be climbed fails before time is spent on its first rungs
+        for change in rung.changes:
+            rehearsal = change.apply(rehearsal)
     try:
         for number, rung in enumerate(ladder):
             for change in rung.changes:
@@ -235,13 +240,15 @@ def _climb(
         network.assign(torch.as_tensor(resume.parameters).to(network.lower))
         descent.restore(torch.load(io.BytesIO(resume.descent), weights_only=True))
         done = resume.step
-    progress.rung, progress.step, progress.descent, progress.accepted = number, done, descent, network.vector()
+    progress.rung, progress.step, progress.accepted = number, done, network.vector()
+    progress.descent_state = deepcopy(descent.state())
     recent = progress.history.columns.get("loss", [])[-done:] if done else []
     reason = "all steps done" if not _stalled(recent, rung.optimizer) else "stalled"
     while done < rung.optimizer.steps and not _stalled(recent, rung.optimizer):
         outcome = descent.advance(objective, network)
         done += 1
         progress.accepted, progress.seconds = network.vector(), time.perf_counter() - began
+        progress.descent_state = deepcopy(descent.state())
         progress.step = done if outcome.stop is None else rung.optimizer.steps
         _record(progress, objective, outcome.residual, outcome.damping, judge(network))
         recent.append(progress.history.columns["loss"][-1])

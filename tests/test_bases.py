@@ -269,7 +269,6 @@ def test_quantile_rises_from_end_to_end(basis):
     assert (np.abs(x) <= 1).all()
 
 
-@pytest.mark.xfail(strict=True, reason="an interval of no length gets as many points as the others, all at one place")
 @pytest.mark.parametrize("breaks", [REPEATED, THRICE], ids=repr)
 def test_no_two_points_coincide_at_repeated_breaks(breaks):
     x = BSpline(3, breaks=breaks).quantile(np.linspace(0, 1, 1001))
@@ -365,7 +364,6 @@ def test_joined_bases_stand_one_after_another():
     assert_close(basis.table(x, 2), wanted, 0)
 
 
-@pytest.mark.xfail(strict=True, reason="only the first part is refined")
 def test_joined_refinement_refines_the_part_that_can_be_refined_wherever_it_stands():
     basis = SiLU() + BSpline(3, 4)
     finer = basis.refined(8)

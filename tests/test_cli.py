@@ -52,9 +52,11 @@ def run(*arguments, results):
     return main([*map(str, arguments), "--results", str(results), "--no-figures"])
 
 
-def start(*arguments, cwd, **options):
+def start(*arguments, cwd):
+    """A process of its own, which hears Ctrl-C even if the tests were started in the background."""
     command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=cwd, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes)
 
 
 def numbers(path):

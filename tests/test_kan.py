@@ -261,7 +261,6 @@ def test_forward_on_any_shape(model, shape):
     assert_close(found.detach(), wanted.detach(), 1e-13)
 
 
-@pytest.mark.xfail(strict=True, reason="reshape(0, -1) is ambiguous")
 @pytest.mark.parametrize("model", [KAN(2, 3, 2, basis=Chebyshev(3)), KAN(2, (1, 1), 1, basis=BSpline(3, 4)), MLP(2, 3, 1)], ids=repr)
 def test_forward_on_no_points(model):
     assert model(torch.zeros(0, 2, dtype=torch.float64)).shape == (0, model.outputs)

@@ -79,15 +79,7 @@ def cosh_squared(x):
     return 1 / (1 - tanh(x) ** 2)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(each, marks=pytest.mark.xfail(strict=True, reason="u/3 is u*(1/3) with a float"))
-        if each == "a fraction of a product"
-        else each
-        for each in RIGHT
-    ],
-)
+@pytest.mark.parametrize("name", RIGHT)
 def test_right_solutions_contradict_nothing(name):
     assert exact_solution(RIGHT[name]) is not None  # it was really checked
     assert contradictions(RIGHT[name]) == []
@@ -108,7 +100,6 @@ ROUNDED = {
 
 
 @pytest.mark.parametrize("name", ROUNDED)
-@pytest.mark.xfail(strict=True, reason="the tolerance of 1e-20 takes rounding for a contradiction")
 def test_rounding_of_typed_floats_is_no_contradiction(name):
     """Errors of 1e-15 come from floats such as math.pi, not from a wrong solution."""
     assert contradictions(ROUNDED[name]) == []
@@ -196,7 +187,6 @@ def test_solutions_that_are_not_finite_are_contradictions():
     assert not math.isfinite(found.residual)
 
 
-@pytest.mark.xfail(strict=True, reason="a dict passes problem.solution() but not exact_solution()")
 def test_solutions_by_name():
     problem = Problem(segment, lambda u, v: (u.x - v, v.x - 1), exact=lambda x: {"v": x, "u": x**2 / 2})
     assert contradictions(problem) == []
@@ -204,7 +194,6 @@ def test_solutions_by_name():
     assert [each.where for each in contradictions(wrong)] == ["component 1 of the equation"]
 
 
-@pytest.mark.xfail(strict=True, reason="exact(np.float64) raises, so nothing is checked")
 def test_numbers_of_numpy_are_parameters():
     problem = Problem(segment, lambda u, k: u.x - k, parameters={"k": np.float64(0.1)}, exact=lambda x, k: k * x)
     assert exact_solution(problem) == {"u": X / 10}
@@ -255,7 +244,6 @@ def test_latex_of_a_system():
     assert lines[4] == r"v = 0\quad\text{at } x = 0"
 
 
-@pytest.mark.xfail(strict=True, reason="u/3 is u*(1/3) with a float")
 def test_latex_of_divisions_is_short():
     (line,) = latex(Problem(segment, lambda u: u.xx + u * u.x / 3 - u**2 / 2))
     assert r"\frac{u u_{x}}{3}" in line

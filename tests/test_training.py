@@ -65,7 +65,7 @@ def test_a_schedule_spelled_out():
         ([Refine(4), LM()], ValueError, "put an optimizer before it"),
         ([LM(), 3], TypeError, r"takes optimizers and Refine\(...\), got 3"),
         ([LM(), "Adam"], TypeError, "got 'Adam'"),
-        pytest.param([LM], TypeError, "LevenbergMarquardt", marks=pytest.mark.xfail(strict=True, reason="the class passes as optimizer")),
+        ([LM], TypeError, "LevenbergMarquardt"),
     ],
     ids=["empty", "refine", "refine first", "number", "text", "class"],
 )
@@ -89,7 +89,6 @@ def test_bad_resolutions(bad):
     [lambda: (model(5), [LM(steps=1), Refine(4)]), lambda: (MLP(1, 3, 1).on_box((0.5,), (2,)), [LM(steps=1), Refine(4)])],
     ids=["down", "no basis"],
 )
-@pytest.mark.xfail(strict=True, reason="the ladder is checked only when its rung is reached")
 def test_refinements_that_cannot_be_fail_before_training(make):
     network, training = make()
     heard = []
@@ -355,15 +354,7 @@ def test_an_interrupted_run_goes_on_with_the_same_numbers(name, step):
     assert_same(train(SCHEDULES[name], resume=stopped.snapshot()), whole)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(each, marks=pytest.mark.xfail(strict=True, reason="the snapshot takes the state of L-BFGS amid its step"))
-        if each == "lbfgs"
-        else each
-        for each in SCHEDULES
-    ],
-)
+@pytest.mark.parametrize("name", SCHEDULES)
 def test_interruptions_within_a_step_do_not_count_that_step(name):
     """Ctrl-C strikes while a step is being computed, far more often than between two."""
     whole = train(SCHEDULES[name])
@@ -390,7 +381,6 @@ def test_interruptions_within_a_step_do_not_count_that_step(name):
         assert_same(train(SCHEDULES[name], resume=stopped.snapshot()), whole)
 
 
-@pytest.mark.xfail(strict=True, reason="KeyError: 'step', as the history is empty")
 def test_an_interruption_in_the_very_first_step_can_be_resumed():
     calls = []
     base = problem()

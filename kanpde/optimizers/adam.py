@@ -1,5 +1,6 @@
 """Adam, the first-order baseline."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ class Adam:
 
     def __post_init__(self) -> None:
         check_schedule(self)
-        if not self.rate > 0:
+        if not (math.isfinite(self.rate) and self.rate > 0):
             raise ValueError(f"Adam(rate=...) must be positive, got {self.rate!r}")
 
     def start(self, network: Network) -> "AdamDescent":

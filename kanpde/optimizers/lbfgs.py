@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kanpde.bases import whole_number
 from kanpde.network import Network
 from kanpde.objective import Objective
 from kanpde.optimizers.adam import set_gradient
@@ -30,6 +31,7 @@ class LBFGS:
 
     def __post_init__(self) -> None:
         check_schedule(self)
+        whole_number(self.history, "LBFGS(history=...)")
 
     def start(self, network: Network) -> "LBFGSDescent":
         return LBFGSDescent(self, network)

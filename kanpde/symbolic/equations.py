@@ -21,7 +21,7 @@ from kanpde.problem import Condition, Dirichlet, Problem, evaluated
 logger = logging.getLogger("kanpde")
 
 DIGITS = 30
-TOLERANCE = 1e-20
+TOLERANCE = 1e-12  # relative to the terms: what is typed as a float is known to no more than 16 digits
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ def exact_solution(problem: Problem) -> dict[str, sympy.Expr] | None:
     assert problem.exact is not None
     try:
         values = call_by_name(problem.exact, {**symbols(problem), **_parameters(problem)})
+        if isinstance(values, Mapping):
+            values = tuple(values[name] for name in problem.unknowns)
         values = values if isinstance(values, tuple) else (values,)
         return {name: _plain(value) for name, value in zip(problem.unknowns, values, strict=True)}
     except (TypeError, AttributeError, ValueError) as error:
@@ -121,11 +123,15 @@ def _largest(problem: Problem, residual: sympy.Expr, label: str, fixed: dict[str
         point = {name: sympy.Rational(round(1e6 * (a + (b - a) * random.random())), 10**6)
                  for name, a, b in zip(box.names, box.lower, box.upper, strict=True)}  # fmt: skip
         point |= fixed
-        value = residual.subs({where[name]: number for name, number in point.items()}).evalf(DIGITS)
+        place_of: dict[Any, Any] = {where[name]: number for name, number in point.items()}
+        value = sympy.N(residual.xreplace(place_of), DIGITS)
         size = abs(complex(value)) if value.is_number else float("nan")
+        terms = [abs(complex(sympy.N(term.xreplace(place_of)))) for term in sympy.Add.make_args(residual)]
+        if size <= TOLERANCE * max(1.0, *terms):
+            continue
         if not size <= worst:
             worst, place = size, {name: float(number) for name, number in point.items()}
-    return [Contradiction(label, worst, place)] if not worst <= TOLERANCE else []
+    return [Contradiction(label, worst, place)] if place else []
 
 
 # ---- LaTeX ----
