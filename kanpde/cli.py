@@ -91,10 +91,10 @@ def _run_all(options: argparse.Namespace) -> int:
     for directory in {task.path.parent for task in tasks}:
         _check_writable(directory)
     results, failed, interrupted = [], False, False
-    with _terminating():
+    with _listening() as interrupts:
         for task in tasks:
             try:
-                result = _run_one(task, options)
+                result = _run_one(task, options, interrupts)
             except KeyboardInterrupt:
                 interrupted = True
                 break
@@ -143,31 +143,51 @@ def _check_writable(directory: Path) -> None:
         raise UserError(f"cannot write results to {directory}: {reason}; choose another directory with --results") from None
 
 
+class Interrupts:
+    """Ctrl-C and SIGTERM: the first one while training ends it after the step that is being computed, any other at once.
+
+    An exception in the midst of a step or of a save could be lost in a callback of a C library.
+    """
+
+    def __init__(self) -> None:
+        self.training, self.requested = False, False
+
+    def __call__(self, number: int, frame: Any) -> None:
+        if not self.training or self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+    def raise_if_requested(self) -> None:
+        """To be called between two steps."""
+        if self.requested:
+            raise KeyboardInterrupt
+
+
 @contextmanager
-def _terminating() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does, with its results saved."""
-
-    def interrupt(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
+def _listening() -> Iterator[Interrupts]:
+    """Handle both signals for the time of the runs; a signal that the shell has switched off stays so."""
+    interrupts, before = Interrupts(), {}
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, interrupts)
     except ValueError:  # not in the main thread
-        yield
-        return
+        pass
     try:
-        yield
+        yield interrupts
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _run_one(task: Task, options: argparse.Namespace) -> Result:
+def _run_one(task: Task, options: argparse.Namespace, interrupts: Interrupts) -> Result:
     resume = _unfinished(task, options) if options.resume else None
     if resume is not None and resume.status == "complete":
         print(f"{task.label}: already complete, see {task.path}")
         return resume
-    listener = Listener(task, options.checkpoint)
+    listener = Listener(task, options.checkpoint, interrupts)
     try:
+        interrupts.training = True
         result = task.experiment.run(
             seed=task.seed,
             device=options.device,
@@ -179,6 +199,7 @@ def _run_one(task: Task, options: argparse.Namespace) -> Result:
             resume=resume,
         )
     finally:
+        interrupts.training = False
         listener.close()
     files = [_saved(result, task.path)]
     if not options.no_figures:
@@ -228,10 +249,11 @@ def _saved(result: Result, path: Path) -> Path:
 class Listener:
     """Shows one progress bar, and writes a checkpoint every so many seconds."""
 
-    def __init__(self, task: Task, interval: float) -> None:
+    def __init__(self, task: Task, interval: float, interrupts: Interrupts) -> None:
         from tqdm import tqdm
 
         self.task, self.interval, self.last, self.warned = task, interval, time.monotonic(), False
+        self.interrupts = interrupts
         self.bar = tqdm(total=None, desc=task.label, disable=not sys.stderr.isatty(), leave=False, unit="step")
 
     def __call__(self, run: Run) -> None:
@@ -245,6 +267,7 @@ class Listener:
         if time.monotonic() - self.last >= self.interval:
             self._checkpoint(run)
             self.last = time.monotonic()
+        self.interrupts.raise_if_requested()
 
     def _checkpoint(self, run: Run) -> None:
         try:

@@ -401,7 +401,7 @@ def test_fractions_are_boundary_values():
     problem = Problem(
         BOX1,
         poisson,
-        conditions=[Dirichlet(Fraction(1, 3), on=BOX1.side(x=2), hard=True), Dirichlet(Fraction(-1, 2), on=BOX1.side(x=0.5))],
+        conditions=[Dirichlet(Fraction(1, 3), on=BOX1.side(x=2), hard=True), Dirichlet(Fraction(-1, 2), on=BOX1.side(x=0.5), weight=1)],
     )
     network = KAN(1, 2, 1, basis=Chebyshev(3)).on_box(BOX1.lower, BOX1.upper)
     ends = torch.tensor([[0.5], [2.0]]).double()
