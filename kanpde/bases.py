@@ -2,7 +2,7 @@
 
 A basis is an immutable description. ``table(x, order)`` has the shape ``(order + 1, size, *x.shape)`` and holds all basis
 functions and their derivatives; ``squashed_table(z, order)`` holds the same for the functions B_k(tanh z) of an unbounded
-z. Both are made of ordinary differentiable operations.
+z. ``values(x)`` are the functions alone, in operations that autograd differentiates to any order.
 
 A new basis is one class: see :class:`Basis` for the five things that it defines.
 """
@@ -176,7 +176,7 @@ class Chebyshev(Basis):
     Evaluated by the three-term recurrence T_{k+1} = 2 x T_k - T_{k-1} and its derivatives
     T_{k+1}^(m) = 2 x T_k^(m) + 2 m T_k^(m-1) - T_{k-1}^(m), which are finite at the ends (DLMF 18.9.1).
 
-    >>> Chebyshev(degree=3)(torch.tensor([1.0]), 1)[1].flatten().tolist()  # T_k'(1) = k^2
+    >>> Chebyshev(degree=3).table(torch.tensor([1.0]), 1)[1].flatten().tolist()  # T_k'(1) = k^2
     [0.0, 1.0, 4.0, 9.0]
     """
 

@@ -263,7 +263,7 @@ def _bound(condition: Condition, problem: Problem) -> Callable[[Mapping[str, Any
 def outputs(problem: Problem, network: Network, points: Tensor, demanded: Sequence[MultiIndex] = ((),), *, chunk: int = 4096) -> dict:
     """Each unknown's derivatives at ``points`` (n, d), hard conditions built in: {unknown: {alpha: (n,)}}."""
     found: dict[str, dict[MultiIndex, list[Tensor]]] = {name: {alpha: [] for alpha in demanded} for name in problem.unknowns}
-    chosen = channels(demanded)
+    chosen, demanded = channels(demanded), tuple(dict.fromkeys(demanded))
     for part in torch.split(points, chunk):
         place = make_chunk(problem, part)
         jet, _ = network.jets(part, chosen)

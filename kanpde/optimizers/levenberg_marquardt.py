@@ -23,7 +23,7 @@ class LevenbergMarquardt:
 
     where r_vv is the second derivative of r along the step, from one more residual at ``probe`` times the step: the parabola
     follows the curved valleys in which a straight step would have to be short (Transtrum and Sethna, arXiv 1201.5885); it is left out
-    where it is longer than twice the step, and everywhere with ``acceleration=False``. Every
+    where it is longer than the step, and everywhere with ``acceleration=False``. Every
     trial damping uses the same QR and singular value decomposition of J, which keeps all digits of float64.
 
     The damping is the smallest among a few probes, a factor 3 apart, at which the loss falls by at least ``target`` times what
