@@ -2,7 +2,7 @@
 
 A file is whole or absent: composed in memory, so that HDF5 never meets a full disk, then written beside its place,
 synced and renamed. It is plain HDF5 with named dimensions, for h5py, HDFView and
-``xarray.open_datatree(path, engine="h5netcdf")``, in the layout of "Results on disk" in ARCHITECTURE.md. Names that
+``xarray.open_datatree(path, engine="h5netcdf")``, in the groups that `_write_result` fills. Names that
 HDF5 cannot hold are replaced and kept in @name; a dataset with a colon in its name (``interior:n``) only names a
 dimension, as netCDF does, and holds no data.
 """
@@ -238,7 +238,7 @@ def _replace(path: Path, image: bytes) -> Path:
 
 
 def _write_result(file: Node, result: Result) -> None:
-    """Fill an open file, group by group, in the order of ARCHITECTURE.md."""
+    """Fill an open file, group by group: provenance, domain, points, history, solution, metrics, model."""
     root = {"Conventions": CONVENTIONS, "title": f"{result.problem}, {result.experiment}"}
     root |= {"created": result.provenance.get("created") or datetime.now(UTC).isoformat(timespec="seconds")}
     root |= {"status": result.status, "problem": result.problem, "experiment": result.experiment}
