@@ -97,6 +97,11 @@ class Channels:
                 found.setdefault(alpha[0], []).append((row, len(alpha)))
         return found
 
+    @cached_property
+    def highest(self) -> int:
+        """The highest order of a derivative by one coordinate alone."""
+        return max((order for pure in self.pure.values() for _, order in pure), default=0)
+
     def bell_values(self, jet: Tensor) -> dict[tuple[int, int], Tensor]:
         """B_{alpha,m} for every row and m >= 1, each of shape (width, N)."""
         values = {}

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kanpde.bases import Basis, whole_number
+from kanpde.bases import Basis, Span, whole_number
 from kanpde.jets import Channels, multiply, multiply_reverse, spread
 from kanpde.network import Network, checked_widths
 
@@ -31,13 +31,26 @@ class Record:
     """What a layer keeps of a forward pass for its reverse; its buffers are used again when it is passed back in."""
 
     chosen: Channels
-    table: Tensor  # (orders, K, inputs, N): the edge functions' basis and its derivatives
+    span: Span  # the basis and its derivatives at the inputs
     linear: Tensor  # (C, linear outputs, N)
+    scale: Tensor | None = None  # (inputs,), of the first layer
     jet: Tensor | None = None  # (C, inputs, N); None in the first layer
     bell: dict[tuple[int, int], Tensor] = field(default_factory=dict)
     edges: Tensor | None = None  # (order + 1, inputs, linear outputs, N): derivatives 1, 2, ... of the edge functions
     mixed: Tensor | None = None  # (order, linear outputs, inputs, N): adjoints of the derivatives of the edge functions
     scratch: Tensor | None = None  # (inputs, linear outputs, N)
+    memory: Tensor | None = None  # (orders, K, inputs, N): for derivatives 1, 2, ... of the basis
+    table: list[Tensor] | None = None  # derivatives 0, 1, ... of the basis, once they are asked for
+    inner: Tensor | None = None  # (C, inputs, N): memory for the adjoint of the input jet
+
+    def derivatives(self, order: int) -> list[Tensor]:
+        """Derivatives 0 ... ``order`` of the basis, (K, inputs, N) each, computed once and in memory that the record keeps."""
+        if self.table is None:
+            if self.memory is None and self.span.matrices is not None:
+                functions = self.span.generators(0)
+                self.memory = functions.new_empty((order, *functions.shape))
+            self.table = self.span.table(order, self.memory)
+        return self.table
 
 
 class Layer(nn.Module):
@@ -90,18 +103,17 @@ class Layer(nn.Module):
 
         Coordinates have but one derivative, so the only nonzero derivatives of an edge are those by its own input.
         """
-        highest = max((order for pure in chosen.pure.values() for _, order in pure), default=0)
         if record is None:
-            record = self._record(chosen, highest, z)
-            record.linear.zero_()
-        linear, table = record.linear, record.table
-        self.basis.table(z, highest, table)
-        powers = scale ** torch.arange(highest + 1, dtype=scale.dtype, device=scale.device)[:, None]
-        table[1:] *= powers[1:, None, :, None]
-        torch.mm(self.weight.flatten(1), table[0].flatten(0, 1), out=linear[0])
+            record = Record(chosen, self.basis.span(z, chosen.highest), self._linear(chosen, z).zero_())
+        else:
+            record.span, record.table = self.basis.span(z, chosen.highest, reuse=record.span), None
+        span, linear = record.span, record.linear
+        torch.mm(self.weight.flatten(1), span.generators(0).flatten(0, 1), out=linear[0])
         for coordinate, pure in chosen.pure.items():
             for row, order in pure:
-                torch.mm(self.weight[:, :, coordinate], table[order, :, coordinate], out=linear[row])
+                weight = self.weight[:, :, coordinate] * scale[coordinate] ** order
+                torch.mm(span.combined(weight, order), span.generators(order)[:, coordinate], out=linear[row])
+        record.scale = scale
         return self._nodes(record), record
 
     def propagate(self, jet: Tensor, chosen: Channels, record: Record | None) -> tuple[Tensor, Record]:
@@ -109,22 +121,20 @@ class Layer(nn.Module):
 
         With e_{o,i} the edge functions, D^alpha output_o = sum_i sum_m e_{o,i}^(m)(z_i) B_{alpha,m}(z_i).
         """
-        orders = chosen.order + 1
+        orders = chosen.order + 1  # one more for the reverse
         if record is None:
-            record = self._record(chosen, orders, jet[0])
-            shape = (orders, self.inputs, self.weight.shape[0], jet.shape[-1])
-            record.edges = jet.new_empty(shape)
-            record.mixed = jet.new_empty((chosen.order, shape[2], shape[1], shape[3]))
-            record.scratch = jet.new_empty(shape[1:])
-        linear, edges, scratch, table = record.linear, record.edges, record.scratch, record.table
-        assert edges is not None and scratch is not None
+            record = Record(chosen, self.basis.span(jet[0], orders, squash=self.squash), self._linear(chosen, jet[0]))
+            shape = (self.inputs, self.weight.shape[0], jet.shape[-1])
+            record.edges = jet.new_empty((orders, *shape))
+            record.mixed = jet.new_empty((chosen.order, shape[1], shape[0], shape[2]))
+            record.scratch = jet.new_empty(shape)
+        else:
+            record.span, record.table = self.basis.span(jet[0], orders, squash=self.squash, reuse=record.span), None
         record.jet, record.bell = jet, chosen.bell_values(jet)
-        (self.basis.squashed_table if self.squash else self.basis.table)(jet[0], orders, table)
-        by_input = self.weight.permute(2, 0, 1).contiguous()
-        slopes = edges.unbind(0)
-        for m, slope in enumerate(slopes, 1):
-            torch.bmm(by_input, table[m].transpose(0, 1), out=slope)
-        torch.mm(self.weight.flatten(1), table[0].flatten(0, 1), out=linear[0])
+        linear, scratch, span = record.linear, record.scratch, record.span
+        assert scratch is not None
+        slopes = [self.slopes(record, m) for m in range(1, orders)]
+        torch.mm(self.weight.flatten(1), span.generators(0).flatten(0, 1), out=linear[0])
         for row, rule in enumerate(chosen.bell[1:], 1):
             for number, (m, _) in enumerate(rule):
                 bell = record.bell[row, m].unsqueeze(1)
@@ -135,9 +145,14 @@ class Layer(nn.Module):
             torch.sum(scratch, 0, out=linear[row])
         return self._nodes(record), record
 
-    def _record(self, chosen: Channels, highest: int, z: Tensor) -> Record:
-        table = z.new_empty((highest + 1, self.basis.size, *z.shape))
-        return Record(chosen, table, z.new_empty((len(chosen), self.weight.shape[0], z.shape[1])))
+    def slopes(self, record: Record, m: int) -> Tensor:
+        """Derivative ``m`` >= 1 of every edge function at its input: (inputs, linear outputs, N)."""
+        assert record.edges is not None
+        weight = self.weight.permute(2, 0, 1)
+        return torch.bmm(record.span.combined(weight, m), record.span.generators(m).transpose(0, 1), out=record.edges[m - 1])
+
+    def _linear(self, chosen: Channels, z: Tensor) -> Tensor:
+        return z.new_empty((len(chosen), self.weight.shape[0], z.shape[1]))
 
     def _nodes(self, record: Record) -> Tensor:
         linear = record.linear
@@ -166,7 +181,8 @@ class Layer(nn.Module):
             return adjoint, None
         edges, mixed, scratch, jet = record.edges, record.mixed, record.scratch, record.jet
         assert edges is not None and mixed is not None and scratch is not None
-        inner = torch.zeros_like(jet)
+        self.slopes(record, len(edges))
+        record.inner = inner = torch.zeros_like(jet) if record.inner is None else record.inner.zero_()
         slopes, sums, adjoints = edges.unbind(0), mixed.unbind(0), adjoint.unbind(0)
         fresh = [True] * len(sums)
         for row, rule in enumerate(chosen.bell[1:], 1):
@@ -177,11 +193,11 @@ class Layer(nn.Module):
                     fresh[m - 1] = False
                 else:
                     sums[m - 1].addcmul_(bell, adjoints[row].unsqueeze(1))
-                spread(terms, jet, torch.mul(slopes[m - 1], adjoints[row], out=scratch).sum(1), inner)
+                spread(terms, jet, _over_outputs(torch.mul(slopes[m - 1], adjoints[row], out=scratch)), inner)
         torch.mul(slopes[0], adjoints[0], out=scratch)
         for slope, each in zip(slopes[1:], sums, strict=True):
             scratch.addcmul_(slope, each.transpose(0, 1))
-        torch.sum(scratch, 1, out=inner[0])
+        inner[0] = _over_outputs(scratch)
         return adjoint, inner
 
     def rows(self, record: Record, adjoint: Tensor, out: Tensor) -> None:
@@ -189,34 +205,43 @@ class Layer(nn.Module):
 
         After :meth:`reverse`, whose sums over partial derivatives it uses.
         """
-        block = out.unflatten(0, self.weight.shape)
-        table, mixed = record.table, record.mixed
+        block, mixed, scale = out.unflatten(0, self.weight.shape), record.mixed, record.scale
         if mixed is not None:
-            tables = table.unbind(0)
+            table = record.derivatives(len(mixed))
             factors = zip(block.unbind(0), adjoint[0].unbind(0), *(each.unbind(0) for each in mixed), strict=True)
             for edges, first, *others in factors:  # one output at a time stays in the cache
-                torch.mul(first, tables[0], out=edges)
-                for other, basis in zip(others, tables[1:], strict=False):
-                    edges.addcmul_(other, basis)
+                torch.mul(first, table[0], out=edges)
+                for other, slopes in zip(others, table[1:], strict=True):
+                    edges.addcmul_(other, slopes)
         else:
+            assert scale is not None
+            table = record.derivatives(record.chosen.highest)
             for coordinate in range(self.inputs):
                 edges = block[:, :, coordinate]
-                torch.mul(adjoint[0][:, None], table[0, :, coordinate], out=edges)
+                torch.mul(adjoint[0][:, None], table[0][:, coordinate], out=edges)
                 for row, order in record.chosen.pure.get(coordinate, ()):
-                    edges.addcmul_(adjoint[row][:, None], table[order, :, coordinate])
+                    edges.addcmul_((adjoint[row] * scale[coordinate] ** order)[:, None], table[order][:, coordinate])
 
     def gradient(self, record: Record, adjoint: Tensor) -> Tensor:
         """The sum of :meth:`rows` over the samples: (parameters,)."""
-        table, mixed = record.table, record.mixed
-        weight = (adjoint[0] @ table[0].flatten(0, 1).T).view(self.weight.shape)
+        span, mixed, scale = record.span, record.mixed, record.scale
+        weight = (adjoint[0] @ span.generators(0).flatten(0, 1).T).view(self.weight.shape)
         if mixed is not None:
             for m, each in enumerate(mixed, 1):
-                weight += torch.bmm(each.transpose(0, 1), table[m].permute(1, 2, 0)).permute(1, 2, 0)
+                slopes = torch.bmm(each.transpose(0, 1), span.generators(m).permute(1, 2, 0))
+                weight += span.gathered(slopes, m).permute(1, 2, 0)
         else:
+            assert scale is not None
             for coordinate, pure in record.chosen.pure.items():
                 for row, order in pure:
-                    weight[:, :, coordinate] += adjoint[row] @ table[order, :, coordinate].T
+                    slopes = adjoint[row] @ span.generators(order)[:, coordinate].T
+                    weight[:, :, coordinate] += span.gathered(slopes, order) * scale[coordinate] ** order
         return weight.flatten()
+
+
+def _over_outputs(edges: Tensor) -> Tensor:
+    """The sum over the outputs of (inputs, outputs, N)."""
+    return edges.sum(1) if edges.shape[1] > 1 else edges[:, 0]
 
 
 class KAN(Network):

@@ -22,7 +22,7 @@ from kanpde.jets import Channels, MultiIndex, channels
 from kanpde.network import Network
 from kanpde.problem import Condition, Problem
 
-CHUNK = 1024
+CHUNK = 4096
 
 
 @dataclass

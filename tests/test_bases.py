@@ -184,15 +184,22 @@ def test_squashed_chebyshev_against_mpmath(z):
 
 
 @each_basis
-@pytest.mark.parametrize("method", ["table", "squashed_table"])
-def test_out_gives_the_same_and_can_be_filled_again(basis, method):
+@pytest.mark.parametrize("squash", [False, True])
+def test_span_is_the_table_and_can_be_filled_again(basis, squash):
     first, second = (torch.from_numpy(np.random.default_rng(n).uniform(-1, 1, (2, 9))) for n in (3, 4))
-    call = getattr(basis, method)
-    memory = torch.full((4, basis.size, 2, 9), torch.nan, dtype=torch.float64)
+    weight = torch.from_numpy(np.random.default_rng(5).standard_normal((4, basis.size)))
+    span = None
     for x in (first, second, first):
-        found = call(x, 3, memory)
-        assert found.data_ptr() == memory.data_ptr()
-        assert_close(memory, call(x, 3), 0)
+        table = (basis.squashed_table if squash else basis.table)(x, 3)
+        span = basis.span(x, 3, squash=squash, reuse=span)
+        assert_close(torch.stack([*span.table(3)]), table, 1e-14)
+        for m in range(4):
+            functions = span.generators(m)
+            found = torch.tensordot(span.combined(weight, m), functions, 1)
+            assert_close(found, torch.tensordot(weight, table[m], 1), 1e-13)
+            sums = torch.tensordot(functions, x, 2)  # over all points
+            assert_close(span.gathered(sums, m), torch.tensordot(table[m], x, 2), 1e-13)
+    assert [len(each) for each in basis.span(first, 0, squash=squash).table(0)] == [basis.size]
 
 
 @each_basis

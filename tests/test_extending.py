@@ -40,7 +40,7 @@ class Legendre(Basis):
     def size(self):
         return self.degree + 1
 
-    def table(self, x, order, out=None):
+    def table(self, x, order):
         rows = [[torch.ones_like(x), x]]
         for k in range(1, self.degree):
             rows[0].append(((2 * k + 1) * x * rows[0][k] - k * rows[0][k - 1]) / (k + 1))
@@ -48,7 +48,7 @@ class Legendre(Basis):
             rows.append([torch.zeros_like(x), torch.full_like(x, float(m == 1))])
             for k in range(1, self.degree):
                 rows[m].append(rows[m][k - 1] + (2 * k + 1) * rows[m - 1][k])
-        return torch.stack([torch.stack(row) for row in rows], out=out)
+        return torch.stack([torch.stack(row) for row in rows])
 
     def embedding(self, finer):
         return np.eye(finer.size, self.size)

@@ -14,6 +14,8 @@ from kanpde.optimizers.descent import Step, check_schedule
 
 logger = logging.getLogger("kanpde")
 
+FLATTEST = 1e-8  # of the largest column norm of J
+
 
 @dataclass(frozen=True)
 class LevenbergMarquardt:
@@ -67,8 +69,8 @@ class Trial:
 class Damped:
     """A Levenberg-Marquardt descent under way: the damping, and the ratio that it aims at."""
 
-    SMALLEST = 1e-24
-    FACTOR, DOWN, UP = 3.0, 6, 30  # between probes, and their number towards smaller and larger damping
+    SMALLEST, LARGEST = 1e-24, 1e20
+    FACTOR, DOWN = 3.0, 6  # between probes, and their number towards smaller damping
 
     def __init__(self, options: LevenbergMarquardt) -> None:
         self.options, self.damping, self.target = options, options.damping, options.target
@@ -109,9 +111,10 @@ class Damped:
                     break
                 best = smaller
             return best
-        damping = self.damping
-        for _ in range(self.UP):
-            damping *= self.FACTOR
+        damping, factor = self.damping, self.FACTOR
+        while damping < self.LARGEST:
+            damping *= factor
+            factor = min(1.5 * factor, 1000.0)  # far from success, larger strides
             best = attempt(damping)
             if best is not None:
                 return best
@@ -152,7 +155,9 @@ class LinearModel:
         for place, value, rows in parts:
             self.residual[place] = value
             squares += torch.linalg.vector_norm(rows, dim=1).square_()
-        self.scale = torch.where(squares == 0, 1.0, squares.sqrt())
+        # nearly flat parameters are not scaled up to the others: a step would carry them out of sight
+        norms = squares.sqrt()
+        self.scale = torch.where(squares == 0, 1.0, norms.clamp(min=FLATTEST * float(norms.max())))
 
     def factorise(self) -> None:
         """QR of [J, r], then the singular value decomposition of R."""
@@ -175,7 +180,8 @@ class LinearModel:
     def solve(self, vector: Tensor, damping: float) -> Tensor:
         """(J'J + damping)^-1 J' vector in the user's parameters, (P,)."""
         pulled = sum((rows @ vector[place] for place, _, rows in self.parts), start=torch.zeros_like(self.scale))
-        projected = self.right @ (pulled / self.scale)
+        most = self.singular * torch.linalg.vector_norm(vector)  # |s u'v| <= s |v|: more is rounding, which a small damping would blow up
+        projected = (self.right @ (pulled / self.scale)).clamp(-most, most)
         return (self.right.T @ (projected / (self.singular**2 + damping))) / self.scale
 
     def times(self, parameters: Tensor) -> Tensor:

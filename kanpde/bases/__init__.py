@@ -1,0 +1,16 @@
+"""Univariate bases on [-1, 1]: values, derivatives of any order, exact refinement, and the points that fit them.
+
+A basis is an immutable description. ``table(x, order)`` has the shape ``(order + 1, size, *x.shape)`` and holds all basis
+functions and their derivatives; ``squashed_table(z, order)`` holds the same for the functions B_k(tanh z) of an unbounded
+z. ``values(x)`` are the functions alone, in operations that autograd differentiates to any order. Networks read the same from
+``span(x, order)``, which leaves the derivatives as combinations of fewer functions where the family allows it.
+
+A new basis is one class: see :class:`Basis` for the five things that it defines.
+"""
+
+from kanpde.bases.basis import Basis, Joined, Span, whole_number
+from kanpde.bases.polynomials import Chebyshev
+from kanpde.bases.silu import SiLU
+from kanpde.bases.splines import BSpline
+
+__all__ = ["BSpline", "Basis", "Chebyshev", "Joined", "SiLU", "Span", "whole_number"]

@@ -1,0 +1,162 @@
+"""What every univariate basis offers, and bases joined together."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kanpde.jets import channels, compose, tanh_table
+
+
+@dataclass(frozen=True)
+class Span:
+    """The derivatives of a basis at some points, either as a table or as combinations of functions that generate them.
+
+    With ``matrices`` (order, K, R), ``functions`` has the shape (R, *x.shape), its first K are the basis, and
+    B_k^(m) = sum_r matrices[m - 1, k, r] functions[r]; without, ``functions`` is the table (order + 1, K, *x.shape).
+    """
+
+    functions: Tensor
+    matrices: Tensor | None = None
+
+    def generators(self, m: int) -> Tensor:
+        """The functions that derivative ``m`` combines: (R, *x.shape)."""
+        if self.matrices is None:
+            return self.functions[m]
+        return self.functions if m else self.functions[: self.matrices.shape[1]]
+
+    def combined(self, weight: Tensor, m: int) -> Tensor:
+        """The coefficients (..., R) with weight (..., K) B^(m) = combined generators(m)."""
+        return weight if self.matrices is None or m == 0 else weight @ self.matrices[m - 1]
+
+    def gathered(self, sums: Tensor, m: int) -> Tensor:
+        """From (..., R), sums over points with generators(m), those with B^(m): (..., K)."""
+        return sums if self.matrices is None or m == 0 else sums @ self.matrices[m - 1].T
+
+    def table(self, order: int, out: Tensor | None = None) -> list[Tensor]:
+        """Derivatives 0 ... ``order`` of the basis, (K, *x.shape) each; those that must be combined, in ``out`` (order, K, *x.shape)."""
+        if self.matrices is None or order == 0:
+            return [self.generators(m) for m in range(order + 1)]
+        matrices = self.matrices[:order].flatten(0, 1)
+        out = self.functions.new_empty((order, self.matrices.shape[1], *self.functions.shape[1:])) if out is None else out
+        torch.mm(matrices, self.functions.view(len(self.functions), -1), out=out.view(len(matrices), -1))
+        return [self.generators(0), *out.unbind(0)]
+
+
+class Basis(ABC):
+    """A family of K functions on [-1, 1].
+
+    A subclass is a frozen dataclass with a field that says how fine it is, named by ``resolution_field``, and defines
+    ``size``, ``table``, ``embedding`` and ``quantile``.
+    """
+
+    resolution_field: ClassVar[str] = ""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Number of functions K."""
+
+    @abstractmethod
+    def table(self, x: Tensor, order: int) -> Tensor:
+        """Derivatives 0 ... ``order`` of all functions at ``x`` (any shape): (order + 1, K, *x.shape)."""
+
+    def values(self, x: Tensor) -> Tensor:
+        """All functions at ``x``: (K, *x.shape)."""
+        return self.table(x, 0)[0]
+
+    def squashed_table(self, z: Tensor, order: int) -> Tensor:
+        """The same for B_k(tanh z) as functions of z: the chain rule, sum_j B_k^(j)(tanh z) B_{m,j}(tanh', tanh'', ...)."""
+        tanh = tanh_table(z, order)
+        return compose(self.table(tanh[0], order), tanh, channels([(0,) * order]))
+
+    def span(self, x: Tensor, order: int, *, squash: bool = False, reuse: Span | None = None) -> Span:
+        """What ``table``, or with ``squash`` ``squashed_table``, holds, in the cheapest form that the family has.
+
+        A span ``reuse`` of an earlier call with the same shape and order may be overwritten, which spares allocation.
+        """
+        return Span(self.squashed_table(x, order) if squash else self.table(x, order))
+
+    @abstractmethod
+    def embedding(self, finer: "Basis") -> np.ndarray:
+        """The matrix E (finer.size, size) with sum_k c_k B_k = sum_j (E c)_j F_j exactly, in float64."""
+
+    @abstractmethod
+    def quantile(self, u: np.ndarray) -> np.ndarray:
+        """Map u in [0, 1] to points of [-1, 1], dense where the basis resolves finely (inverse of a distribution function)."""
+
+    def decay(self) -> np.ndarray:
+        """Relative size (K,) of random initial coefficients; a smooth random function for every basis."""
+        return np.ones(self.size)
+
+    @property
+    def resolution(self) -> int:
+        """The number that refinement raises: a degree, a number of intervals."""
+        return getattr(self, self.resolution_field)
+
+    def refined(self, resolution: int) -> "Basis":
+        """The same family at a higher resolution, whose span contains this one's."""
+        if resolution < self.resolution:
+            raise ValueError(
+                f"cannot refine {self} to {self.resolution_field}={resolution}: refinement only goes up from {self.resolution}"
+            )
+        return replace(self, **{self.resolution_field: resolution})  # type: ignore[type-var]
+
+    def __add__(self, other: "Basis") -> "Joined":
+        """Both families together, as in ``BSpline(3, 5) + SiLU()``: splines with a base function."""
+        return Joined((self, other))
+
+
+def whole_number(value: object, name: str, *, least: int = 1) -> int:
+    """``value`` as an int; an error that names it if it is not a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+@dataclass(frozen=True)
+class Joined(Basis):
+    """The functions of several bases, one after another; refinement refines those that can be refined."""
+
+    parts: tuple[Basis, ...]
+
+    def __repr__(self) -> str:
+        return " + ".join(repr(part) for part in self.parts)
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.parts)
+
+    @property
+    def _leading(self) -> int:
+        """The number of the part that refinement refines: the first that can be."""
+        return next((number for number, part in enumerate(self.parts) if part.resolution_field), 0)
+
+    @property
+    def resolution(self) -> int:
+        return self.parts[self._leading].resolution
+
+    def table(self, x: Tensor, order: int) -> Tensor:
+        return torch.cat([part.table(x, order) for part in self.parts], 1)
+
+    def values(self, x: Tensor) -> Tensor:
+        return torch.cat([part.values(x) for part in self.parts])
+
+    def refined(self, resolution: int) -> "Joined":
+        lead = self._leading
+        return Joined((*self.parts[:lead], self.parts[lead].refined(resolution), *self.parts[lead + 1 :]))
+
+    def embedding(self, finer: Basis) -> np.ndarray:
+        from scipy.linalg import block_diag
+
+        assert isinstance(finer, Joined)
+        return np.asarray(block_diag(*(mine.embedding(its) for mine, its in zip(self.parts, finer.parts, strict=True))))
+
+    def quantile(self, u: np.ndarray) -> np.ndarray:
+        return self.parts[self._leading].quantile(u)
+
+    def decay(self) -> np.ndarray:
+        return np.concatenate([part.decay() for part in self.parts])
