@@ -167,7 +167,9 @@ class LinearModel:
             torch.div(rows, self.scale[:, None], out=both[:count, place])
         both[count] = self.residual
         triangle = torch.linalg.qr(both.T, mode="r")[1]
-        left, self.singular, self.right = torch.linalg.svd(triangle[:, :count], full_matrices=False)
+        left, singular, self.right = torch.linalg.svd(triangle[:, :count], full_matrices=False)
+        noise = torch.finfo(singular.dtype).eps * singular.max()  # what is smaller is the rounding of the largest
+        self.singular = torch.where(singular > noise, singular, 0.0)
         self.projected = left.T @ triangle[:, count]
 
     def step(self, damping: float) -> tuple[Tensor, float]:
