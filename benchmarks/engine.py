@@ -21,7 +21,7 @@ from kanpde.functions import pi
 from kanpde.jets import channels
 from kanpde.network import Network
 from kanpde.objective import Objective
-from kanpde.optimizers.levenberg_marquardt import LinearModel
+from kanpde.optimizers.linear_model import LinearModel
 
 STRIP = Box(x=(-1, 1), t=(0, 1))
 NU = float(0.01 / pi)
@@ -151,7 +151,7 @@ def forward(points: Tensor, repeats: int) -> None:
 def step_share(repeats: int) -> None:
     """How much of a Levenberg-Marquardt step is linear algebra."""
     network = KAN(2, 8, 1, basis=Chebyshev(degree=20)).on_box(STRIP.lower, STRIP.upper)
-    points = torch.from_numpy(STRIP.sample(2 * network.parameter_count, network.quantile, 0))
+    points = torch.from_numpy(STRIP.sample(2 * network.parameter_count, network.quantiles, 0))
     objective = Objective(PROBLEM, {"equation": points})
 
     def linear_algebra() -> None:

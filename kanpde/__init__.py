@@ -6,14 +6,16 @@ from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
 from kanpde.kan import KAN
 from kanpde.mlp import MLP
-from kanpde.optimizers import LBFGS, Adam, LevenbergMarquardt
+from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt
 from kanpde.problem import Condition, Dirichlet, Initial, Problem
 from kanpde.results import Result, load, save
+from kanpde.separable import SeparableKAN
 from kanpde.training import Refine, Sampling
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "Adam", "BSpline", "Basis", "Box", "Chebyshev", "Condition", "Dirichlet", "Experiment", "Field",
-    "Initial", "LevenbergMarquardt", "Problem", "Refine", "Result", "Sampling", "SiLU", "div", "grad", "laplacian", "load", "save",
+    "KAN", "LBFGS", "MLP", "Adam", "BSpline", "Basis", "Box", "Chebyshev", "Condition", "Dirichlet", "Experiment", "Field", "GaussNewton",
+    "Initial",
+    "LevenbergMarquardt", "Problem", "Refine", "Result", "Sampling", "SeparableKAN", "SiLU", "div", "grad", "laplacian", "load", "save",
 ]  # fmt: skip

@@ -15,6 +15,11 @@ Quantile = Callable[[np.ndarray], np.ndarray]
 TIME = "t"
 
 
+def along(quantile: Quantile | Sequence[Quantile], axis: int) -> Quantile:
+    """The density along a coordinate, of one for all or a sequence with one for each."""
+    return quantile[axis] if isinstance(quantile, Sequence) else quantile
+
+
 def sobol(count: int, dimensions: int, seed: int | Sequence[int]) -> np.ndarray:
     """``count`` scrambled Sobol points of [0, 1)^dimensions: (count, dimensions); the same for the same seed."""
     from scipy.stats import qmc
@@ -57,7 +62,7 @@ class Boundary:
         names = ", ".join(f"{self.box.names[side.axis]}={side.value:g}" for side in self.sides)
         return f"Boundary({names})"
 
-    def sample(self, per_side: int, quantile: Quantile, seed: int) -> np.ndarray:
+    def sample(self, per_side: int, quantile: Quantile | Sequence[Quantile], seed: int) -> np.ndarray:
         """Quasi-random points (n, d): ``per_side`` on each side (one where a side is a point), dense as ``quantile`` says."""
         parts = []
         for side in self.sides:
@@ -66,7 +71,7 @@ class Boundary:
             points = np.full((count, len(self.box.names)), side.value)
             unit = sobol(count, len(others), (seed, 1 + 2 * side.axis + side.end))
             for column, axis in enumerate(others):
-                points[:, axis] = self.box.scaled(quantile(unit[:, column]), axis)
+                points[:, axis] = self.box.scaled(along(quantile, axis)(unit[:, column]), axis)
             parts.append(points)
         return np.concatenate(parts) if parts else np.zeros((0, len(self.box.names)))
 
@@ -147,10 +152,10 @@ class Box:
         low, high = self.lower[axis], self.upper[axis]
         return 0.5 * (low + high) + 0.5 * (high - low) * reference
 
-    def sample(self, count: int, quantile: Quantile, seed: int) -> np.ndarray:
+    def sample(self, count: int, quantile: Quantile | Sequence[Quantile], seed: int) -> np.ndarray:
         """``count`` quasi-random points of the interior, (count, d), dense as ``quantile`` says along each coordinate."""
         unit = sobol(count, len(self.names), (seed, 0))
-        return np.stack([self.scaled(quantile(unit[:, axis]), axis) for axis in range(len(self.names))], 1)
+        return np.stack([self.scaled(along(quantile, axis)(unit[:, axis]), axis) for axis in range(len(self.names))], 1)
 
     def grid(self, sizes: Sequence[int]) -> dict[str, np.ndarray]:
         """Equally spaced points along each coordinate, ends included."""

@@ -17,13 +17,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from kanpde.bases import Basis, Span, whole_number
 from kanpde.jets import Channels, multiply, multiply_reverse, spread
-from kanpde.network import Network, checked_widths
+from kanpde.network import Network, Quantile, checked_widths
 
 
 @dataclass
@@ -277,8 +276,13 @@ class KAN(Network):
         arity = {"arity": self.arity} if self.arity != 2 else {}
         return {"widths": self.widths, "basis": self.basis, **arity}
 
-    def quantile(self, u: np.ndarray) -> np.ndarray:
-        return self.basis.quantile(u)
+    @property
+    def quantiles(self) -> tuple[Quantile, ...]:
+        return (self.basis.quantile,) * self.inputs
+
+    @property
+    def resolution(self) -> int:
+        return self.basis.resolution
 
     @torch.no_grad()
     def refined(self, resolution: int) -> Self:

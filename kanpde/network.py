@@ -5,7 +5,7 @@ A layer is a module with ``columns`` (values, points last) and, for equations, `
 :class:`kanpde.kan.Layer` and :class:`kanpde.mlp.Dense`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +14,13 @@ from torch import Tensor, nn
 
 from kanpde.bases import whole_number
 from kanpde.jets import Channels
+
+Quantile = Callable[[np.ndarray], np.ndarray]
+
+
+def uniform(u: np.ndarray) -> np.ndarray:
+    """[0, 1] to [-1, 1], equally dense everywhere."""
+    return 2 * u - 1
 
 
 class Network(nn.Module):
@@ -68,9 +75,15 @@ class Network(nn.Module):
         """Number of trainable numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def quantile(self, u: np.ndarray) -> np.ndarray:
-        """Where on [-1, 1] training points should be dense for this network."""
-        return 2 * u - 1
+    @property
+    def quantiles(self) -> tuple[Quantile, ...]:
+        """For each coordinate, where on [-1, 1] training points should be dense: inverses of distribution functions."""
+        return (uniform,) * self.inputs
+
+    @property
+    def resolution(self) -> int:
+        """What refinement raises: a degree, a number of intervals; 0 where there is nothing to refine."""
+        return 0
 
     def __repr__(self) -> str:
         settings = self.settings()

@@ -184,6 +184,13 @@ class Objective:
             total += network.gradient(records, adjoint * (scale**2 * value))
         return residual, total
 
+    def pulled(self, network: Network, vector: Tensor) -> Tensor:
+        """J' times a vector (N,), without J: (P,)."""
+        total = vector.new_zeros(network.parameter_count)
+        for place, scale, records, adjoint, _ in self._reverse(network):
+            total += network.gradient(records, adjoint * (scale * vector[place]))
+        return total
+
     def _reverse(self, network: Network) -> Iterator[tuple[slice, float, list[Any], Tensor, Tensor]]:
         """For every chunk and component: its place in r, scale, the network's records, d residual / d jet (C, outputs, n), residual."""
         offset = 0

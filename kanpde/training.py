@@ -93,7 +93,7 @@ def rungs(training: Sequence[Any]) -> list[Rung]:
 @dataclass(frozen=True)
 class Sampling:
     """How many collocation points: ``interior``, or by default ``per_parameter`` times the parameters (anew after each
-    refinement), and ``per_side`` on each side, by default as dense as those inside.
+    refinement), and ``per_side`` on each side, by default as dense as those inside but no more than four times as many in all.
 
     They are scrambled Sobol points carried to the density that fits the network's basis (arcsine for polynomials, knots for
     splines).
@@ -114,10 +114,11 @@ class Sampling:
         """Points by block, as :class:`~kanpde.objective.Objective` takes them."""
         box, like = problem.domain, network.lower
         count = self.interior or max(128, math.ceil(self.per_parameter * network.parameter_count / network.outputs))
-        sides = self.per_side or math.ceil(1.5 * count ** ((len(box.names) - 1) / len(box.names)))
-        found = {"equation": box.sample(count, network.quantile, seed)}
+        dense = math.ceil(1.5 * count ** ((len(box.names) - 1) / len(box.names)))
+        sides = self.per_side or min(dense, math.ceil(4 * count / (2 * len(box.names))))
+        found = {"equation": box.sample(count, network.quantiles, seed)}
         for condition in problem.soft:
-            found[condition.name] = condition.on.sample(sides, network.quantile, seed)
+            found[condition.name] = condition.on.sample(sides, network.quantiles, seed)
         return {name: torch.as_tensor(points, dtype=like.dtype, device=like.device) for name, points in found.items()}
 
 
@@ -280,7 +281,7 @@ def _record(progress: Fit, objective: Objective, residual: Tensor, damping: floa
             **{f"loss_{name}": value for name, value in losses.items()},
             "error_l2": error,
             "damping": damping,
-            "refinement": getattr(getattr(progress.network, "basis", None), "resolution", 0),
+            "refinement": progress.network.resolution,
         }
     )
 

@@ -15,7 +15,7 @@ FLOORS = (
     {"functions", "jets", "domains", "results"},
     {"bases", "fields", "figures"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"network"},
-    {"kan", "mlp", "problem"},
+    {"kan", "mlp", "separable", "problem"},
     {"objective", "interpret", "settings"},
     {"measures"},
     {"optimizers", "symbolic"},

@@ -13,12 +13,12 @@ import torch
 from kanpde.bases import Chebyshev
 from kanpde.domains import Box
 from kanpde.fields import laplacian
-from kanpde.functions import cos, exp, log, pi, sin
+from kanpde.functions import cos, exp, log, pi, sin, sqrt
 from kanpde.kan import KAN
 from kanpde.mlp import MLP
 from kanpde.objective import Objective, outputs
-from kanpde.optimizers import LBFGS, Adam, LevenbergMarquardt
-from kanpde.optimizers.levenberg_marquardt import LinearModel
+from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt
+from kanpde.optimizers.linear_model import LinearModel, StreamedModel, linear_model
 from kanpde.problem import Dirichlet, Initial, Problem
 from kanpde.training import Sampling
 
@@ -54,7 +54,7 @@ def curve():
     return setting(problem, KAN(1, 3, 1, basis=Chebyshev(4)), interior=40)
 
 
-OPTIMIZERS = [LevenbergMarquardt(steps=5), Adam(steps=5, rate=1e-2), LBFGS(steps=5)]
+OPTIMIZERS = [LevenbergMarquardt(steps=5), Adam(steps=5, rate=1e-2), LBFGS(steps=5), GaussNewton(steps=5)]
 each_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda each: type(each).__name__)
 
 
@@ -552,3 +552,89 @@ def test_bad_targets(name, bad):
 def test_bad_history(bad):
     with pytest.raises(ValueError, match=r"LBFGS\(history=...\) must be"):
         LBFGS(history=bad)
+
+
+# ---- one linear model, kept or streamed ----
+
+
+def test_the_streamed_model_is_the_kept_one():
+    network, objective = curve()
+    kept, streamed = linear_model(objective, network, 1e9), linear_model(objective, network, 0.0)
+    assert (type(kept), type(streamed)) == (LinearModel, StreamedModel)
+    kept.factorise()
+    streamed.factorise()
+    start, vector = network.vector(), torch.linspace(-1, 1, objective.size, dtype=torch.float64)
+
+    def close(left, right, tolerance=1e-9):
+        assert float((left - right).abs().max()) <= tolerance * float(right.abs().max())
+
+    close(streamed.residual, kept.residual)
+    close(streamed.scale, kept.scale)
+    close(streamed.singular, kept.singular)
+    close(streamed.pulled(vector), kept.pulled(vector))
+    for damping in (1e-6, 1.0):
+        close(streamed.step(damping)[0], kept.step(damping)[0], 1e-7)
+        close(streamed.solve(vector, damping), kept.solve(vector, damping), 1e-7)
+
+    def residual_at(parameters):
+        network.assign(parameters)
+        return objective.residual(network)
+
+    velocity = kept.step(1.0)[0]
+    close(streamed.bend(residual_at, start, velocity, 1e-3), kept.bend(residual_at, start, velocity, 1e-4), 1e-2)
+
+
+@pytest.mark.parametrize("chunk", [7, 4096])
+def test_streaming_over_chunks_is_qr(chunk):
+    problem = Problem(square, lambda u: laplacian(u) + u**2)
+    network, objective = setting(problem, KAN(2, 3, 1, basis=Chebyshev(3)), chunk=chunk)
+    residual, jacobian = objective.jacobian(network)
+    model = StreamedModel(objective, network)
+    model.factorise()
+    scaled = jacobian / model.scale
+    wanted = torch.linalg.svdvals(scaled)
+    assert float((model.singular - wanted).abs().max()) <= 1e-13 * float(wanted.max())
+    assert float((model.pulled(residual) - jacobian.T @ residual).abs().max()) <= 1e-12 * float((jacobian.T @ residual).abs().max())
+
+
+def test_levenberg_marquardt_streamed_reaches_what_it_reaches_kept():
+    (network, objective), (other, _) = curve(), curve()
+    kept, *_ = descend(LevenbergMarquardt(steps=25), objective, network, 25)
+    streamed, *_ = descend(LevenbergMarquardt(steps=25, memory=1.0), objective, other, 25)
+    assert streamed[-1] < 10 * kept[-1] and streamed[-1] < 1e-3 * streamed[0]
+
+
+# ---- Gauss-Newton ----
+
+
+def test_gauss_newton_solves_a_linear_problem_in_one_step():
+    def exact(x, y):
+        return cos(x) + exp(y)
+
+    problem = Problem(
+        square, lambda u, x, y: laplacian(u) + cos(x) - exp(y), conditions=[Dirichlet(exact, on=square.boundary)], exact=exact
+    )
+    network, objective = setting(problem, KAN(2, 1, basis=Chebyshev(14)), interior=200)
+    first, _, _ = descend(GaussNewton(), objective, network, 1)
+    _, jacobian = objective.jacobian(network)
+    points = torch.from_numpy(square.sample(100, lambda u: 2 * u - 1, 5))
+    found = outputs(problem, network, points)["u"][()].numpy()
+    assert np.abs(found - exact(*points.numpy().T)).max() < 1e-8
+    losses, step, _ = descend(GaussNewton(), objective, network, 20)
+    assert step.stop is not None and "rounding" in step.stop
+    assert losses[-1] <= first[0]
+
+
+def test_gauss_newton_halves_its_step_on_a_curved_problem():
+    network, objective = curve()
+    losses, _, _ = descend(GaussNewton(), objective, network, 10)
+    assert all(later <= earlier for earlier, later in zip(losses, losses[1:], strict=False))
+    assert losses[-1] < 1e-2 * losses[0]
+
+
+def test_gauss_newton_says_that_a_jacobian_is_not_finite():
+    problem = Problem(segment, lambda u, x: sqrt(u))
+    network, objective = setting(problem, KAN(1, 1, basis=Chebyshev(4)))
+    network.assign(torch.zeros_like(network.vector()))
+    step = GaussNewton().start(network).advance(objective, network)
+    assert step.stop is not None and "not finite" in step.stop

@@ -5,7 +5,8 @@ An optimizer has ``steps`` and a method ``start(network)``, which returns a :cla
 
 from kanpde.optimizers.adam import Adam
 from kanpde.optimizers.descent import Descent, Optimizer, Step
+from kanpde.optimizers.gauss_newton import GaussNewton
 from kanpde.optimizers.lbfgs import LBFGS
 from kanpde.optimizers.levenberg_marquardt import LevenbergMarquardt
 
-__all__ = ["LBFGS", "Adam", "Descent", "LevenbergMarquardt", "Optimizer", "Step"]
+__all__ = ["LBFGS", "Adam", "Descent", "GaussNewton", "LevenbergMarquardt", "Optimizer", "Step"]

@@ -5,16 +5,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from kanpde.network import Network
 from kanpde.objective import Objective
 from kanpde.optimizers.descent import Step, check_schedule
+from kanpde.optimizers.linear_model import LinearModel, linear_model
 
 logger = logging.getLogger("kanpde")
-
-FLATTEST = 1e-8  # of the largest column norm of J
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,8 @@ class LevenbergMarquardt:
     the linear model predicts; from the first time that the damping must be raised, at least ``late_target`` is asked for. Aiming at a
     low ratio, rather than at the greatest decrease at once, is the rule of DSGNAR (arXiv 2607.02194).
 
-    Non-finite trials count as failed. A step at which no damping helps ends the descent and says so.
+    While J and a copy fit into ``memory`` bytes they are kept; beyond, J is factorised chunk by chunk and memory does not grow with the
+    number of points. Non-finite trials count as failed. A step at which no damping helps ends the descent and says so.
     """
 
     steps: int = 100
@@ -43,10 +42,11 @@ class LevenbergMarquardt:
     acceleration: bool = True
     patience: int = 20
     progress: float = 0.8
+    memory: float = 2e9
 
     def __post_init__(self) -> None:
         check_schedule(self)
-        for name in ("damping", "probe"):
+        for name in ("damping", "probe", "memory"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ValueError(f"LevenbergMarquardt({name}=...) must be a positive number, got {getattr(self, name)!r}")
         if not (0 < self.target < 1 and 0 < self.late_target < 1):
@@ -82,7 +82,7 @@ class Damped:
         self.damping, self.target = state["damping"], state["target"]
 
     def advance(self, objective: Objective, network: Network) -> Step:
-        linear = LinearModel(list(objective.linearised(network)), objective.size)
+        linear = linear_model(objective, network, self.options.memory)
         residual = linear.residual
         if not bool(linear.scale.isfinite().all()):
             return Step(residual, self.damping, "the Jacobian is not finite where the network stands: check the equation there")
@@ -98,7 +98,7 @@ class Damped:
         network.assign(best.parameters)
         return Step(best.residual, self.damping)
 
-    def _search(self, objective: Objective, network: Network, linear: "LinearModel", start: Tensor) -> Trial | None:
+    def _search(self, objective: Objective, network: Network, linear: LinearModel, start: Tensor) -> Trial | None:
         def attempt(damping: float) -> Trial | None:
             trial = self._trial(objective, network, linear, start, damping)
             return trial if trial.ratio >= self.target else None
@@ -120,7 +120,7 @@ class Damped:
                 return best
         return None
 
-    def _trial(self, objective: Objective, network: Network, linear: "LinearModel", start: Tensor, damping: float) -> Trial:
+    def _trial(self, objective: Objective, network: Network, linear: LinearModel, start: Tensor, damping: float) -> Trial:
         def residual_at(parameters: Tensor) -> Tensor:
             network.assign(parameters)
             return objective.residual(network)
@@ -128,8 +128,7 @@ class Damped:
         velocity, predicted = linear.step(damping)
         parameters = start + velocity
         if self.options.acceleration:
-            probe = self.options.probe
-            bend = 2 / probe * ((residual_at(start + probe * velocity) - linear.residual) / probe - linear.times(velocity))
+            bend = linear.bend(residual_at, start, velocity, self.options.probe)
             if bool(bend.isfinite().all()):
                 turn = linear.solve(bend, damping)
                 if float(linear.length(turn)) < 2 * float(linear.length(velocity)):
@@ -140,59 +139,3 @@ class Damped:
             logger.warning("a trial step at damping %.1e gave a non-finite residual and was rejected", damping)
             return Trial(damping, parameters, residual, -math.inf)
         return Trial(damping, parameters, residual, decrease / predicted if predicted > 0 else -math.inf)
-
-
-class LinearModel:
-    """r + J p with column scaling, factorised once: J = Q R, R = U S V', any damping then costs two small products.
-
-    ``parts`` are those of :meth:`~kanpde.objective.Objective.linearised`, with J transposed, (P, n) each.
-    """
-
-    def __init__(self, parts: list[tuple[slice, Tensor, Tensor]], size: int) -> None:
-        self.parts = parts
-        self.residual = parts[0][1].new_empty(size)
-        squares = torch.zeros(len(parts[0][2]), dtype=self.residual.dtype, device=self.residual.device)
-        for place, value, rows in parts:
-            self.residual[place] = value
-            squares += torch.linalg.vector_norm(rows, dim=1).square_()
-        # nearly flat parameters are not scaled up to the others: a step would carry them out of sight
-        norms = squares.sqrt()
-        self.scale = torch.where(squares == 0, 1.0, norms.clamp(min=FLATTEST * float(norms.max())))
-
-    def factorise(self) -> None:
-        """QR of [J, r], then the singular value decomposition of R."""
-        count = len(self.scale)
-        both = self.residual.new_empty((count + 1, len(self.residual)))
-        for place, _, rows in self.parts:
-            torch.div(rows, self.scale[:, None], out=both[:count, place])
-        both[count] = self.residual
-        triangle = torch.linalg.qr(both.T, mode="r")[1]
-        left, singular, self.right = torch.linalg.svd(triangle[:, :count], full_matrices=False)
-        noise = torch.finfo(singular.dtype).eps * singular.max()  # what is smaller is the rounding of the largest
-        self.singular = torch.where(singular > noise, singular, 0.0)
-        self.projected = left.T @ triangle[:, count]
-
-    def step(self, damping: float) -> tuple[Tensor, float]:
-        """The damped step (P,), and the decrease of 1/2 |r|^2 that the linear model predicts for it."""
-        weights = self.projected * self.singular / (self.singular**2 + damping)
-        left_over = self.projected - self.singular * weights
-        predicted = float(self.projected @ self.projected - left_over @ left_over) / 2
-        return -(self.right.T @ weights) / self.scale, predicted
-
-    def solve(self, vector: Tensor, damping: float) -> Tensor:
-        """(J'J + damping)^-1 J' vector in the user's parameters, (P,)."""
-        pulled = sum((rows @ vector[place] for place, _, rows in self.parts), start=torch.zeros_like(self.scale))
-        most = self.singular * torch.linalg.vector_norm(vector)  # |s u'v| <= s |v|: more is rounding, which a small damping would blow up
-        projected = (self.right @ (pulled / self.scale)).clamp(-most, most)
-        return (self.right.T @ (projected / (self.singular**2 + damping))) / self.scale
-
-    def times(self, parameters: Tensor) -> Tensor:
-        """J p, (N,)."""
-        found = torch.empty_like(self.residual)
-        for place, _, rows in self.parts:
-            torch.mv(rows.T, parameters, out=found[place])
-        return found
-
-    def length(self, parameters: Tensor) -> Tensor:
-        """|D p|, the norm in which steps are damped."""
-        return torch.linalg.vector_norm(parameters * self.scale)

@@ -1,0 +1,69 @@
+"""Gauss-Newton without damping: one solve where the residual is linear in the parameters."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from kanpde.network import Network
+from kanpde.objective import Objective
+from kanpde.optimizers.descent import Step, check_schedule
+from kanpde.optimizers.linear_model import linear_model
+
+MEMORY = 2e9
+
+
+@dataclass(frozen=True)
+class GaussNewton:
+    """The least-squares solution of r + J p = 0 of least norm in the scaled parameters, by QR and singular values; then again.
+
+    Where the residual is linear in the parameters (a linear equation on a network of one layer of edges, ``KAN(5, 1, ...)``), the
+    first step solves the problem and the next ones refine the solution to rounding. Otherwise a step is halved until the loss falls.
+    Ends when the loss falls no further; ``memory`` in bytes limits what is kept of J, beyond it is streamed.
+    """
+
+    steps: int = 20
+    patience: int = 3
+    progress: float = 0.5
+    memory: float = MEMORY
+
+    def __post_init__(self) -> None:
+        check_schedule(self)
+
+    def start(self, network: Network) -> "Undamped":
+        return Undamped(self)
+
+
+class Undamped:
+    """A Gauss-Newton descent under way; it has no state but the network's."""
+
+    HALVINGS = 12
+
+    def __init__(self, options: GaussNewton) -> None:
+        self.options = options
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        pass
+
+    def advance(self, objective: Objective, network: Network) -> Step:
+        linear = linear_model(objective, network, self.options.memory)
+        residual, start = linear.residual, network.vector()
+        if not bool(linear.scale.isfinite().all()):
+            return Step(residual, stop="the Jacobian is not finite where the network stands: check the equation there")
+        linear.factorise()
+        cutoff = len(start) * torch.finfo(start.dtype).eps * float(linear.singular.max())
+        step, _ = linear.step(cutoff**2)
+        before, share = float(residual @ residual), 1.0
+        for _ in range(self.HALVINGS):
+            network.assign(start + share * step)
+            after = objective.residual(network)
+            loss = float(after @ after)
+            if math.isfinite(loss) and loss < before:
+                return Step(after, share)
+            share *= 0.5
+        network.assign(start)
+        return Step(residual, stop="the least-squares solution is reached to rounding")

@@ -1,0 +1,199 @@
+"""Separable KANs: sums of products of univariate functions, one factor a coordinate.
+
+    u_o(x) = sum_{r=1}^{R} prod_i f_{o,r,i}(x_i),      f_{o,r,i} = sum_k weight_i[o, r, k] B_{i,k}
+
+is a KAN with one layer of edges, product nodes and a sum, in which every product node sees every coordinate once: the canonical
+(CP) form of low rank R. With R as large as the product of the basis sizes it could hold a full tensor of coefficients, which
+is classical spectral collocation; it is the low rank that scales to many dimensions.
+
+A partial derivative of a product of functions of different coordinates differentiates every factor by itself, so that jets
+cost no more than values: D^alpha u = sum_r prod_i f_{r,i}^(alpha_i).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kanpde.bases import Basis, Span, whole_number
+from kanpde.jets import Channels
+from kanpde.network import Network
+
+NOISE = 0.2  # of the random part of initial factors, whose mean is 1: products of many random factors would be far apart in size
+
+
+@dataclass
+class FactorRecord:
+    """What the layer keeps of a forward pass for its reverse."""
+
+    chosen: Channels
+    scale: Tensor  # (inputs,)
+    spans: list[Span]  # by coordinate, at points (N,)
+    factors: list[Tensor]  # by coordinate: (orders, outputs, rank, N), derivatives by the user's coordinate
+    adjoints: list[dict[int, Tensor]]  # by coordinate and order: (outputs, rank, N), filled by the reverse
+
+
+class Factors(nn.Module):
+    """The one layer of a separable KAN; ``weights[i]`` has the shape (outputs, rank, K_i).
+
+    Factors begin as one plus a small random function, scaled so that the sum of products is about one.
+    """
+
+    def __init__(self, bases: Sequence[Basis], outputs: int, rank: int, *, generator: torch.Generator, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.bases, self.inputs, self.outputs, self.rank = tuple(bases), len(bases), outputs, rank
+        weights = []
+        for basis in bases:
+            random = torch.randn(outputs, rank, basis.size, generator=generator, dtype=torch.float64) * torch.from_numpy(basis.decay())
+            random *= NOISE / math.sqrt(float((basis.decay() ** 2).sum()))
+            weight = rank ** (-0.5 / self.inputs) * (torch.from_numpy(constant_one(basis)) + random)
+            weights.append(nn.Parameter(weight.to(dtype)))
+        self.weights = nn.ParameterList(weights)
+
+    def columns(self, z: Tensor) -> Tensor:
+        """(inputs, N) -> (outputs, N)."""
+        product = None
+        for basis, weight, x in zip(self.bases, self.weights, z, strict=True):
+            factor = torch.tensordot(weight, basis.values(x), 1)
+            product = factor if product is None else product * factor
+        assert product is not None
+        return product.sum(1)
+
+    def start(self, z: Tensor, scale: Tensor, chosen: Channels, record: FactorRecord | None) -> tuple[Tensor, FactorRecord]:
+        """Jets (C, outputs, N) of the outputs at the coordinates ``z`` (inputs, N), which change by ``scale`` per unit of the user's."""
+        spans, factors = [], []
+        for axis, (basis, weight) in enumerate(zip(self.bases, self.weights, strict=True)):
+            highest = max(alpha.count(axis) for alpha in chosen.indices)
+            span = basis.span(z[axis].contiguous(), highest, reuse=record.spans[axis] if record else None)
+            orders = [
+                (span.combined(weight.flatten(0, 1), m) * scale[axis] ** m @ span.generators(m)).view(self.outputs, self.rank, -1)
+                for m in range(highest + 1)
+            ]
+            spans.append(span)
+            factors.append(torch.stack(orders))
+        jet = torch.stack([self._product([f[alpha.count(i)] for i, f in enumerate(factors)]).sum(1) for alpha in chosen.indices])
+        return jet, FactorRecord(chosen, scale, spans, factors, [])
+
+    @staticmethod
+    def _product(factors: list[Tensor]) -> Tensor:
+        product = factors[0]
+        for factor in factors[1:]:
+            product = product * factor
+        return product
+
+    def reverse(self, record: FactorRecord, adjoint: Tensor) -> tuple[Tensor, None]:
+        """Adjoints of the outputs' jets -> adjoints of every factor's derivatives, kept in the record."""
+        record.adjoints = [{} for _ in self.bases]
+        for alpha, outer in zip(record.chosen.indices, adjoint, strict=True):
+            if not bool(outer.any()):
+                continue
+            orders = [alpha.count(axis) for axis in range(self.inputs)]
+            for axis, others in enumerate(self._leaving_one_out([f[m] for f, m in zip(record.factors, orders, strict=True)])):
+                share = outer[:, None] if others is None else outer[:, None] * others
+                share = share.expand(self.outputs, self.rank, -1)
+                held = record.adjoints[axis].get(orders[axis])
+                record.adjoints[axis][orders[axis]] = share if held is None else held + share
+        return adjoint, None
+
+    @staticmethod
+    def _leaving_one_out(factors: list[Tensor]) -> list[Tensor | None]:
+        """For each factor the product of all others, None if there are none."""
+        found: list[Tensor | None] = [None] * len(factors)
+        before: Tensor | None = None
+        for axis, factor in enumerate(factors):
+            found[axis] = before
+            before = factor if before is None else before * factor
+        after: Tensor | None = None
+        for axis in range(len(factors) - 1, -1, -1):
+            held = found[axis]
+            found[axis] = after if held is None else held if after is None else held * after
+            after = factors[axis] if after is None else after * factors[axis]
+        return found
+
+    def rows(self, record: FactorRecord, adjoint: Tensor, out: Tensor) -> None:
+        """Derivatives of every sample by every weight, into ``out`` (parameters, N); after :meth:`reverse`."""
+        start = 0
+        for axis, (weight, span) in enumerate(zip(self.weights, record.spans, strict=True)):
+            block = out[start : start + weight.numel()].unflatten(0, weight.shape)
+            start += weight.numel()
+            block.zero_()
+            adjoints = record.adjoints[axis]
+            table = span.table(max(adjoints, default=0))
+            for m, share in adjoints.items():
+                block.addcmul_((share * record.scale[axis] ** m).unsqueeze(2), table[m])
+
+    def gradient(self, record: FactorRecord, adjoint: Tensor) -> Tensor:
+        """The sum of :meth:`rows` over the samples: (parameters,)."""
+        parts = []
+        for axis, (weight, span) in enumerate(zip(self.weights, record.spans, strict=True)):
+            total = torch.zeros_like(weight)
+            for m, share in record.adjoints[axis].items():
+                sums = share.flatten(0, 1) @ span.generators(m).T
+                total += (span.gathered(sums, m) * record.scale[axis] ** m).view_as(total)
+            parts.append(total.flatten())
+        return torch.cat(parts)
+
+
+def constant_one(basis: Basis) -> np.ndarray:
+    """Coefficients (K,) of the function nearest to 1."""
+    x = torch.from_numpy(basis.quantile((np.arange(8 * basis.size) + 0.5) / (8 * basis.size)))
+    return np.linalg.lstsq(basis.values(x).numpy().T, np.ones(len(x)), rcond=None)[0]
+
+
+class SeparableKAN(Network):
+    """Sums of ``rank`` products of univariate functions for every output, ``SeparableKAN(2, 1, rank=8, basis=Chebyshev(24))``.
+
+    ``basis`` is one basis for all coordinates or a tuple with one for each, ``basis=(Fourier(8), Chebyshev(40))``. No input is squashed, so
+    that a periodic basis makes the solution periodic.
+
+    Source: Beylkin and Mohlenkamp, SIAM J. Sci. Comput. 26 (2005) 2133 (sums of separable functions).
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        rank: int,
+        basis: Basis | Sequence[Basis],
+        seed: int = 0,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        whole_number(inputs, "the number of inputs of SeparableKAN")
+        whole_number(outputs, "the number of outputs of SeparableKAN")
+        self.rank = whole_number(rank, "the rank of SeparableKAN")
+        bases = tuple(basis) if isinstance(basis, (tuple, list)) else (basis,) * inputs
+        for each in bases:
+            if not isinstance(each, Basis):
+                raise TypeError(f"basis must be a basis such as Chebyshev(degree=8), or a tuple of them, got {each!r}")
+        if len(bases) != inputs:
+            raise ValueError(f"SeparableKAN has {inputs} inputs, but {len(bases)} bases: give one for all, or one for each")
+        self.bases, self.basis = bases, bases[0] if len(set(bases)) == 1 else bases
+        generator = torch.Generator().manual_seed(seed)
+        super().__init__([Factors(bases, outputs, rank, generator=generator, dtype=dtype)], inputs, dtype, seed)
+
+    def settings(self) -> dict[str, Any]:
+        return {"widths": (self.inputs, self.outputs), "rank": self.rank, "basis": self.basis}
+
+    @property
+    def resolution(self) -> int:
+        return max(basis.resolution for basis in self.bases)
+
+    @property
+    def quantiles(self) -> tuple[Any, ...]:
+        return tuple(basis.quantile for basis in self.bases)
+
+    @torch.no_grad()
+    def refined(self, resolution: int) -> Self:
+        """The same function in finer bases, exactly; coordinates that are finer already, or have no resolution, stay."""
+        finer = [b if not b.resolution_field or b.resolution >= resolution else b.refined(resolution) for b in self.bases]
+        if self.resolution > resolution:
+            raise ValueError(f"cannot refine {self} to {resolution}: refinement only goes up from {self.resolution}")
+        other = self.remade(basis=tuple(finer) if isinstance(self.basis, tuple) else finer[0])
+        for mine, its, before, after in zip(self.layers[0].weights, other.layers[0].weights, self.bases, finer, strict=True):  # type: ignore[arg-type]
+            its.copy_(mine @ torch.from_numpy(np.ascontiguousarray(before.embedding(after).T)).to(mine))
+        return other
