@@ -9,13 +9,14 @@ from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt
 from kanpde.problem import Condition, Dirichlet, Initial, Problem
 from kanpde.results import Result, load, save
+from kanpde.sampling import Sampling
+from kanpde.schedule import Continue, Refine, Resample, Until
 from kanpde.separable import SeparableKAN
-from kanpde.training import Refine, Sampling
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "Adam", "BSpline", "Basis", "Box", "Chebyshev", "Condition", "Dirichlet", "Experiment", "Field", "GaussNewton",
-    "Initial",
-    "LevenbergMarquardt", "Problem", "Refine", "Result", "Sampling", "SeparableKAN", "SiLU", "div", "grad", "laplacian", "load", "save",
+    "KAN", "LBFGS", "MLP", "Adam", "BSpline", "Basis", "Box", "Chebyshev", "Condition", "Continue", "Dirichlet", "Experiment",
+    "Field", "GaussNewton", "Initial", "LevenbergMarquardt", "Problem", "Refine", "Resample", "Result", "Sampling",
+    "SeparableKAN", "SiLU", "Until", "div", "grad", "laplacian", "load", "save",
 ]  # fmt: skip

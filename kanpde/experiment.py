@@ -23,7 +23,9 @@ from kanpde.measures import measure
 from kanpde.network import Network
 from kanpde.problem import Problem
 from kanpde.results import Edges, Result
-from kanpde.training import Fit, Refine, Sampling, Snapshot, fit, rungs
+from kanpde.sampling import Sampling
+from kanpde.schedule import Refine, Stage, rungs
+from kanpde.training import Fit, Snapshot, fit
 
 logger = logging.getLogger("kanpde")
 
@@ -75,12 +77,13 @@ class Experiment:
 
         Raises ``ValueError`` if the result is of another experiment.
         """
-        network = self.network(int(result.provenance["seed"]))
+        stage = Stage(self.problem, self.network(int(result.provenance["seed"])))
         for rung in rungs(self.training):
-            if network.parameter_count == len(result.parameters):
+            if stage.network.parameter_count == len(result.parameters):
                 break
             for change in rung.changes:
-                network = change.apply(network)
+                stage = change.apply(stage)
+        network = stage.network
         if network.parameter_count != len(result.parameters):
             raise ValueError(
                 f"the result has {len(result.parameters)} parameters, which {self.model} reaches on no rung of its training: "
@@ -272,6 +275,7 @@ def _stored(snapshot: Snapshot) -> dict[str, Any]:
         "seconds": snapshot.seconds,
         "parameters": snapshot.parameters,
         "descent": np.frombuffer(snapshot.descent, dtype=np.uint8),
+        "interior": snapshot.interior,
     }
 
 
@@ -287,10 +291,11 @@ def _snapshot_of(result: Result) -> Snapshot | None:
         np.asarray(kept["parameters"]),
         descent,
         dict(result.history),
+        np.asarray(kept["interior"]),
     )
 
 
 def _third(item: Any) -> Any:
     if isinstance(item, Refine):
         return Refine(*item.resolutions[: max(1, len(item.resolutions) // 3)])
-    return replace(item, steps=math.ceil(item.steps / 3))
+    return replace(item, steps=math.ceil(item.steps / 3)) if hasattr(item, "steps") else item

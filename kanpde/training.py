@@ -1,8 +1,7 @@
-"""The schedule: a list of optimizers and changes becomes rungs, and rungs are climbed one after another.
+"""Training: rungs climbed one after another.
 
-``[LevenbergMarquardt(steps=100), Refine(12, 16)]`` reads: optimise for at most 100 steps; refine to 12 and optimise again
-likewise; refine to 16 and optimise again. Training knows nothing of files or terminals: it tells a listener what happens, and
-can go on from any :class:`Snapshot` with the same numbers as if it had never stopped.
+Training knows nothing of files or terminals: it tells a listener what happens, and can go on from any :class:`Snapshot` with the
+same numbers as if it had never stopped.
 """
 
 import io
@@ -12,114 +11,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases import whole_number
 from kanpde.network import Network
 from kanpde.objective import Objective, outputs
-from kanpde.optimizers import Optimizer
 from kanpde.problem import Problem
+from kanpde.sampling import Sampling, resampled
+from kanpde.schedule import Rung, Stage, rehearse, rungs
 
 logger = logging.getLogger("kanpde")
-
-
-class Change(Protocol):
-    """Something that happens to the network between two descents."""
-
-    def apply(self, network: Network) -> Network: ...
-
-
-@dataclass(frozen=True)
-class RefineTo:
-    """Refine the network's basis to one resolution, exactly."""
-
-    resolution: int
-
-    def apply(self, network: Network) -> Network:
-        refined = getattr(network, "refined", None)
-        if refined is None:
-            raise TypeError(f"{network} cannot be refined: it has no basis; leave Refine out of its training")
-        return refined(self.resolution)
-
-
-@dataclass(frozen=True, init=False)
-class Refine:
-    """Refine to one resolution after another (a degree, a number of intervals), optimising after each as before."""
-
-    resolutions: tuple[int, ...]
-
-    def __init__(self, *resolutions: int) -> None:
-        if not resolutions:
-            raise ValueError("Refine needs resolutions, as in Refine(12, 16, 20)")
-        for resolution in resolutions:
-            whole_number(resolution, "a resolution of Refine")
-        if list(resolutions) != sorted(set(resolutions)):
-            raise ValueError(f"the resolutions of Refine must rise, got {resolutions}")
-        object.__setattr__(self, "resolutions", resolutions)
-
-    def __repr__(self) -> str:
-        return f"Refine({', '.join(map(str, self.resolutions))})"
-
-
-@dataclass(frozen=True)
-class Rung:
-    """Some changes to the network, then a descent."""
-
-    changes: tuple[Change, ...]
-    optimizer: Optimizer
-
-
-def rungs(training: Sequence[Any]) -> list[Rung]:
-    """The schedule spelled out; ``ValueError`` if it has no optimizer where one is needed."""
-    found: list[Rung] = []
-    for item in training:
-        if isinstance(item, Refine):
-            if not found:
-                raise ValueError(f"the training begins with {item}, but there is nothing to refine with: put an optimizer before it")
-            found += [Rung((RefineTo(resolution),), found[-1].optimizer) for resolution in item.resolutions]
-        elif hasattr(item, "start") and hasattr(item, "steps") and not isinstance(item, type):
-            found.append(Rung((), item))
-        else:
-            raise TypeError(f"training takes optimizers and Refine(...), got {item!r}")
-    if not found:
-        raise ValueError("the training is empty: give at least one optimizer, such as LevenbergMarquardt(steps=100)")
-    return found
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How many collocation points: ``interior``, or by default ``per_parameter`` times the parameters (anew after each
-    refinement), and ``per_side`` on each side, by default as dense as those inside but no more than four times as many in all.
-
-    They are scrambled Sobol points carried to the density that fits the network's basis (arcsine for polynomials, knots for
-    splines).
-    """
-
-    interior: int | None = None
-    per_side: int | None = None
-    per_parameter: float = 2.0
-
-    def __post_init__(self) -> None:
-        for name in ("interior", "per_side"):
-            if getattr(self, name) is not None:
-                whole_number(getattr(self, name), f"Sampling({name}=...)")
-        if not (math.isfinite(self.per_parameter) and self.per_parameter > 0):
-            raise ValueError(f"Sampling(per_parameter=...) must be positive, got {self.per_parameter!r}")
-
-    def points(self, problem: Problem, network: Network, seed: int) -> dict[str, Tensor]:
-        """Points by block, as :class:`~kanpde.objective.Objective` takes them."""
-        box, like = problem.domain, network.lower
-        count = self.interior or max(128, math.ceil(self.per_parameter * network.parameter_count / network.outputs))
-        dense = math.ceil(1.5 * count ** ((len(box.names) - 1) / len(box.names)))
-        sides = self.per_side or min(dense, math.ceil(4 * count / (2 * len(box.names))))
-        found = {"equation": box.sample(count, network.quantiles, seed)}
-        for condition in problem.soft:
-            found[condition.name] = condition.on.sample(sides, network.quantiles, seed)
-        return {name: torch.as_tensor(points, dtype=like.dtype, device=like.device) for name, points in found.items()}
 
 
 @dataclass
@@ -151,6 +55,7 @@ class Snapshot:
     parameters: np.ndarray
     descent: bytes
     history: dict[str, np.ndarray]
+    interior: np.ndarray  # the points where the equation holds, which resampling changes
 
 
 @dataclass
@@ -178,7 +83,8 @@ class Fit:
         stream = io.BytesIO()
         torch.save(self.descent_state, stream)
         parameters = self.accepted.cpu().numpy().copy()
-        return Snapshot(self.rung, self.step, self.seconds, parameters, stream.getvalue(), self.history.arrays())
+        interior = self.points["equation"].cpu().double().numpy()
+        return Snapshot(self.rung, self.step, self.seconds, parameters, stream.getvalue(), self.history.arrays(), interior)
 
 
 def fit(
@@ -192,24 +98,20 @@ def fit(
     resume: Snapshot | None = None,
 ) -> Fit:
     """Train ``network`` on ``problem``; a KeyboardInterrupt ends it with what has been reached."""
-    ladder = rungs(training)
+    ladder, stage = rungs(training), Stage(problem, network)
+    rehearse(stage, ladder)
     progress = Fit(network, total_steps=sum(rung.optimizer.steps for rung in ladder))
     if resume is not None:
         progress.seconds = resume.seconds
         progress.history = History({name: column.tolist() for name, column in resume.history.items()}, len(resume.history.get("step", ())))
-    began = time.perf_counter() - progress.seconds
-    judge = _error_measure(problem, network, seed)
-    rehearsal = network
-    for rung in ladder:  # a ladder that cannot be climbed fails before time is spent on its first rungs
-        for change in rung.changes:
-            rehearsal = change.apply(rehearsal)
+    climb = Climb(progress, sampling, seed, time.perf_counter() - progress.seconds, _error_measure(problem, network, seed), listener)
     try:
         for number, rung in enumerate(ladder):
             for change in rung.changes:
-                progress.network = change.apply(progress.network)
-            if resume is not None and number < resume.rung:
-                continue
-            _climb(progress, problem, number, rung, sampling, seed, began, judge, listener, resume)
+                stage = change.apply(stage)
+            progress.network = stage.network
+            if resume is None or number >= resume.rung:
+                climb.rung(number, rung, stage, resume if resume is not None and number == resume.rung else None)
         progress.status = "complete"
     except KeyboardInterrupt:
         progress.status = "interrupted"
@@ -218,72 +120,96 @@ def fit(
     return progress
 
 
-def _climb(
-    progress: Fit,
-    problem: Problem,
-    number: int,
-    rung: Rung,
-    sampling: Sampling,
-    seed: int,
-    began: float,
-    judge: Callable[[Network], float],
-    listener: Callable[[Fit], None] | None,
-    resume: Snapshot | None,
-) -> None:
-    """One rung: sample, then descend until the steps are used up or the descent says why it ends."""
-    network = progress.network
-    progress.points = sampling.points(problem, network, seed)
-    objective = Objective(problem, progress.points)
-    objective.check_finite(network)
-    descent = rung.optimizer.start(network)
-    done = 0
-    if resume is not None and number == resume.rung:
-        network.assign(torch.as_tensor(resume.parameters).to(network.lower))
-        descent.restore(torch.load(io.BytesIO(resume.descent), weights_only=True))
-        done = resume.step
-    progress.rung, progress.step, progress.accepted = number, done, network.vector()
-    progress.descent_state = deepcopy(descent.state())
-    recent = progress.history.columns.get("loss", [])[-done:] if done else []
-    reason = "all steps done" if not _stalled(recent, rung.optimizer) else "stalled"
-    while done < rung.optimizer.steps and not _stalled(recent, rung.optimizer):
-        outcome = descent.advance(objective, network)
-        done += 1
-        progress.accepted, progress.seconds = network.vector(), time.perf_counter() - began
+@dataclass
+class Climb:
+    """What all rungs share: where they report to, and how points and errors come about."""
+
+    progress: Fit
+    sampling: Sampling
+    seed: int
+    began: float
+    judge: Callable[[Network], float]
+    listener: Callable[[Fit], None] | None
+
+    def rung(self, number: int, rung: Rung, stage: Stage, resume: Snapshot | None) -> None:
+        """Sample, then descend until the steps are used up or there is a reason to end; keep the best of what was seen."""
+        progress, network, optimizer = self.progress, stage.network, rung.optimizer
+        progress.points = self.sampling.points(stage.problem, network, self.seed)
+        descent, done = optimizer.start(network), 0
+        if resume is not None:
+            network.assign(torch.as_tensor(resume.parameters).to(network.lower))
+            descent.restore(torch.load(io.BytesIO(resume.descent), weights_only=True))
+            progress.points["equation"] = torch.as_tensor(resume.interior).to(network.lower)
+            done = resume.step
+        objective = Objective(stage.problem, progress.points)
+        objective.check_finite(network)
+        progress.rung, progress.step, progress.accepted = number, done, network.vector()
         progress.descent_state = deepcopy(descent.state())
-        progress.step = done if outcome.stop is None else rung.optimizer.steps
-        _record(progress, objective, outcome.residual, outcome.damping, judge(network))
-        recent.append(progress.history.columns["loss"][-1])
-        if listener is not None:
-            listener(progress)
-        if outcome.stop is not None:
-            reason = outcome.stop
-            break
-        if _stalled(recent, rung.optimizer):
-            optimizer = rung.optimizer
-            reason = f"the loss fell by less than a factor {optimizer.progress:g} in {optimizer.patience} steps"
-    logger.info("rung %d of %s ended after %d steps: %s", number, type(rung.optimizer).__name__, done, reason)
-    progress.stops.append(reason)
+        recent = progress.history.columns.get("loss", [])[-done:] if done else []
+        best = (math.inf, network.vector())
+        reason = _ended(recent, rung, 0.0)
+        while reason is None and done < optimizer.steps:
+            if rung.resample is not None and done and done % rung.resample.every == 0:
+                objective, best = self._resample(rung, number, done, stage, progress), (math.inf, network.vector())
+                recent.clear()
+            before = network.vector()
+            outcome = descent.advance(objective, network)
+            done += 1
+            progress.accepted, progress.seconds = network.vector(), time.perf_counter() - self.began
+            progress.descent_state = deepcopy(descent.state())
+            progress.step = done if outcome.stop is None else optimizer.steps
+            self._record(objective, outcome.residual, outcome.damping, network)
+            recent.append(progress.history.columns["loss"][-1])
+            if recent[-1] < best[0]:
+                best = (recent[-1], before if outcome.residual_before else progress.accepted)
+            if self.listener is not None:
+                self.listener(progress)
+            reason = outcome.stop or _ended(recent, rung, progress.seconds)
+        if best[0] < math.inf and not _loss(objective, network) <= best[0]:
+            network.assign(best[1])
+            progress.accepted = network.vector()
+        progress.stops.append(reason or "all steps done")
+        logger.info("rung %d of %s ended after %d steps: %s", number, type(optimizer).__name__, done, progress.stops[-1])
+
+    def _resample(self, rung: Rung, number: int, done: int, stage: Stage, progress: Fit) -> Objective:
+        options = rung.resample
+        assert options is not None
+        seed = (self.seed * 1_000_003 + number) * 100_003 + done
+        progress.points = resampled(
+            stage.problem, stage.network, progress.points, seed, candidates=options.candidates, power=options.power, floor=options.floor
+        )
+        return Objective(stage.problem, progress.points)
+
+    def _record(self, objective: Objective, residual: Tensor, damping: float, network: Network) -> None:
+        losses = objective.losses(residual)
+        self.progress.history.append(
+            {
+                "step": self.progress.history.length + 1,
+                "seconds": self.progress.seconds,
+                "loss": sum(losses.values()),
+                **{f"loss_{name}": value for name, value in losses.items()},
+                "error_l2": self.judge(network),
+                "damping": damping,
+                "refinement": network.resolution,
+            }
+        )
 
 
-def _stalled(recent: list[float], optimizer: Optimizer) -> bool:
-    if len(recent) <= optimizer.patience:
-        return False
-    return not recent[-1] < optimizer.progress * recent[-1 - optimizer.patience] or recent[-1] == 0.0
+def _loss(objective: Objective, network: Network) -> float:
+    residual = objective.residual(network)
+    return float(residual @ residual)
 
 
-def _record(progress: Fit, objective: Objective, residual: Tensor, damping: float, error: float) -> None:
-    losses = objective.losses(residual)
-    progress.history.append(
-        {
-            "step": progress.history.length + 1,
-            "seconds": progress.seconds,
-            "loss": sum(losses.values()),
-            **{f"loss_{name}": value for name, value in losses.items()},
-            "error_l2": error,
-            "damping": damping,
-            "refinement": progress.network.resolution,
-        }
-    )
+def _ended(recent: list[float], rung: Rung, seconds: float) -> str | None:
+    """Why a descent with these losses should end, if it should."""
+    optimizer, until = rung.optimizer, rung.until
+    if recent and recent[-1] <= until.loss:
+        return f"the loss {recent[-1]:.3g} is what was asked for" if until.loss else "the loss is zero"
+    if seconds >= until.seconds:
+        return f"{until.seconds:g} seconds of training are over"
+    if len(recent) > optimizer.patience and not recent[-1] < optimizer.progress * recent[-1 - optimizer.patience]:
+        return f"the loss fell by less than a factor {optimizer.progress:g} in {optimizer.patience} steps"
+    return None
 
 
 def _error_measure(problem: Problem, network: Network, seed: int) -> Callable[[Network], float]:

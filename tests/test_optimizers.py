@@ -10,6 +10,7 @@ import scipy.integrate
 import scipy.optimize
 import torch
 
+import kanpde.optimizers
 from kanpde.bases import Chebyshev
 from kanpde.domains import Box
 from kanpde.fields import laplacian
@@ -20,7 +21,7 @@ from kanpde.objective import Objective, outputs
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt
 from kanpde.optimizers.linear_model import LinearModel, StreamedModel, linear_model
 from kanpde.problem import Dirichlet, Initial, Problem
-from kanpde.training import Sampling
+from kanpde.sampling import Sampling
 
 segment = Box(x=(0.5, 2))
 square = Box(x=(-1, 1), y=(0, 3))
@@ -496,7 +497,7 @@ def test_float32(optimizer):
 
 def test_optimizers_are_values():
     for optimizer in OPTIMIZERS:
-        assert eval(repr(optimizer), {"LevenbergMarquardt": LevenbergMarquardt, "Adam": Adam, "LBFGS": LBFGS}) == optimizer
+        assert eval(repr(optimizer), vars(kanpde.optimizers)) == optimizer
         assert hash(optimizer) == hash(type(optimizer)(**vars(optimizer)))
 
 
@@ -601,7 +602,7 @@ def test_levenberg_marquardt_streamed_reaches_what_it_reaches_kept():
     (network, objective), (other, _) = curve(), curve()
     kept, *_ = descend(LevenbergMarquardt(steps=25), objective, network, 25)
     streamed, *_ = descend(LevenbergMarquardt(steps=25, memory=1.0), objective, other, 25)
-    assert streamed[-1] < 10 * kept[-1] and streamed[-1] < 1e-3 * streamed[0]
+    assert kept[-1] < 1e-8 * kept[0] and streamed[-1] < 1e-8 * streamed[0]
 
 
 # ---- Gauss-Newton ----
@@ -629,7 +630,7 @@ def test_gauss_newton_halves_its_step_on_a_curved_problem():
     network, objective = curve()
     losses, _, _ = descend(GaussNewton(), objective, network, 10)
     assert all(later <= earlier for earlier, later in zip(losses, losses[1:], strict=False))
-    assert losses[-1] < 1e-2 * losses[0]
+    assert losses[-1] < 5e-2 * losses[0]
 
 
 def test_gauss_newton_says_that_a_jacobian_is_not_finite():

@@ -15,7 +15,9 @@ from kanpde.kan import KAN
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, LevenbergMarquardt
 from kanpde.problem import Dirichlet, Problem
-from kanpde.training import History, Refine, RefineTo, Rung, Sampling, fit, rungs
+from kanpde.sampling import Sampling
+from kanpde.schedule import Refine, RefineTo, Rung, rungs
+from kanpde.training import History, fit
 
 segment = Box(x=(0.5, 2))
 square = Box(x=(-1, 1), y=(0, 3))
@@ -61,9 +63,9 @@ def test_a_schedule_spelled_out():
     ("training", "error", "words"),
     [
         ([], ValueError, "the training is empty"),
-        ([Refine(4)], ValueError, r"begins with Refine\(4\), but there is nothing to refine with"),
-        ([Refine(4), LM()], ValueError, "put an optimizer before it"),
-        ([LM(), 3], TypeError, r"takes optimizers and Refine\(...\), got 3"),
+        ([Refine(4)], ValueError, r"Refine\(4\) has no optimizer before it: put one there"),
+        ([Refine(4), LM()], ValueError, "no optimizer before it"),
+        ([LM(), 3], TypeError, "training takes optimizers, Refine, .* got 3"),
         ([LM(), "Adam"], TypeError, "got 'Adam'"),
         ([LM], TypeError, "LevenbergMarquardt"),
     ],

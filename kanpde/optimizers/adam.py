@@ -49,7 +49,7 @@ class AdamDescent:
             return Step(residual, self.options.rate, "the gradient is not finite: lower Adam's rate")
         set_gradient(network, gradient)
         self.inner.step()
-        return Step(residual, self.options.rate)
+        return Step(residual, self.options.rate, residual_before=True)
 
 
 def set_gradient(network: Network, gradient: torch.Tensor) -> None:

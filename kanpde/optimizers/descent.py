@@ -12,13 +12,14 @@ from kanpde.objective import Objective
 
 @dataclass(frozen=True)
 class Step:
-    """The outcome of one step: the scaled residual vector where the network now stands, the damping (or step size),
-    and, if the descent can do no more, the reason in words.
+    """The outcome of one step: the scaled residual vector where the network now stands (or, ``residual_before``, where it stood
+    before the step), the damping (or step size), and, if the descent can do no more, the reason in words.
     """
 
     residual: Tensor
     damping: float = math.nan
     stop: str | None = None
+    residual_before: bool = False
 
 
 class Descent(Protocol):

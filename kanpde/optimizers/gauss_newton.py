@@ -19,8 +19,9 @@ class GaussNewton:
     """The least-squares solution of r + J p = 0 of least norm in the scaled parameters, by QR and singular values; then again.
 
     Where the residual is linear in the parameters (a linear equation on a network of one layer of edges, ``KAN(5, 1, ...)``), the
-    first step solves the problem and the next ones refine the solution to rounding. Otherwise a step is halved until the loss falls.
-    Ends when the loss falls no further; ``memory`` in bytes limits what is kept of J, beyond it is streamed.
+    first step solves the problem and the next ones refine the solution to rounding. Otherwise steps are shortened until the loss
+    falls, and ever larger singular values are left out. Ends when the loss falls no further; ``memory`` in bytes limits what is kept
+    of J, beyond it J is streamed.
     """
 
     steps: int = 20
@@ -38,7 +39,8 @@ class GaussNewton:
 class Undamped:
     """A Gauss-Newton descent under way; it has no state but the network's."""
 
-    HALVINGS = 12
+    HALVINGS = 3
+    CUTOFFS = (1e-10, 1e-7, 1e-5, 1e-3, 1e-2, 1e-1)  # of the largest singular value: what is tried when the full step does not help
 
     def __init__(self, options: GaussNewton) -> None:
         self.options = options
@@ -55,15 +57,15 @@ class Undamped:
         if not bool(linear.scale.isfinite().all()):
             return Step(residual, stop="the Jacobian is not finite where the network stands: check the equation there")
         linear.factorise()
-        cutoff = len(start) * torch.finfo(start.dtype).eps * float(linear.singular.max())
-        step, _ = linear.step(cutoff**2)
-        before, share = float(residual @ residual), 1.0
-        for _ in range(self.HALVINGS):
-            network.assign(start + share * step)
-            after = objective.residual(network)
-            loss = float(after @ after)
-            if math.isfinite(loss) and loss < before:
-                return Step(after, share)
-            share *= 0.5
+        before, largest = float(residual @ residual), float(linear.singular.max())
+        for cutoff in (len(start) * torch.finfo(start.dtype).eps, *self.CUTOFFS):
+            step, _ = linear.step((cutoff * largest) ** 2)
+            for halvings in range(self.HALVINGS):
+                share = 0.5**halvings
+                network.assign(start + share * step)
+                after = objective.residual(network)
+                loss = float(after @ after)
+                if math.isfinite(loss) and loss < before:
+                    return Step(after, share)
         network.assign(start)
         return Step(residual, stop="the least-squares solution is reached to rounding")

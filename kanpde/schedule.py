@@ -1,0 +1,201 @@
+"""The schedule: a list of optimizers and changes, spelled out as rungs that are climbed one after another.
+
+    [Continue(nu=[0.1, 0.03, 0.01]), LevenbergMarquardt(steps=200), Resample(every=15), Refine(6, 8)]
+
+reads: optimise with nu = 0.1, then 0.03, then 0.01, at most 200 steps each; refine to 6 and optimise again likewise, then to 8;
+all the while drawing new points where the residual is large, every 15 steps.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from kanpde.bases import whole_number
+from kanpde.fields import nearest
+from kanpde.network import Network
+from kanpde.optimizers import Optimizer
+from kanpde.problem import Problem
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is being solved, and by what."""
+
+    problem: Problem
+    network: Network
+
+
+class Change(Protocol):
+    """Something that happens to the problem or the network between two descents."""
+
+    def apply(self, stage: Stage) -> Stage: ...
+
+
+@dataclass(frozen=True)
+class RefineTo:
+    """Refine the network's basis to one resolution, exactly."""
+
+    resolution: int
+
+    def apply(self, stage: Stage) -> Stage:
+        refined = getattr(stage.network, "refined", None)
+        if refined is None:
+            raise TypeError(f"{stage.network} cannot be refined: it has no basis; leave Refine out of its training")
+        return replace(stage, network=refined(self.resolution))
+
+
+@dataclass(frozen=True)
+class SetParameters:
+    """Give parameters of the problem other values."""
+
+    values: Mapping[str, Any]
+
+    def apply(self, stage: Stage) -> Stage:
+        problem = stage.problem
+        for name in self.values:
+            if name not in problem.parameters:
+                known = list(problem.parameters)
+                raise ValueError(
+                    f"Continue({name}=...): the problem has no parameter {name!r}, only {', '.join(known) or 'none'}{nearest(name, known)}"
+                )
+        return replace(stage, problem=replace(problem, parameters={**problem.parameters, **self.values}))
+
+
+@dataclass(frozen=True, init=False)
+class Refine:
+    """Refine to one resolution after another (a degree, a number of intervals), optimising after each as before."""
+
+    resolutions: tuple[int, ...]
+
+    def __init__(self, *resolutions: int) -> None:
+        if not resolutions:
+            raise ValueError("Refine needs resolutions, as in Refine(12, 16, 20)")
+        for resolution in resolutions:
+            whole_number(resolution, "a resolution of Refine")
+        if list(resolutions) != sorted(set(resolutions)):
+            raise ValueError(f"the resolutions of Refine must rise, got {resolutions}")
+        object.__setattr__(self, "resolutions", resolutions)
+
+    def __repr__(self) -> str:
+        return f"Refine({', '.join(map(str, self.resolutions))})"
+
+
+@dataclass(frozen=True, init=False)
+class Continue:
+    """Solve for one value of a parameter after another, each from the solution before: ``Continue(nu=[0.1, 0.03, 0.01])``.
+
+    Stands before an optimizer, which runs once for every value. Several parameters move together. The last values must be the
+    problem's own, or fitting raises ``ValueError``.
+    """
+
+    values: Mapping[str, tuple[Any, ...]]
+
+    def __init__(self, **values: Sequence[Any]) -> None:
+        if not values:
+            raise ValueError("Continue needs the values of a parameter, as in Continue(nu=[0.1, 0.03, 0.01])")
+        for name, each in values.items():
+            if not isinstance(each, Sequence) or isinstance(each, str) or not each:
+                raise ValueError(f"Continue({name}=...) takes a list of values, got {each!r}")
+            for value in each:
+                if not math.isfinite(float(value)):
+                    raise ValueError(f"Continue({name}=...) takes finite numbers, got {value!r}")
+        if len({len(each) for each in values.values()}) > 1:
+            lengths = ", ".join(f"{name}: {len(each)}" for name, each in values.items())
+            raise ValueError(f"parameters that move together need equally many values, got {lengths}")
+        object.__setattr__(self, "values", {name: tuple(each) for name, each in values.items()})
+
+    def __repr__(self) -> str:
+        return f"Continue({', '.join(f'{name}={list(each)!r}' for name, each in self.values.items())})"
+
+    def stations(self) -> list[dict[str, Any]]:
+        """The parameters' values, one dict after another."""
+        count = len(next(iter(self.values.values())))
+        return [{name: each[number] for name, each in self.values.items()} for number in range(count)]
+
+
+@dataclass(frozen=True)
+class Resample:
+    """Draw the interior points anew every so many steps, where the residual is large.
+
+    Out of ``candidates`` times as many fresh points, each is drawn with a probability proportional to |r|^power / mean |r|^power + floor
+    (RAD; Wu et al., Comput. Methods Appl. Mech. Eng. 403, 2023, 115671): what is fitted between the old points does not stay hidden.
+    Applies to the optimizer before it and to the refinements after it.
+    """
+
+    every: int = 15
+    power: float = 1.0
+    floor: float = 1.0
+    candidates: int = 4
+
+    def __post_init__(self) -> None:
+        whole_number(self.every, "Resample(every=...)")
+        whole_number(self.candidates, "Resample(candidates=...)")
+        for name in ("power", "floor"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"Resample({name}=...) must not be negative, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Until:
+    """End each descent of the optimizer before it, and of the refinements after it, at a loss or after seconds of training."""
+
+    loss: float = 0.0
+    seconds: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not (self.loss >= 0 and self.seconds > 0):
+            raise ValueError(f"Until takes a loss of at least 0 and positive seconds, got {self}")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Some changes, then a descent, with what accompanies it."""
+
+    changes: tuple[Change, ...]
+    optimizer: Optimizer
+    resample: Resample | None = None
+    until: Until = field(default_factory=Until)
+
+
+def rungs(training: Sequence[Any]) -> list[Rung]:
+    """The schedule spelled out; ``ValueError`` if it has no optimizer where one is needed, ``TypeError`` for anything else in it."""
+    found: list[Rung] = []
+    first, waiting = 0, None  # the rungs of the last optimizer; a Continue that waits for its optimizer
+    for item in training:
+        if isinstance(item, Continue):
+            if waiting is not None:
+                raise ValueError(f"{waiting} is followed by {item}: put an optimizer between them, or let the parameters move together")
+            waiting = item
+        elif isinstance(item, (Refine, Resample, Until)):
+            if not found or waiting is not None:
+                raise ValueError(f"{item} has no optimizer before it: put one there, as in [LevenbergMarquardt(steps=100), {item}]")
+            if isinstance(item, Refine):
+                found += [replace(found[-1], changes=(RefineTo(resolution),)) for resolution in item.resolutions]
+            else:
+                name = "resample" if isinstance(item, Resample) else "until"
+                found[first:] = [replace(rung, **{name: item}) for rung in found[first:]]
+        elif hasattr(item, "start") and hasattr(item, "steps") and not isinstance(item, type):
+            first = len(found)
+            stations = waiting.stations() if waiting is not None else [{}]
+            found += [Rung((SetParameters(values),) if values else (), item) for values in stations]
+            waiting = None
+        else:
+            raise TypeError(f"training takes optimizers, Refine, Continue, Resample and Until, got {item!r}")
+    if waiting is not None:
+        raise ValueError(f"{waiting} stands at the end of the training: put it before the optimizer that it is for")
+    if not found:
+        raise ValueError("the training is empty: give at least one optimizer, such as LevenbergMarquardt(steps=100)")
+    return found
+
+
+def rehearse(stage: Stage, ladder: Sequence[Rung]) -> None:
+    """Raise before time is spent if a rung cannot be reached, or the last does not solve the problem that was asked."""
+    asked = stage.problem.parameters
+    for rung in ladder:
+        for change in rung.changes:
+            stage = change.apply(stage)
+    for name, value in stage.problem.parameters.items():
+        if value is not asked[name] and float(value) != float(asked[name]):
+            raise ValueError(f"the continuation ends at {name}={value}, but the problem asks for {name}={asked[name]}: end it there")

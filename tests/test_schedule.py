@@ -1,0 +1,241 @@
+"""Continuation, resampling, stopping and keeping the best: what a schedule does besides descending and refining."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from kanpde import (
+    KAN,
+    Adam,
+    Box,
+    Chebyshev,
+    Continue,
+    Dirichlet,
+    Experiment,
+    LevenbergMarquardt,
+    Problem,
+    Refine,
+    Resample,
+    Sampling,
+    Until,
+)
+from kanpde.functions import exp
+from kanpde.sampling import resampled
+from kanpde.schedule import RefineTo, Rung, SetParameters, Stage, rungs
+from kanpde.training import fit
+
+segment = Box(x=(0, 1))
+LM = LevenbergMarquardt
+
+
+def layer(nu=0.05):
+    """nu u_xx + u_x = 0 from 0 to 1: a boundary layer of width nu at x = 0."""
+
+    def exact(x, nu):
+        return (1 - exp(-x / nu)) / (1 - exp(-1 / nu))
+
+    return Problem(
+        segment,
+        lambda u, nu: nu * u.xx + u.x,
+        parameters=dict(nu=nu),
+        conditions=[Dirichlet(0, on=segment.side(x=0), hard=True), Dirichlet(1, on=segment.side(x=1), hard=True)],
+        exact=exact,
+    )
+
+
+def train(training, problem=None, listener=None, resume=None, sampling=None, seed=0):
+    network = KAN(1, 3, 1, basis=Chebyshev(6)).on_box((0,), (1,))
+    return fit(
+        problem or layer(), network, training, sampling=sampling or Sampling(interior=40), seed=seed, listener=listener, resume=resume
+    )
+
+
+# ---- spelling out ----
+
+
+def test_a_schedule_is_spelled_out():
+    lm, resample, until = LM(steps=2), Resample(every=3), Until(loss=1e-9)
+    found = rungs([Continue(nu=[0.5, 0.05]), lm, resample, Refine(8), until, Adam(steps=1)])
+    assert found == [
+        Rung((SetParameters({"nu": 0.5}),), lm, resample, until),
+        Rung((SetParameters({"nu": 0.05}),), lm, resample, until),
+        Rung((RefineTo(8),), lm, resample, until),
+        Rung((), Adam(steps=1)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("training", "words"),
+    [
+        ([Continue(nu=[0.05])], "stands at the end of the training"),
+        ([Continue(nu=[0.1]), Continue(nu=[0.05]), LM()], "put an optimizer between them"),
+        ([Continue(nu=[0.1]), Refine(8), LM()], "has no optimizer before it"),
+        ([Resample(), LM()], "has no optimizer before it"),
+        ([Until(loss=1), LM()], "has no optimizer before it"),
+        ([LM(), Continue(nu=[0.1, 0.2]), LM()], r"ends at nu=0.2, but the problem asks for nu=0.05"),
+        ([Continue(mu=[0.1]), LM()], "no parameter 'mu', only nu"),
+    ],
+)
+def test_bad_schedules_fail_before_training(training, words):
+    heard = []
+    with pytest.raises(ValueError, match=words):
+        train(training, listener=heard.append)
+    assert not heard
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: Continue(), ValueError, "needs the values"),
+        (lambda: Continue(nu=0.1), ValueError, "takes a list of values, got 0.1"),
+        (lambda: Continue(nu=[]), ValueError, r"got \[\]"),
+        (lambda: Continue(nu=[math.nan]), ValueError, "finite numbers, got nan"),
+        (lambda: Continue(nu=[1, 2], mu=[1]), ValueError, "equally many values, got nu: 2, mu: 1"),
+        (lambda: Resample(every=0), ValueError, "every.* got 0"),
+        (lambda: Resample(power=-1), ValueError, "power.* got -1"),
+        (lambda: Resample(candidates=1.5), ValueError, "candidates.* got 1.5"),
+        (lambda: Until(loss=-1), ValueError, "at least 0"),
+        (lambda: Until(seconds=0), ValueError, "positive seconds"),
+    ],
+)
+def test_bad_arguments(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
+
+
+def test_continue_prints_as_code():
+    assert eval(repr(Continue(nu=[0.1, 0.05]))) == Continue(nu=[0.1, 0.05])
+
+
+# ---- continuation ----
+
+
+def test_continuation_solves_one_value_after_another():
+    seen = []
+
+    def listen(progress):
+        seen.append(progress.rung)
+
+    progress = train([Continue(nu=[0.5, 0.15, 0.05]), LM(steps=30), Refine(10, 14)], listener=listen)
+    assert sorted(set(seen)) == [0, 1, 2, 3, 4]
+    assert progress.history.columns["error_l2"][-1] < 1e-5
+    # each value starts from the solution before, which is far from its own
+    first = [seen.index(number) for number in (1, 2)]
+    losses = progress.history.columns["loss"]
+    assert all(losses[place] > losses[place - 1] for place in first)
+
+
+def test_set_parameters_leaves_the_problem_alone():
+    problem = layer()
+    stage = SetParameters({"nu": 0.3}).apply(Stage(problem, KAN(1, 1, basis=Chebyshev(3))))
+    assert stage.problem.parameters == {"nu": 0.3} and problem.parameters == {"nu": 0.05}
+
+
+# ---- resampling ----
+
+
+def test_resampled_points_follow_the_residual():
+    problem = layer(0.02)
+    network = train([LM(steps=3)], problem).network
+    points = {"equation": torch.from_numpy(segment.sample(200, network.quantiles, 0))}
+    new = resampled(problem, network, points, 5, candidates=8, power=2.0, floor=0.0)["equation"]
+    again = resampled(problem, network, points, 5, candidates=8, power=2.0, floor=0.0)["equation"]
+    other = resampled(problem, network, points, 6, candidates=8, power=2.0, floor=0.0)["equation"]
+    assert new.shape == points["equation"].shape and len(torch.unique(new)) == 200
+    assert torch.equal(new, again) and not torch.equal(new, other)
+
+    def size(where):
+        from kanpde.objective import Objective
+
+        return float(Objective(problem, {"equation": where}).residual(network).square().sum())
+
+    assert size(new) > 1.3 * size(points["equation"])
+    uniform = resampled(problem, network, points, 5, candidates=8, power=0.0, floor=1.0)["equation"]
+    assert size(uniform) < size(new)
+
+
+def test_points_change_every_so_many_steps_and_only_inside():
+    seen = []
+
+    def listen(progress):
+        seen.append({name: points.clone() for name, points in progress.points.items()})
+
+    soft = Problem(segment, lambda u: u.xx + u, conditions=[Dirichlet(1, on=segment.boundary)])
+    train([LM(steps=7, patience=50), Resample(every=3)], soft, listener=listen)
+    changed = [not torch.equal(a["equation"], b["equation"]) for a, b in zip(seen, seen[1:], strict=False)]
+    assert changed == [False, False, True, False, False, True]
+    assert all(torch.equal(each["dirichlet"], seen[0]["dirichlet"]) for each in seen)
+
+
+@pytest.mark.parametrize("stop", [2, 4, 9])
+def test_a_resampled_run_resumes_with_the_same_numbers(stop):
+    training = [LM(steps=6, patience=50), Resample(every=2), Refine(9)]
+    snapshots = []
+    whole = train(training, listener=lambda progress: snapshots.append(progress.snapshot()))
+    resumed = train(training, resume=snapshots[stop - 1])
+    assert torch.equal(resumed.network.vector(), whole.network.vector())
+    np.testing.assert_array_equal(resumed.history.columns["loss"], whole.history.columns["loss"])
+
+
+# ---- ending, and keeping the best ----
+
+
+def test_until_ends_each_descent_at_its_loss():
+    progress = train([LM(steps=50), Until(loss=1e-3), Refine(12)])
+    losses = progress.history.columns["loss"]
+    assert losses[-1] <= 1e-3 < losses[-3]
+    assert "is what was asked for" in progress.stops[0]
+    progress = train([LM(steps=50), Until(seconds=1e-9)])
+    assert progress.history.length == 0 or "seconds of training are over" in progress.stops[0]
+
+
+class Jumping:
+    """An optimizer whose third of five steps is the best."""
+
+    steps, patience, progress = 5, 50, 1.0
+
+    def start(self, network):
+        self.best, self.count = network.vector(), 0
+        return self
+
+    def advance(self, objective, network):
+        from kanpde.optimizers import Step
+
+        self.count += 1
+        network.assign(self.best + abs(self.count - 3.0) * 10)
+        return Step(objective.residual(network))
+
+    def state(self):
+        return {}
+
+    def restore(self, state):
+        pass
+
+
+def test_the_best_network_of_a_descent_is_kept():
+    start = KAN(1, 3, 1, basis=Chebyshev(6)).on_box((0,), (1,))
+    wanted = start.vector()
+    progress = train([Jumping()])
+    assert torch.equal(progress.network.vector(), wanted)
+    losses = progress.history.columns["loss"]
+    assert min(losses) == losses[2] and losses[-1] > losses[2]
+
+
+def test_adam_keeps_where_its_loss_was_lowest():
+    progress = train([Adam(steps=30, rate=0.5, patience=100)])
+    losses = progress.history.columns["loss"]
+    from kanpde.objective import Objective
+
+    residual = Objective(layer(), progress.points).residual(progress.network)
+    assert float(residual @ residual) <= min(losses) * (1 + 1e-12)
+
+
+def test_an_experiment_prints_its_schedule():
+    experiment = Experiment(
+        layer(), KAN(1, 3, 1, basis=Chebyshev(6)), [Continue(nu=[0.1, 0.05]), LM(steps=3), Resample(every=2), Until(loss=1e-9)]
+    )
+    assert "Continue(nu=[0.1, 0.05])" in repr(experiment) and "Resample(every=2" in repr(experiment)
+    result = experiment.shortened().run()
+    assert result.status == "complete"
