@@ -9,8 +9,8 @@ A new basis is one class: see :class:`Basis` for the five things that it defines
 """
 
 from kanpde.bases.basis import Basis, Joined, Span, whole_number
-from kanpde.bases.polynomials import Chebyshev
+from kanpde.bases.polynomials import Chebyshev, Jacobi, Legendre, Monomial, Polynomials
 from kanpde.bases.silu import SiLU
 from kanpde.bases.splines import BSpline
 
-__all__ = ["BSpline", "Basis", "Chebyshev", "Joined", "SiLU", "Span", "whole_number"]
+__all__ = ["BSpline", "Basis", "Chebyshev", "Joined", "Jacobi", "Legendre", "Monomial", "Polynomials", "SiLU", "Span", "whole_number"]
