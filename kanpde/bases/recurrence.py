@@ -15,8 +15,10 @@ def recur(first: Tensor, x: Tensor, steps: Sequence[Step]) -> Tensor:
     for a, b, c in steps:
         if (a, b) != line:
             factor, line = a * x + b if b else a * x, (a, b)
-        above = factor * rows[-1]
-        rows.append(torch.sub(above, rows[-2], alpha=c) if c and len(rows) > 1 else above)
+        if c == 0 or len(rows) == 1:
+            rows.append(factor * rows[-1])
+        else:
+            rows.append(torch.sub(factor * rows[-1], rows[-2], alpha=c))
     return torch.stack(rows)
 
 
