@@ -4,6 +4,7 @@ A new basis joins by one line in ``BASES``, and by one function in ``reference``
 """
 
 import pickle
+from dataclasses import dataclass
 from functools import cache, partial
 from math import comb, factorial
 
@@ -466,6 +467,167 @@ def test_bases_are_values(basis):
     assert eval(repr(basis), vars(kanpde.bases)) == basis
 
 
+# ---- traps ----
+
+
+@pytest.mark.parametrize("basis", [basis for basis in BASES if not isinstance(basis, BSpline) or basis.degree > 2], ids=repr)
+def test_second_derivatives_by_autograd_are_finite_at_the_ends_and_at_zero(basis):
+    """NaN for powers by x.pow(arange) at 0, and for cos(n acos x) at the ends."""
+    x = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64, requires_grad=True)
+    weights = torch.from_numpy(np.random.default_rng(9).standard_normal(basis.size))
+    total = (weights @ basis.values(x)).sum()
+    for m in (1, 2):
+        if not total.requires_grad:
+            total = total + 0 * x.sum()
+        (slope,) = torch.autograd.grad(total, x, create_graph=True, materialize_grads=True)
+        assert_close(slope.detach(), weights.numpy() @ reference(basis, x.detach().numpy(), m), 1e-11)
+        total = slope.sum() + 0 * x.sum()
+
+
+@each_basis
+def test_saturated_inputs_in_float32(basis):
+    """tanh(x) rounds to 1 for |x| >= 8 and more, where cos(n acos x) has no derivative."""
+    z = torch.tensor([-200.0, -20.0, -9.0, -8.0, 8.0, 9.0, 20.0, 200.0], requires_grad=True)
+    (slope,) = torch.autograd.grad(basis.values(torch.tanh(z)).sum(), z)
+    table = basis.squashed_table(z.detach(), 3)
+    assert bool(slope.isfinite().all() and table.isfinite().all())
+    wanted = basis.squashed_table(z.detach().double(), 3)
+    slopes = basis.table(torch.tensor([-1.0, 1.0]).double(), 4).abs().amax((1, 2)).tolist()
+    for m in range(4):  # a unit of rounding in tanh z is amplified by the slopes of the basis
+        assert float((table[m] - wanted[m]).abs().max()) <= 2e-6 * max(1.0, *slopes[: m + 2])
+
+
+HIGH = [Chebyshev(20), Legendre(20), Jacobi(20, 0.5, -0.5), Jacobi(20, 1, 2), Fourier(20), Hermite(20, 5), RationalChebyshev(20)]
+
+
+@pytest.mark.parametrize("basis", HIGH, ids=repr)
+def test_degree_twenty_in_float32(basis):
+    x = torch.linspace(-1, 1, 401)
+    found, wanted = basis.table(x, 2), basis.table(x.double(), 2)
+    for m in range(3):
+        assert_close(found[m].double() / wanted[m].abs().max(), wanted[m] / wanted[m].abs().max(), 2e-5)
+
+
+@pytest.mark.parametrize(
+    "basis",
+    [Chebyshev(30), Legendre(30), Jacobi(30, 0.5, -0.3), Jacobi(30, -0.9, -0.1), Jacobi(30, 4, 0), Monomial(30), Hermite(30, 7)],
+    ids=repr,
+)
+def test_every_function_of_degree_thirty_to_order_four(basis):
+    """Each function and each derivative relative to its own size."""
+    x = np.concatenate([ENDS, ENDS * (1 - 1e-9), INSIDE])
+    table = basis.table(torch.from_numpy(x), 4).numpy()
+    for m in range(5):
+        wanted = reference(basis, x, m)
+        size = np.abs(wanted).max(1, keepdims=True)
+        assert (np.abs(table[m] - wanted) <= 1e-12 * size).all()
+
+
+# ---- polynomials from a recurrence ----
+
+
+@dataclass(frozen=True)
+class Shifted(Polynomials):
+    """Chebyshev polynomials of the second kind of (x - 1/2) / 2: no classical family on [-1, 1]."""
+
+    def recurrence(self, k):
+        return 1, -0.5, 1
+
+
+def test_a_family_defines_its_recurrence_only():
+    from numpy.polynomial import Polynomial
+
+    basis, x = Shifted(6), INSIDE
+    family = [Polynomial([1]), Polynomial([-0.5, 1])]
+    while len(family) < 7:
+        family.append(Polynomial([-0.5, 1]) * family[-1] - family[-2])
+    table = basis.table(torch.from_numpy(x), 4).numpy()
+    for m in range(5):
+        assert_close(table[m], [each.deriv(m)(x) for each in family])
+    z = torch.linspace(-2, 2, 21, dtype=torch.float64)
+    assert_close(basis.squashed_table(z, 4), squashed_by_autograd(basis, z, 4), 1e-11)
+
+
+@pytest.mark.parametrize("family", [Chebyshev, Legendre, partial(Jacobi, alpha=0.5, beta=-0.3)], ids=["Chebyshev", "Legendre", "Jacobi"])
+def test_behind_a_tanh_derivatives_are_those_of_neighbours(family):
+    """(1 - s^2) P_k' is a combination of P_{k-1}, P_k and P_{k+1} (DLMF 18.9.17)."""
+    step = family(12).span(torch.zeros(1).double(), 1, squash=True).matrices[0].numpy()
+    rows, columns = np.indices(step.shape)
+    assert np.abs(step[np.abs(rows - columns) > 1]).max() <= 1e-14 * np.abs(step).max()
+
+
+def test_small_initial_coefficients_where_polynomials_are_large():
+    basis = Jacobi(12, 3, 0)
+    x = torch.linspace(-1, 1, 101, dtype=torch.float64)
+    assert float((torch.from_numpy(basis.decay())[:, None] * basis.values(x)).abs().amax(1).max()) <= 1 + 1e-12
+
+
+# ---- periodic and localized functions ----
+
+
+@each_basis
+def test_periodic_means_equal_at_the_ends_with_all_derivatives(basis):
+    table = basis.table(torch.tensor([-1.0, 1.0], dtype=torch.float64), 4)
+    equal = all(float((row[:, 0] - row[:, 1]).abs().max()) <= 1e-11 * max(1.0, float(row.abs().max())) for row in table)
+    assert basis.periodic is equal
+
+
+def test_sines_vanish_at_the_ends():
+    assert float(Sine(50).values(torch.tensor([-1.0, 1.0], dtype=torch.float64)).abs().max()) < 1e-14
+
+
+@pytest.mark.parametrize(("basis", "resolution"), [(Gaussian(5), 11), (Gaussian(7, 4), 40), (MexicanHat(2), 4)], ids=repr)
+def test_refinement_keeps_the_coarse_functions_as_they_are(basis, resolution):
+    x = torch.from_numpy(INSIDE)
+    finer = basis.refined(resolution)
+    assert torch.equal(finer.values(x)[: basis.size], basis.values(x))
+    assert (finer.decay()[basis.size :] < basis.decay().min()).all() or basis == Gaussian(7, 4)
+
+
+def test_gaussian_levels_are_dyadic():
+    centres, widths = Gaussian(9, 3).levels
+    assert sorted(centres) == [-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1]
+    assert widths.tolist() == [1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25]
+    assert Gaussian(5, 5) == Gaussian(5)
+
+
+# ---- maps ----
+
+
+def test_a_sinh_map_puts_points_and_resolution_at_the_front():
+    front = SinhMap(0.3, 0.01)
+    y = np.linspace(-1, 1, 41)
+    assert_close(front.values(torch.from_numpy(front.inverse(y))), y, 1e-13)
+    x = Mapped(Fourier(3), front).quantile(np.linspace(0, 1, 1001))
+    near, far_away = np.mean(np.abs(x - 0.3) < 0.01), np.mean(np.abs(x + 0.7) < 0.01)
+    assert near > 50 * far_away
+    # tanh((x - 0.3) / 0.01) to seven digits with 60 functions, where polynomials alone have hardly one
+    points = torch.from_numpy(front.inverse(-np.cos(np.linspace(0, np.pi, 400))))
+    wanted = torch.tanh((points - 0.3) / 0.01)
+    errors = []
+    for basis in (Mapped(Chebyshev(59), front), Chebyshev(59)):
+        functions = basis.values(points).T
+        solution = torch.linalg.lstsq(functions, wanted[:, None]).solution
+        errors.append(float((functions @ solution - wanted[:, None]).abs().max()))
+    assert errors[0] < 1e-7
+    assert errors[1] > 0.01
+
+
+def test_quantile_of_a_mapped_basis_is_that_of_the_inner_one():
+    u = np.linspace(0, 1, 11)
+    front = SinhMap(-0.2, 0.05)
+    assert_close(front.values(torch.from_numpy(Mapped(Chebyshev(4), front).quantile(u))), Chebyshev(4).quantile(u), 1e-12)
+    points = RationalChebyshev(4, 0.5).quantile(u)
+    assert_close(points / np.sqrt(points**2 + 0.25), Chebyshev(4).quantile(u) / np.sqrt(1.25), 1e-13)
+
+
+def test_rational_functions_are_bounded_on_the_line():
+    x = torch.tensor([-1e300, -1e5, 0.0, 1e5, 1e100], dtype=torch.float64)
+    table = RationalChebyshev(5).table(x[1:-1], 4)
+    assert bool(table.isfinite().all())
+    assert float(RationalChebyshev(5).values(x[1:-1]).abs().max()) <= 1
+
+
 # ---- splines ----
 
 
@@ -511,6 +673,10 @@ def test_any_knots_evaluate_and_refine(case, extra, seed):
     finer = basis.refined(basis.intervals + extra)
     assert finer.size == basis.size + extra
     assert_close(basis.embedding(finer).T @ finer.values(torch.from_numpy(x)).numpy(), table[0])
+
+
+def test_no_points_at_all():
+    assert BSpline(3, 5).table(torch.empty(0, 4), 2).shape == (3, 8, 0, 4)
 
 
 def test_quantile_of_splines_fills_all_intervals_alike():

@@ -122,12 +122,15 @@ def whole_number(value: object, name: str, *, least: int = 1) -> int:
     return int(value)
 
 
-def real_number(value: object, name: str, *, above: float | None = None) -> float:
-    """``value`` as a float; an error that names it if it is not a finite number, or not above ``above``."""
-    number = not isinstance(value, bool) and isinstance(value, (int, float, np.integer, np.floating))
-    if not number or not np.isfinite(value) or (above is not None and value <= above):
-        raise ValueError(f"{name} must be a finite number{'' if above is None else f' above {above:g}'}, got {value!r}")
-    return float(value)
+def real_number(value: object, name: str, *, above: float = -np.inf) -> float:
+    """``value`` as a float; an error that names it if it is not a finite number above ``above``."""
+    if (
+        not isinstance(value, bool)
+        and isinstance(value, (int, float, np.integer, np.floating))
+        and above < (number := float(value)) < np.inf
+    ):
+        return number
+    raise ValueError(f"{name} must be a finite number{'' if above == -np.inf else f' above {above:g}'}, got {value!r}")
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,7 @@ class SinhMap(Map):
         object.__setattr__(self, "width", real_number(self.width, "the width of SinhMap", above=0))
         object.__setattr__(self, "centre", real_number(self.centre, "the centre of SinhMap"))
         if abs(self.centre) > 1:
-            raise ValueError(
-                f"the centre of SinhMap must be in [-1, 1], got {self.centre!r}: the box counts as [-1, 1]"
-            )
+            raise ValueError(f"the centre of SinhMap must be in [-1, 1], got {self.centre!r}: the box counts as [-1, 1]")
 
     @property
     def coefficients(self) -> tuple[float, float]:
