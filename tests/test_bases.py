@@ -389,6 +389,13 @@ def test_float32(basis):
     assert bool(table.isfinite().all() and squashed.isfinite().all())
 
 
+@each_basis
+def test_the_device_is_that_of_the_points(basis):
+    x = torch.empty(2, 3, device="meta", dtype=torch.float32)
+    for found in (basis.values(x), basis.table(x, 2), basis.squashed_table(x, 2)):
+        assert (found.device.type, found.dtype) == ("meta", torch.float32)
+
+
 def far(basis: Basis) -> list[int]:
     if isinstance(basis, MexicanHat):  # every level doubles the size
         return [basis.resolution + extra for extra in (0, 1, 2, 3)]

@@ -124,12 +124,8 @@ def whole_number(value: object, name: str, *, least: int = 1) -> int:
 
 def real_number(value: object, name: str, *, above: float = -np.inf) -> float:
     """``value`` as a float; an error that names it if it is not a finite number above ``above``."""
-    if (
-        not isinstance(value, bool)
-        and isinstance(value, (int, float, np.integer, np.floating))
-        and above < (number := float(value)) < np.inf
-    ):
-        return number
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and above < float(value) < np.inf:
+        return float(value)
     raise ValueError(f"{name} must be a finite number{'' if above == -np.inf else f' above {above:g}'}, got {value!r}")
 
 
