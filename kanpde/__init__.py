@@ -1,6 +1,24 @@
 """kanpde: differential equations solved to many digits with Kolmogorov-Arnold networks."""
 
-from kanpde.bases import Basis, BSpline, Chebyshev, SiLU
+from kanpde.bases import (
+    AlgebraicMap,
+    Basis,
+    BSpline,
+    Chebyshev,
+    Fourier,
+    Gaussian,
+    Hermite,
+    Jacobi,
+    Legendre,
+    Mapped,
+    MexicanHat,
+    Monomial,
+    Polynomials,
+    RationalChebyshev,
+    SiLU,
+    Sine,
+    SinhMap,
+)
 from kanpde.domains import Box
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
@@ -16,7 +34,8 @@ from kanpde.separable import SeparableKAN
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "Adam", "BSpline", "Basis", "Box", "Chebyshev", "Condition", "Continue", "Dirichlet", "Experiment",
-    "Field", "GaussNewton", "Initial", "LevenbergMarquardt", "Problem", "Refine", "Resample", "Result", "Sampling",
-    "SeparableKAN", "SiLU", "Until", "div", "grad", "laplacian", "load", "save",
+    "KAN", "LBFGS", "MLP", "Adam", "AlgebraicMap", "BSpline", "Basis", "Box", "Chebyshev", "Condition", "Continue", "Dirichlet",
+    "Experiment", "Field", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Initial", "Jacobi", "Legendre", "LevenbergMarquardt",
+    "Mapped", "MexicanHat", "Monomial", "Polynomials", "Problem", "RationalChebyshev", "Refine", "Resample", "Result", "Sampling",
+    "SeparableKAN", "SiLU", "Sine", "SinhMap", "Until", "div", "grad", "laplacian", "load", "save",
 ]  # fmt: skip

@@ -2,14 +2,34 @@
 
 import copy
 import io
+import math
 import pickle
 
 import numpy as np
 import pytest
 import torch
+from numpy.polynomial import hermite
 from scipy.interpolate import BSpline as SciPySpline
+from scipy.special import jacobi
 
-from kanpde.bases import BSpline, Chebyshev, SiLU
+import kanpde.bases
+from kanpde.bases import (
+    AlgebraicMap,
+    BSpline,
+    Chebyshev,
+    Fourier,
+    Gaussian,
+    Hermite,
+    Jacobi,
+    Legendre,
+    Mapped,
+    MexicanHat,
+    Monomial,
+    RationalChebyshev,
+    SiLU,
+    Sine,
+    SinhMap,
+)
 from kanpde.jets import channels
 from kanpde.kan import KAN
 from kanpde.mlp import MLP
@@ -51,14 +71,69 @@ def spline_functions(basis, x):
     return total
 
 
+def polynomial_functions(rows, x):
+    """Each of ``rows`` by Horner's rule, the highest coefficient first."""
+    found = []
+    for row in rows:
+        total = torch.full_like(x, float(row[0]))
+        for coefficient in row[1:]:
+            total = total * x + float(coefficient)
+        found.append(total)
+    return torch.stack(found)
+
+
+def jacobi_functions(alpha, beta, degree, x):
+    return polynomial_functions([jacobi(k, alpha, beta).coef for k in range(degree + 1)], x)
+
+
+def hermite_functions(basis, x):
+    y = basis.scale * x
+    coefficients = [hermite.herm2poly(row)[::-1] for row in np.eye(basis.degree + 1)]
+    norms = torch.tensor([(2.0**n * math.factorial(n) * np.pi**0.5) ** -0.5 for n in range(basis.degree + 1)], dtype=torch.float64)
+    return norms.view(-1, *[1] * x.dim()) * polynomial_functions(coefficients, y) * torch.exp(-y * y / 2)
+
+
+def gaussian_functions(basis, x):
+    """One level of five, and another of the four between them."""
+    places = [(c, 0.5) for c in (-1, -0.5, 0, 0.5, 1)] + [(c, 0.25) for c in (-0.75, 0.25, -0.25, 0.75)]
+    return torch.stack([torch.exp(-(((x - c) / h) ** 2)) for c, h in places[: basis.count]])
+
+
+def wavelet_functions(basis, x):
+    hats = [2.0**level * x - k for level in range(basis.levels) for k in range(-(2**level), 2**level + 1)]
+    return torch.stack([torch.ones_like(x), x, *((1 - t * t) * torch.exp(-t * t / 2) for t in hats)])
+
+
+def mapped(map, x):
+    if isinstance(map, AlgebraicMap):
+        return x / torch.sqrt(x * x + map.length**2)
+    right, left = math.asinh((1 - map.centre) / map.width), math.asinh((-1 - map.centre) / map.width)
+    return (2 * torch.asinh((x - map.centre) / map.width) - right - left) / (right - left)
+
+
+FUNCTIONS = {
+    Chebyshev: chebyshev_functions,
+    SiLU: lambda basis, x: torch.nn.functional.silu(x)[None],
+    BSpline: spline_functions,
+    Legendre: lambda basis, x: jacobi_functions(0, 0, basis.degree, x),
+    Jacobi: lambda basis, x: jacobi_functions(basis.alpha, basis.beta, basis.degree, x),
+    Monomial: lambda basis, x: polynomial_functions([[1.0] + [0.0] * k for k in range(basis.degree + 1)], x),
+    Fourier: lambda basis, x: torch.stack(
+        [torch.ones_like(x), *(f(k * torch.pi * x) for k in range(1, basis.modes + 1) for f in (torch.cos, torch.sin))]
+    ),
+    Sine: lambda basis, x: torch.stack([torch.sin(k * torch.pi * (x + 1) / 2) for k in range(1, basis.modes + 1)]),
+    Hermite: hermite_functions,
+    Gaussian: gaussian_functions,
+    MexicanHat: wavelet_functions,
+    RationalChebyshev: lambda basis, x: chebyshev_functions(basis, mapped(AlgebraicMap(basis.length), x)),
+    Mapped: lambda basis, x: functions_of(basis.basis, mapped(basis.map, x)),
+}
+
+
 def functions_of(basis, x):
     if hasattr(basis, "parts"):
         return torch.cat([functions_of(part, x) for part in basis.parts])
-    if isinstance(basis, Chebyshev):
-        return chebyshev_functions(basis, x)
-    if isinstance(basis, SiLU):
-        return torch.nn.functional.silu(x)[None]
-    return spline_functions(basis, x)
+    return FUNCTIONS[type(basis)](basis, x)
 
 
 def plain(network, parameters, points):
@@ -128,6 +203,19 @@ CASES = [
     (KAN(2, 2, (0, 1), basis=BSpline(3, 4) + SiLU(), arity=3), MIXED),
     (KAN(2, (2, 1), 1, basis=SMOOTH, arity=3), FOURTH),
     (KAN(2, (1, 1), 1, basis=Chebyshev(2), arity=4), MIXED),
+    (KAN(2, 3, 1, basis=Legendre(4)), FOURTH),
+    (KAN(2, (1, 1), 1, basis=Jacobi(3, 0.5, -0.3)), FOURTH),
+    (KAN(2, 3, 1, basis=Monomial(4)), FOURTH),
+    (KAN(2, 3, 1, basis=Fourier(2)), FOURTH),
+    (KAN(2, (1, 1), 1, basis=Sine(3)), FOURTH),
+    (KAN(2, 3, 1, basis=Hermite(4, 2.5)), FOURTH),
+    (KAN(2, 3, 1, basis=Gaussian(5)), MIXED),
+    (KAN(2, 2, 1, basis=Gaussian(9, 5)), FOURTH),
+    (KAN(2, 2, 1, basis=MexicanHat(2)), FOURTH),
+    (KAN(2, 3, 1, basis=RationalChebyshev(3)), FOURTH),
+    (KAN(2, 3, 1, basis=Mapped(Chebyshev(3), SinhMap(0.3, 0.4))), FOURTH),
+    (KAN(2, 2, 1, basis=Mapped(SMOOTH, SinhMap(-1, 0.5))), MIXED),
+    (KAN(2, 2, 1, basis=Fourier(1) + Legendre(2)), MIXED),
     (MLP(2, 5, 1), POISSON),
     (MLP(2, 4, 3, 2), FOURTH),
     (MLP(2, 2), FOURTH),
@@ -390,7 +478,25 @@ def test_layers_get_different_random_weights(model):
     assert len({tuple(node.tolist()) for node in nodes}) == 3
 
 
-@pytest.mark.parametrize("basis", [Chebyshev(8), BSpline(3, 6), BSpline(3, 6) + SiLU()], ids=repr)
+RANDOM = [
+    Chebyshev(8),
+    BSpline(3, 6),
+    BSpline(3, 6) + SiLU(),
+    Legendre(8),
+    Jacobi(8, 2, 1),
+    Monomial(6),
+    Fourier(5),
+    Sine(6),
+    Hermite(8),
+    Gaussian(8),
+    Gaussian(15, 8),
+    MexicanHat(3),
+    RationalChebyshev(8),
+    Mapped(Chebyshev(8), SinhMap(0, 0.1)),
+]
+
+
+@pytest.mark.parametrize("basis", RANDOM, ids=repr)
 def test_random_networks_are_of_order_one(basis):
     points = 2 * torch.rand(200, 2, generator=torch.Generator().manual_seed(0)).double() - 1
     sizes = [float(KAN(2, 8, 1, basis=basis, seed=seed)(points).detach().std()) for seed in range(5)]
@@ -409,6 +515,17 @@ REFINED = [
     (KAN(2, (1, 2), 1, basis=BSpline(5, breaks=UNEVEN)), 8),
     (KAN(2, 3, 1, basis=BSpline(3, 4) + SiLU()), 9),
     (KAN(2, 3, 1, basis=BSpline(2, 4)), 4),
+    (KAN(2, 3, 1, basis=Legendre(3)), 6),
+    (KAN(2, 3, 1, basis=Jacobi(3, 0.5, -0.3)), 6),
+    (KAN(2, 3, 1, basis=Monomial(3)), 5),
+    (KAN(2, 3, 1, basis=Fourier(2)), 4),
+    (KAN(2, 3, 1, basis=Sine(2)), 5),
+    (KAN(2, 3, 1, basis=Hermite(4, 2.5)), 8),
+    (KAN(2, 3, 1, basis=Gaussian(5)), 8),
+    (KAN(2, 3, 1, basis=MexicanHat(1)), 3),
+    (KAN(2, 3, 1, basis=RationalChebyshev(3)), 6),
+    (KAN(2, 3, 1, basis=Mapped(Chebyshev(3), SinhMap(0.3, 0.1))), 6),
+    (KAN(2, 3, 1, basis=Mapped(BSpline(3, 4), SinhMap(0.3, 0.1))), 7),
 ]
 
 
@@ -458,8 +575,7 @@ def test_remade_keeps_shape_and_box(model):
 
 def test_repr_is_code():
     for network in NETWORKS:
-        names = {"KAN": KAN, "MLP": MLP, "Chebyshev": Chebyshev, "BSpline": BSpline, "SiLU": SiLU}
-        again = eval(repr(network), names)
+        again = eval(repr(network), {"KAN": KAN, "MLP": MLP, **vars(kanpde.bases)})
         assert torch.equal(again.vector(), network.vector())
         assert isinstance(again, Network)
 

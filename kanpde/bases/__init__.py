@@ -5,12 +5,21 @@ functions and their derivatives; ``squashed_table(z, order)`` holds the same for
 z. ``values(x)`` are the functions alone, in operations that autograd differentiates to any order. Networks read the same from
 ``span(x, order)``, which leaves the derivatives as combinations of fewer functions where the family allows it.
 
-A new basis is one class: see :class:`Basis` for the five things that it defines.
+A new basis is one class: see :class:`Basis` for the five things that it defines, and :class:`Polynomials` for the one that
+polynomials with a three-term recurrence define.
 """
 
-from kanpde.bases.basis import Basis, Joined, Span, whole_number
-from kanpde.bases.polynomials import Chebyshev
+from kanpde.bases.basis import Basis, Joined, Span, real_number, whole_number
+from kanpde.bases.fourier import Fourier, Sine
+from kanpde.bases.hermite import Hermite
+from kanpde.bases.localized import Gaussian, MexicanHat
+from kanpde.bases.mapped import AlgebraicMap, Map, Mapped, SinhMap
+from kanpde.bases.polynomials import Chebyshev, Jacobi, Legendre, Monomial, Polynomials
+from kanpde.bases.rational import RationalChebyshev
 from kanpde.bases.silu import SiLU
 from kanpde.bases.splines import BSpline
 
-__all__ = ["BSpline", "Basis", "Chebyshev", "Joined", "SiLU", "Span", "whole_number"]
+__all__ = [
+    "AlgebraicMap", "BSpline", "Basis", "Chebyshev", "Fourier", "Gaussian", "Hermite", "Jacobi", "Joined", "Legendre", "Map", "Mapped",
+    "MexicanHat", "Monomial", "Polynomials", "RationalChebyshev", "SiLU", "Sine", "SinhMap", "Span", "real_number", "whole_number",
+]  # fmt: skip

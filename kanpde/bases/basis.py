@@ -60,6 +60,11 @@ class Basis(ABC):
     def size(self) -> int:
         """Number of functions K."""
 
+    @property
+    def periodic(self) -> bool:
+        """Whether all functions, with all their derivatives, take the same values at -1 and at 1."""
+        return False
+
     @abstractmethod
     def table(self, x: Tensor, order: int) -> Tensor:
         """Derivatives 0 ... ``order`` of all functions at ``x`` (any shape): (order + 1, K, *x.shape)."""
@@ -117,6 +122,13 @@ def whole_number(value: object, name: str, *, least: int = 1) -> int:
     return int(value)
 
 
+def real_number(value: object, name: str, *, above: float = -np.inf) -> float:
+    """``value`` as a float; an error that names it if it is not a finite number above ``above``."""
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and above < float(value) < np.inf:
+        return float(value)
+    raise ValueError(f"{name} must be a finite number{'' if above == -np.inf else f' above {above:g}'}, got {value!r}")
+
+
 @dataclass(frozen=True)
 class Joined(Basis):
     """The functions of several bases, one after another; refinement refines those that can be refined."""
@@ -138,6 +150,10 @@ class Joined(Basis):
     @property
     def resolution(self) -> int:
         return self.parts[self._leading].resolution
+
+    @property
+    def periodic(self) -> bool:
+        return all(part.periodic for part in self.parts)
 
     def table(self, x: Tensor, order: int) -> Tensor:
         return torch.cat([part.table(x, order) for part in self.parts], 1)

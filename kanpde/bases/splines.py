@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, whole_number
+from kanpde.bases.basis import Basis, Span, whole_number
+from kanpde.jets import channels, compose, tanh_table
 
 
 @dataclass(frozen=True)
@@ -55,24 +56,48 @@ class BSpline(Basis):
         return np.concatenate([np.full(self.degree, -1.0), breaks, np.full(self.degree, 1.0)])
 
     def table(self, x: Tensor, order: int) -> Tensor:
-        knots, derivative = _spline_constants(self, x.dtype, x.device)
-        first = self.degree
+        return self.span(x, order).functions
+
+    def squashed_table(self, z: Tensor, order: int) -> Tensor:
+        return self.span(z, order, squash=True).functions
+
+    def span(self, x: Tensor, order: int, *, squash: bool = False, reuse: Span | None = None) -> Span:
+        """The table, from the degree + 1 functions that live on the interval of a point; all others are zero there."""
+        flat = x.reshape(-1)
+        tanh = tanh_table(flat, order) if squash else None
+        interval, local = self._local(flat if tanh is None else tanh[0], order)
+        if tanh is not None:
+            local = compose(local, tanh, channels([(0,) * order]))
+        rows = (interval + torch.arange(self.degree + 1, device=x.device)[:, None]).expand_as(local)
+        table = x.new_zeros((order + 1, self.size, *x.shape)) if reuse is None else reuse.functions.zero_()
+        table.view(order + 1, self.size, len(flat)).scatter_(1, rows, local)
+        return Span(table)
+
+    def _local(self, x: Tensor, order: int) -> tuple[Tensor, Tensor]:
+        """The interval of every point (N,), and of the functions that live there the derivatives: (order + 1, degree + 1, N)."""
+        degree, knots = self.degree, _knots(self, x.dtype, x.device)
         # intervals of length zero hold no point: bucketize with right=True passes over them
-        interval = torch.bucketize(x.contiguous(), knots[first + 1 : first + self.intervals], right=True) + first
-        span = torch.arange(len(knots) - 1, device=x.device).view(-1, *[1] * x.dim())
-        values = (span == interval).to(x.dtype)
-        lower = {0: values}
-        column = knots.view(-1, *[1] * x.dim())
-        for p in range(1, self.degree + 1):
-            width = column[p:] - column[:-p]
-            share = torch.where(width > 0, (x - column[:-p]) / torch.where(width > 0, width, 1), 0)
-            values = share[:-1] * values[:-1] + torch.where(width[1:] > 0, 1 - share[1:], 0) * values[1:]
-            lower[p] = values
-        result = x.new_zeros((order + 1, self.size, *x.shape))
-        result[0] = values
-        for m in range(1, min(order, self.degree) + 1):
-            result[m] = torch.tensordot(derivative[m], lower[self.degree - m], 1)
-        return result
+        interval = torch.bucketize(x, knots[degree + 1 : degree + self.intervals], right=True)
+        around = knots[1:-1].unfold(0, 2 * degree, 1).T[:, interval]  # t_{i-p+1} ... t_{i+p}, the knots around interval i
+        values, quotients = torch.ones_like(x)[None], []  # quotients B_{j,p-1} / (t_{j+p} - t_j)
+        for p in range(1, degree + 1):
+            left, right = around[degree - p : degree], around[degree : degree + p]
+            quotients.append(values / (right - left))
+            falling, rising = (right - x) * quotients[-1], (x - left) * quotients[-1]
+            values = torch.cat([falling[:1], falling[1:] + rising[:-1], rising[-1:]])
+        found = [values]
+        for m in range(1, order + 1):
+            if m > degree:
+                found.append(torch.zeros_like(values))
+                continue
+            quotient, slopes = quotients[degree - m], values
+            for p in range(degree - m + 1, degree + 1):  # B'_{j,p} = p [difference of quotients], m times
+                scaled = p * quotient
+                slopes = torch.cat([-scaled[:1], scaled[:-1] - scaled[1:], scaled[-1:]])
+                if p < degree:
+                    quotient = slopes / (around[degree : degree + p + 1] - around[degree - p - 1 : degree])
+            found.append(slopes)
+        return interval, torch.stack(found)
 
     def embedding(self, finer: Basis) -> np.ndarray:
         from scipy.interpolate import BSpline as SciPySpline
@@ -104,22 +129,5 @@ class BSpline(Basis):
 
 
 @cache
-def _spline_constants(basis: BSpline, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, list[Tensor]]:
-    """Knots, and for every order m the matrix (K, K + m) with B^(m) of degree p = matrix @ B of degree p - m."""
-    knots = basis.knots
-    total = np.eye(basis.size)
-    matrices = [total]
-    for m in range(1, basis.degree + 1):
-        p = basis.degree - m + 1
-        count = len(knots) - p - 1  # functions of degree p
-        width = knots[p:] - knots[:-p]
-        scale = np.divide(p, width, out=np.zeros_like(width), where=width > 0)
-        step = np.zeros((count, count + 1))
-        step[np.arange(count), np.arange(count)] = scale[:-1]
-        step[np.arange(count), np.arange(count) + 1] = -scale[1:]
-        total = total @ step
-        matrices.append(total)
-    return (
-        torch.tensor(knots, dtype=dtype, device=device),
-        [torch.tensor(matrix, dtype=dtype, device=device) for matrix in matrices],
-    )
+def _knots(basis: BSpline, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(basis.knots, dtype=dtype, device=device)
