@@ -91,7 +91,7 @@ class Damped:
         best = self._search(objective, network, linear, start)
         if best is None:
             network.assign(start)
-            return Step(residual, self.damping, "no damping lowers the loss any further")
+            return Step(residual, self.damping, _why_not(linear, start))
         if best.damping > self.damping:
             self.target = max(self.target, self.options.late_target)
         self.damping = max(best.damping, self.SMALLEST)
@@ -139,3 +139,10 @@ class Damped:
             logger.warning("a trial step at damping %.1e gave a non-finite residual and was rejected", damping)
             return Trial(damping, parameters, residual, -math.inf)
         return Trial(damping, parameters, residual, decrease / predicted if predicted > 0 else -math.inf)
+
+
+def _why_not(linear: LinearModel, parameters: Tensor) -> str:
+    """What to say where no damping helps: that is success where the residual is all rounding, r ~ eps |J p|."""
+    rounding = 100 * torch.finfo(parameters.dtype).eps * float(linear.length(parameters))
+    size = float(torch.linalg.vector_norm(linear.residual))
+    return "the residual is at the level of rounding" if size < rounding else "no damping lowers the loss any further"

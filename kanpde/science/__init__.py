@@ -1,0 +1,1 @@
+"""Physics that problems need and a user may want again: reference solutions. No networks here."""
