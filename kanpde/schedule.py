@@ -9,57 +9,14 @@ all the while drawing new points where the residual is large, every 15 steps.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from itertools import pairwise
+from typing import Any
 
 from kanpde.bases import whole_number
-from kanpde.fields import nearest
-from kanpde.network import Network
+from kanpde.changes import Change, EnterSlab, FitMap, RefineTo, SetParameters, Stage
+from kanpde.domains import Box
 from kanpde.optimizers import Optimizer
-from kanpde.problem import Problem
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What is being solved, and by what."""
-
-    problem: Problem
-    network: Network
-
-
-class Change(Protocol):
-    """Something that happens to the problem or the network between two descents."""
-
-    def apply(self, stage: Stage) -> Stage: ...
-
-
-@dataclass(frozen=True)
-class RefineTo:
-    """Refine the network's basis to one resolution, exactly."""
-
-    resolution: int
-
-    def apply(self, stage: Stage) -> Stage:
-        refined = getattr(stage.network, "refined", None)
-        if refined is None:
-            raise TypeError(f"{stage.network} cannot be refined: it has no basis; leave Refine out of its training")
-        return replace(stage, network=refined(self.resolution))
-
-
-@dataclass(frozen=True)
-class SetParameters:
-    """Give parameters of the problem other values."""
-
-    values: Mapping[str, Any]
-
-    def apply(self, stage: Stage) -> Stage:
-        problem = stage.problem
-        for name in self.values:
-            if name not in problem.parameters:
-                known = list(problem.parameters)
-                raise ValueError(
-                    f"Continue({name}=...): the problem has no parameter {name!r}, only {', '.join(known) or 'none'}{nearest(name, known)}"
-                )
-        return replace(stage, problem=replace(problem, parameters={**problem.parameters, **self.values}))
+from kanpde.slabs import AdaptMap, Slabs
 
 
 @dataclass(frozen=True, init=False)
@@ -159,20 +116,39 @@ class Rung:
     until: Until = field(default_factory=Until)
 
 
-def rungs(training: Sequence[Any]) -> list[Rung]:
-    """The schedule spelled out; ``ValueError`` if it has no optimizer where one is needed, ``TypeError`` for anything else in it."""
+def rungs(training: Sequence[Any], box: Box | None = None) -> list[Rung]:
+    """The schedule spelled out, slabs only for a given ``box``; ``ValueError`` if it has no optimizer where one is needed,
+    ``TypeError`` for anything else in it.
+    """
+    slabs, *rest = training if training and isinstance(training[0], Slabs) else (None, *training)
+    ladder = _one_slab(rest)
+    if slabs is None or box is None:
+        return ladder
+    axis, edges = slabs.places(box)
+    found = []
+    for number, (low, high) in enumerate(pairwise(edges.tolist())):
+        enter = replace(ladder[0], changes=(EnterSlab(number, axis, low, high), *ladder[0].changes))
+        found += [enter, *ladder[1:]]
+    return found
+
+
+def _one_slab(training: Sequence[Any]) -> list[Rung]:
     found: list[Rung] = []
     first, waiting = 0, None  # the rungs of the last optimizer; a Continue that waits for its optimizer
     for item in training:
+        if isinstance(item, Slabs):
+            raise ValueError(f"{item} must stand first in the training: all that follows is done in each slab")
         if isinstance(item, Continue):
             if waiting is not None:
                 raise ValueError(f"{waiting} is followed by {item}: put an optimizer between them, or let the parameters move together")
             waiting = item
-        elif isinstance(item, (Refine, Resample, Until)):
+        elif isinstance(item, (Refine, Resample, Until, AdaptMap)):
             if not found or waiting is not None:
                 raise ValueError(f"{item} has no optimizer before it: put one there, as in [LevenbergMarquardt(steps=100), {item}]")
             if isinstance(item, Refine):
                 found += [replace(found[-1], changes=(RefineTo(resolution),)) for resolution in item.resolutions]
+            elif isinstance(item, AdaptMap):
+                found += [replace(found[-1], changes=(FitMap(item),))] * item.rounds
             else:
                 name = "resample" if isinstance(item, Resample) else "until"
                 found[first:] = [replace(rung, **{name: item}) for rung in found[first:]]
@@ -182,7 +158,7 @@ def rungs(training: Sequence[Any]) -> list[Rung]:
             found += [Rung((SetParameters(values),) if values else (), item) for values in stations]
             waiting = None
         else:
-            raise TypeError(f"training takes optimizers, Refine, Continue, Resample and Until, got {item!r}")
+            raise TypeError(f"training takes optimizers, Refine, Continue, Resample, Until, AdaptMap and Slabs, got {item!r}")
     if waiting is not None:
         raise ValueError(f"{waiting} stands at the end of the training: put it before the optimizer that it is for")
     if not found:
@@ -190,12 +166,19 @@ def rungs(training: Sequence[Any]) -> list[Rung]:
     return found
 
 
+def climbed(stage: Stage, number: int, rung: Rung) -> Stage:
+    """The stage on which a rung's descent begins."""
+    stage = replace(stage, rung=number)
+    for change in rung.changes:
+        stage = change.apply(stage)
+    return stage
+
+
 def rehearse(stage: Stage, ladder: Sequence[Rung]) -> None:
     """Raise before time is spent if a rung cannot be reached, or the last does not solve the problem that was asked."""
     asked = stage.problem.parameters
-    for rung in ladder:
-        for change in rung.changes:
-            stage = change.apply(stage)
+    for number, rung in enumerate(ladder):
+        stage = climbed(stage, number, rung)
     for name, value in stage.problem.parameters.items():
         if value is not asked[name] and float(value) != float(asked[name]):
             raise ValueError(f"the continuation ends at {name}={value}, but the problem asks for {name}={asked[name]}: end it there")

@@ -11,7 +11,7 @@ cost no more than values: D^alpha u = sum_r prod_i f_{r,i}^(alpha_i).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kanpde.bases import Basis, Span, whole_number
+from kanpde.bases import Basis, Mapped, Span, whole_number
 from kanpde.jets import Channels
 from kanpde.network import Network
 
@@ -194,6 +194,17 @@ class SeparableKAN(Network):
         if self.resolution > resolution:
             raise ValueError(f"cannot refine {self} to {resolution}: refinement only goes up from {self.resolution}")
         other = self.remade(basis=tuple(finer) if isinstance(self.basis, tuple) else finer[0])
-        for mine, its, before, after in zip(self.layers[0].weights, other.layers[0].weights, self.bases, finer, strict=True):  # type: ignore[arg-type]
-            its.copy_(mine @ torch.from_numpy(np.ascontiguousarray(before.embedding(after).T)).to(mine))
+        other.assign_factors(self, {axis: b.embedding(f) for axis, (b, f) in enumerate(zip(self.bases, finer, strict=True))})
         return other
+
+    @torch.no_grad()
+    def assign_factors(self, other: "SeparableKAN", matrices: Mapping[int, np.ndarray]) -> None:
+        """Take the coefficients of another network of the same rank, along some axes times a matrix (its size, other's size)."""
+        for axis, (mine, its) in enumerate(zip(self.layers[0].weights, other.layers[0].weights, strict=True)):  # type: ignore[arg-type]
+            matrix = matrices.get(axis)
+            mine.copy_(its if matrix is None else its @ torch.from_numpy(np.ascontiguousarray(matrix.T)).to(its))
+
+    def with_maps_of(self, other: "SeparableKAN") -> tuple[Basis, ...]:
+        """This network's bases, behind the maps of the other's."""
+        pairs = zip(self.bases, other.bases, strict=True)
+        return tuple(Mapped(mine, its.map) if isinstance(its, Mapped) and not isinstance(mine, Mapped) else mine for mine, its in pairs)

@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanpde.changes import EnterSlab, Stage
 from kanpde.network import Network
 from kanpde.objective import Objective, outputs
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling, resampled
-from kanpde.schedule import Rung, Stage, rehearse, rungs
+from kanpde.schedule import Rung, climbed, rehearse, rungs
 
 logger = logging.getLogger("kanpde")
 
@@ -56,6 +57,8 @@ class Snapshot:
     descent: bytes
     history: dict[str, np.ndarray]
     interior: np.ndarray  # the points where the equation holds, which resampling changes
+    finished: tuple[np.ndarray, ...] = ()  # the parameters of the slabs that are done
+    maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # grid maps that were found, by rung
 
 
 @dataclass
@@ -76,6 +79,8 @@ class Fit:
     seconds: float = 0.0
     descent_state: dict[str, Any] | None = None  # of the descent, after the last whole step
     accepted: Tensor | None = None
+    finished: tuple[np.ndarray, ...] = ()
+    maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     def snapshot(self) -> Snapshot:
         """The state after the last whole step."""
@@ -84,7 +89,10 @@ class Fit:
         torch.save(self.descent_state, stream)
         parameters = self.accepted.cpu().numpy().copy()
         interior = self.points["equation"].cpu().double().numpy()
-        return Snapshot(self.rung, self.step, self.seconds, parameters, stream.getvalue(), self.history.arrays(), interior)
+        history = self.history.arrays()
+        return Snapshot(
+            self.rung, self.step, self.seconds, parameters, stream.getvalue(), history, interior, self.finished, dict(self.maps)
+        )
 
 
 def fit(
@@ -98,8 +106,9 @@ def fit(
     resume: Snapshot | None = None,
 ) -> Fit:
     """Train ``network`` on ``problem``; a KeyboardInterrupt ends it with what has been reached."""
-    ladder, stage = rungs(training), Stage(problem, network)
-    rehearse(stage, ladder)
+    ladder = rungs(training, problem.domain)
+    rehearse(Stage.first(problem, network), ladder)
+    stage = Stage.first(problem, network, resume.maps if resume is not None else None)
     progress = Fit(network, total_steps=sum(rung.optimizer.steps for rung in ladder))
     if resume is not None:
         progress.seconds = resume.seconds
@@ -108,8 +117,12 @@ def fit(
     try:
         for number, rung in enumerate(ladder):
             for change in rung.changes:
-                stage = change.apply(stage)
-            progress.network = stage.network
+                if isinstance(change, EnterSlab) and change.number:
+                    if resume is not None and change.number <= len(resume.finished):
+                        stage.network.assign(torch.as_tensor(resume.finished[change.number - 1]).to(network.lower))
+                    progress.finished = (*progress.finished, stage.network.vector().cpu().numpy())
+            stage = climbed(stage, number, rung)
+            progress.network, progress.maps = stage.network, stage.maps
             if resume is None or number >= resume.rung:
                 climb.rung(number, rung, stage, resume if resume is not None and number == resume.rung else None)
         progress.status = "complete"
@@ -117,6 +130,7 @@ def fit(
         progress.status = "interrupted"
         if progress.accepted is not None and len(progress.accepted) == progress.network.parameter_count:
             progress.network.assign(progress.accepted)
+    progress.network = stage.solution()
     return progress
 
 
@@ -128,7 +142,7 @@ class Climb:
     sampling: Sampling
     seed: int
     began: float
-    judge: Callable[[Network], float]
+    judge: Callable[[Stage], float]
     listener: Callable[[Fit], None] | None
 
     def rung(self, number: int, rung: Rung, stage: Stage, resume: Snapshot | None) -> None:
@@ -158,7 +172,7 @@ class Climb:
             progress.accepted, progress.seconds = network.vector(), time.perf_counter() - self.began
             progress.descent_state = deepcopy(descent.state())
             progress.step = done if outcome.stop is None else optimizer.steps
-            self._record(objective, outcome.residual, outcome.damping, network)
+            self._record(objective, outcome.residual, outcome.damping, stage)
             recent.append(progress.history.columns["loss"][-1])
             if recent[-1] < best[0]:
                 best = (recent[-1], before if outcome.residual_before else progress.accepted)
@@ -180,7 +194,7 @@ class Climb:
         )
         return Objective(stage.problem, progress.points)
 
-    def _record(self, objective: Objective, residual: Tensor, damping: float, network: Network) -> None:
+    def _record(self, objective: Objective, residual: Tensor, damping: float, stage: Stage) -> None:
         losses = objective.losses(residual)
         self.progress.history.append(
             {
@@ -188,9 +202,9 @@ class Climb:
                 "seconds": self.progress.seconds,
                 "loss": sum(losses.values()),
                 **{f"loss_{name}": value for name, value in losses.items()},
-                "error_l2": self.judge(network),
+                "error_l2": self.judge(stage),
                 "damping": damping,
-                "refinement": network.resolution,
+                "refinement": stage.network.resolution,
             }
         )
 
@@ -212,19 +226,24 @@ def _ended(recent: list[float], rung: Rung, seconds: float) -> str | None:
     return None
 
 
-def _error_measure(problem: Problem, network: Network, seed: int) -> Callable[[Network], float]:
-    """Relative L2 error at 1,000 uniform points that training never sees; NaN without anything to compare with."""
+def _error_measure(problem: Problem, network: Network, seed: int) -> Callable[[Stage], float]:
+    """Relative L2 error at 1,000 uniform points that training never sees (of slabs, those in the present one); NaN without anything to
+    compare with.
+    """
     solution = problem.exact or problem.reference
     if solution is None:
-        return lambda network: math.nan
+        return lambda stage: math.nan
     points = problem.domain.sample(1000, lambda u: 2 * u - 1, seed + 1_000_003)
     values = problem.solution(solution, dict(zip(problem.domain.names, points.T, strict=True)))
     truth = {name: np.broadcast_to(np.asarray(value, dtype=float), len(points)) for name, value in values.items()}
     where = torch.as_tensor(points, dtype=network.lower.dtype, device=network.lower.device)
 
-    def measure(network: Network) -> float:
-        found = outputs(problem, network, where)
-        error = sum(float(np.sum((found[name][()].cpu().numpy() - value) ** 2)) for name, value in truth.items())
-        return math.sqrt(error / (sum(float(np.sum(value**2)) for value in truth.values()) or 1.0))
+    def measure(stage: Stage) -> float:
+        here, axis = np.full(len(points), True), stage.slab_axis
+        if axis is not None:
+            here = (points[:, axis] >= stage.problem.domain.lower[axis]) & (points[:, axis] <= stage.problem.domain.upper[axis])
+        found = outputs(stage.problem, stage.network, where[torch.from_numpy(here)])
+        error = sum(float(np.sum((found[name][()].cpu().numpy() - value[here]) ** 2)) for name, value in truth.items())
+        return math.sqrt(error / (sum(float(np.sum(value[here] ** 2)) for value in truth.values()) or 1.0))
 
     return measure

@@ -15,10 +15,11 @@ FLOORS = (
     {"functions", "jets", "domains", "results"},
     {"bases", "fields", "figures"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"network"},
-    {"kan", "mlp", "separable", "problem"},
+    {"kan", "mlp", "separable", "pieces", "problem"},
     {"objective", "interpret", "settings"},
     {"measures"},
-    {"optimizers", "symbolic", "sampling"},
+    {"optimizers", "symbolic", "sampling", "slabs"},
+    {"changes"},
     {"schedule"},
     {"training"},
     {"experiment"},

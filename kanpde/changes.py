@@ -1,0 +1,120 @@
+"""What happens to the problem or the network between two descents."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from kanpde.fields import nearest
+from kanpde.network import Network
+from kanpde.pieces import Pieces
+from kanpde.problem import Problem
+from kanpde.separable import SeparableKAN
+from kanpde.slabs import AdaptMap, slab_problem, steepest_front, with_map
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is being solved, and by what; with slabs, ``finished`` are those that are done and ``asked`` is the whole problem.
+
+    ``maps`` are the grid maps (centre, width) that were found, by the number of the rung, so that a schedule can be replayed.
+    """
+
+    asked: Problem
+    start: Network
+    problem: Problem
+    network: Network
+    rung: int = 0
+    slab_axis: int | None = None
+    finished: tuple[tuple[Problem, Network], ...] = ()
+    maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+
+    @classmethod
+    def first(cls, problem: Problem, network: Network, maps: Mapping[int, tuple[float, float]] | None = None) -> "Stage":
+        """Before the first rung."""
+        return cls(problem, network, problem, network, maps=maps or {})
+
+    def solution(self) -> Network:
+        """The network, or those of all slabs so far together."""
+        if self.slab_axis is None:
+            return self.network
+        problems, networks = zip(*self.finished, (self.problem, self.network), strict=True)
+        edges = [problem.domain.lower[self.slab_axis] for problem in problems] + [self.problem.domain.upper[self.slab_axis]]
+        return Pieces(problems, networks, self.slab_axis, edges)
+
+
+class Change(Protocol):
+    """Something that happens between two descents."""
+
+    def apply(self, stage: Stage) -> Stage: ...
+
+
+@dataclass(frozen=True)
+class RefineTo:
+    """Refine the network's basis to one resolution, exactly."""
+
+    resolution: int
+
+    def apply(self, stage: Stage) -> Stage:
+        refined = getattr(stage.network, "refined", None)
+        if refined is None:
+            raise TypeError(f"{stage.network} cannot be refined: it has no basis; leave Refine out of its training")
+        return replace(stage, network=refined(self.resolution))
+
+
+@dataclass(frozen=True)
+class SetParameters:
+    """Give parameters of the problem other values."""
+
+    values: Mapping[str, Any]
+
+    def apply(self, stage: Stage) -> Stage:
+        problem = stage.problem
+        for name in self.values:
+            if name not in problem.parameters:
+                known = list(problem.parameters)
+                raise ValueError(
+                    f"Continue({name}=...): the problem has no parameter {name!r}, only {', '.join(known) or 'none'}{nearest(name, known)}"
+                )
+        return replace(stage, problem=replace(problem, parameters={**problem.parameters, **self.values}))
+
+
+@dataclass(frozen=True)
+class EnterSlab:
+    """Go on to the slab between two values of coordinate ``axis``, with a fresh network in the bases of the one before."""
+
+    number: int
+    axis: int
+    low: float
+    high: float
+
+    def apply(self, stage: Stage) -> Stage:
+        before = (stage.problem, stage.network) if self.number else None
+        problem = slab_problem(stage.asked, self.axis, self.low, self.high, before)
+        network = stage.start.remade(seed=stage.start.seed + self.number)
+        if before is not None and isinstance(network, SeparableKAN):
+            assert isinstance(stage.network, SeparableKAN)
+            network = network.remade(basis=network.with_maps_of(stage.network))
+        network = network.on_box(problem.domain.lower, problem.domain.upper)
+        finished = (*stage.finished, before) if before is not None else ()
+        return replace(stage, problem=problem, network=network, slab_axis=self.axis, finished=finished)
+
+
+@dataclass(frozen=True)
+class FitMap:
+    """Stretch the basis where the solution is steepest, if it is steeper than its map allows for."""
+
+    options: AdaptMap
+
+    def apply(self, stage: Stage) -> Stage:
+        names = stage.problem.domain.names
+        if self.options.coordinate not in names:
+            raise ValueError(f"{self.options}: there is no coordinate {self.options.coordinate!r}, only {', '.join(names)}")
+        if not isinstance(stage.network, SeparableKAN):
+            raise TypeError(f"{self.options} stretches the basis of one coordinate, which {stage.network} does not have: use a SeparableKAN")
+        axis = names.index(self.options.coordinate)
+        found = stage.maps.get(stage.rung)
+        if found is None:
+            found = self.options.renewed(stage.network.bases[axis], *steepest_front(stage.problem, stage.network, axis))
+        if found is None:
+            return stage
+        return replace(stage, network=with_map(stage.network, axis, *found), maps={**stage.maps, stage.rung: found})

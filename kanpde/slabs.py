@@ -1,0 +1,176 @@
+"""Marching in slabs: each slab starts from the end of the one before; and maps that follow fronts."""
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kanpde.bases import Basis, Mapped, SinhMap, whole_number
+from kanpde.conditions import Initial, InitialVelocity
+from kanpde.domains import Box
+from kanpde.fields import Field
+from kanpde.jets import MultiIndex
+from kanpde.network import Network
+from kanpde.objective import outputs
+from kanpde.problem import Problem
+from kanpde.separable import SeparableKAN
+
+
+class HandedOver:
+    """One unknown, or its derivative by ``alpha``, where coordinate ``axis`` has the value ``at``: a function of the other coordinates.
+
+    Called with fields it gives a field, whose derivatives are the network's; with arrays, an array.
+    """
+
+    __name__ = "the end of the slab before"
+
+    def __init__(self, problem: Problem, network: Network, unknown: str, axis: int, at: float, alpha: MultiIndex = ()) -> None:
+        self.problem, self.network, self.unknown, self.axis, self.at, self.alpha = problem, network, unknown, axis, at, alpha
+        names = [name for number, name in enumerate(problem.domain.names) if number != axis]
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        self.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])
+
+    def __call__(self, **coordinates: Any) -> Any:
+        names = self.problem.domain.names
+        if not any(isinstance(value, Field) for value in coordinates.values()):
+            return self._values(coordinates, ()).cpu().numpy()
+        plain = {name: value.value if isinstance(value, Field) else value for name, value in coordinates.items()}
+        moving = {names.index(name) for name, value in coordinates.items() if isinstance(value, Field)}
+        return Field(names, lambda beta: self._values(plain, beta) if moving.issuperset(beta) else 0, self.unknown)
+
+    def _values(self, coordinates: Mapping[str, Any], beta: MultiIndex) -> Tensor:
+        like = self.network.lower
+        columns = [
+            torch.as_tensor(self.at if number == self.axis else coordinates[name], dtype=like.dtype, device=like.device)
+            for number, name in enumerate(self.problem.domain.names)
+        ]
+        points = torch.stack([column.reshape(-1) for column in torch.broadcast_tensors(*columns)], 1)
+        alpha = tuple(sorted(self.alpha + tuple(beta)))
+        return outputs(self.problem, self.network, points, [alpha])[self.unknown][alpha]
+
+
+def slab_problem(whole: Problem, axis: int, low: float, high: float, before: tuple[Problem, Network] | None) -> Problem:
+    """``whole`` between two values of coordinate ``axis``, the initial conditions taken from the end of ``before`` if given."""
+    box = whole.domain
+    bounds = {name: (a, b) for name, a, b in zip(box.names, box.lower, box.upper, strict=True)}
+    bounds[box.names[axis]] = (low, high)
+    part, conditions = Box(**bounds), []
+    for condition in whole.conditions:
+        if before is not None and isinstance(condition, (Initial, InitialVelocity)):
+            alpha = (axis,) if isinstance(condition, InitialVelocity) else ()
+            names = condition.values(whole)
+            handed = {name: HandedOver(*before, name, axis, low, alpha) for name in names}
+            new = type(condition)(hard=condition.hard, weight=condition.weight, name=condition.name, **handed)
+        else:
+            new = condition.moved(part)
+        conditions.append(new)
+    return replace(whole, domain=part, conditions=conditions, exact=None, reference=None)
+
+
+@dataclass(frozen=True)
+class Slabs:
+    """Solve in slabs of one coordinate, by default time: ``Slabs("t", 12)``, or ``Slabs("t", edges=(0, 0.2, 1))``.
+
+    Stands first in the training, which is done for each slab anew, with a fresh network; the values at the start of a slab (and, of
+    equations of second order in time, the velocities) are the solution's at the end of the slab before.
+    """
+
+    coordinate: str = "t"
+    count: int | None = None
+    edges: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.count is None) == (self.edges is None):
+            raise ValueError(f"Slabs takes a number of slabs or their edges, as in Slabs('t', 12), got {self}")
+        if self.count is not None:
+            whole_number(self.count, "the number of Slabs")
+
+    def places(self, box: Box) -> tuple[int, np.ndarray]:
+        """The number of the coordinate, and the edges of the slabs along it; ``ValueError`` if they do not tile the box."""
+        if self.coordinate not in box.names:
+            raise ValueError(f"{self}: {box} has no coordinate {self.coordinate!r}, only {', '.join(box.names)}")
+        if self.coordinate != "t":
+            raise ValueError(f"{self}: slabs follow one another in time, from an Initial condition; name the coordinate 't'")
+        axis = box.names.index(self.coordinate)
+        low, high = box.lower[axis], box.upper[axis]
+        if self.edges is None:
+            assert self.count is not None
+            return axis, np.linspace(low, high, self.count + 1)
+        edges = np.asarray(self.edges, dtype=float)
+        if len(edges) < 2 or edges[0] != low or edges[-1] != high or not np.all(np.diff(edges) > 0):
+            raise ValueError(f"{self} does not tile {self.coordinate} from {low:g} to {high:g}: its edges must rise from one to the other")
+        return axis, edges
+
+
+@dataclass(frozen=True)
+class AdaptMap:
+    """Find the steepest front along a coordinate, stretch it by a :class:`~kanpde.bases.SinhMap`, and optimise again, ``rounds`` times.
+
+    The front is where |du/dx| is greatest on a grid; its width is half the range of u across it divided by that slope, which is the
+    width d of tanh(x / d). A map is renewed when the front is steeper than it by the factor ``slack`` or has moved by a width.
+    Nobody tells where the front is. For :class:`~kanpde.separable.SeparableKAN`.
+    """
+
+    coordinate: str
+    rounds: int = 3
+    slack: float = 0.8
+    widest: float = 0.5
+
+    def __post_init__(self) -> None:
+        whole_number(self.rounds, "AdaptMap(rounds=...)")
+        for name in ("slack", "widest"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"AdaptMap({name}=...) must lie in (0, 1], got {getattr(self, name)!r}")
+
+
+    def renewed(self, basis: Basis, centre: float, width: float) -> tuple[float, float] | None:
+        """The map that a front asks for, or None if that of the basis will do."""
+        held = basis.map if isinstance(basis, Mapped) and isinstance(basis.map, SinhMap) else None
+        if held is None:
+            return (centre, width) if width < self.widest else None
+        steeper, moved = width < self.slack * held.width, abs(centre - held.centre) > held.width
+        return (centre, min(width, held.width)) if steeper or moved else None
+
+
+def steepest_front(problem: Problem, network: Network, axis: int, *, along: int = 2001, across: int = 17) -> tuple[float, float]:
+    """(centre, width) of the steepest front along a coordinate, in the units in which its range is [-1, 1]."""
+    box = problem.domain
+    rng = np.random.default_rng(0)
+    fine = network.quantiles[axis](np.linspace(0, 1, along))
+    lines = rng.random((across, len(box.names)))
+    lines[0], lines[1] = 0.0, 1.0
+    best = (0.0, math.inf)
+    for line in lines:
+        points = np.stack([box.scaled(np.full(along, 2 * share - 1), number) for number, share in enumerate(line)], 1)
+        points[:, axis] = box.scaled(fine, axis)
+        found = outputs(problem, network, torch.as_tensor(points).to(network.lower), [(), (axis,)])
+        for by in found.values():
+            slope, value = by[(axis,)].abs().cpu().numpy(), by[()].cpu().numpy()
+            place, half = int(np.argmax(slope)), 0.5 * (box.upper[axis] - box.lower[axis])
+            width = 0.5 * float(np.ptp(value)) / (float(slope[place]) * half) if slope[place] > 0 else math.inf
+            if width < best[1]:
+                best = (float(fine[place]), width)
+    return best
+
+
+def with_map(network: SeparableKAN, axis: int, centre: float, width: float) -> SeparableKAN:
+    """The same function, nearly, in a basis stretched at ``centre``: each factor is fitted anew by least squares."""
+    old = network.bases[axis]
+    inner = old.basis if isinstance(old, Mapped) else old
+    new: Basis = Mapped(inner, SinhMap(centre, width))
+    bases = tuple(new if number == axis else basis for number, basis in enumerate(network.bases))
+    other = network.remade(basis=bases)
+    other.assign_factors(network, {axis: _refit(old, new)})
+    return other
+
+
+def _refit(old: Basis, new: Basis) -> np.ndarray:
+    """The matrix (new.size, old.size) that takes coefficients to those of the nearest function in another basis."""
+    share = (np.arange(8 * max(old.size, new.size)) + 0.5) / (8 * max(old.size, new.size))
+    x = torch.from_numpy(np.sort(np.concatenate([old.quantile(share), new.quantile(share)])))
+    return np.linalg.lstsq(new.values(x).numpy().T, old.values(x).numpy().T, rcond=None)[0]
