@@ -4,6 +4,7 @@ A coordinate named ``t`` is time: the boundary of a box consists of its sides in
 the first time.
 """
 
+import keyword
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 Quantile = Callable[[np.ndarray], np.ndarray]
 
 TIME = "t"
+RESERVED = ("d", "partial", "value")  # methods of fields
 
 
 def sobol(count: int, dimensions: int, seed: int | Sequence[int]) -> np.ndarray:
@@ -57,6 +59,15 @@ class Boundary:
         names = ", ".join(f"{self.box.names[side.axis]}={side.value:g}" for side in self.sides)
         return f"Boundary({names})"
 
+    def normals(self, points: np.ndarray) -> np.ndarray:
+        """The outward unit normal at each of the ``points`` (n, d), those of the side that it lies on or is nearest to: (n, d)."""
+        lengths = np.subtract(self.box.upper, self.box.lower)
+        gaps = np.stack([np.abs(points[:, side.axis] - side.value) / lengths[side.axis] for side in self.sides])
+        every = np.zeros((len(self.sides), len(lengths)))
+        for number, side in enumerate(self.sides):
+            every[number, side.axis] = 1.0 if side.end else -1.0
+        return every[gaps.argmin(0)]
+
     def sample(self, per_side: int, quantile: Quantile, seed: int) -> np.ndarray:
         """Quasi-random points (n, d): ``per_side`` on each side (one where a side is a point), dense as ``quantile`` says."""
         parts = []
@@ -75,7 +86,7 @@ class Boundary:
 class Box:
     """A box in named coordinates, ``Box(x=(-1, 1), y=(-1, 1))``; with ``t`` among the names, a box in space and time.
 
-    Raises ``ValueError`` for bounds that are not two finite rising numbers.
+    Raises ``ValueError`` for bounds that are not two finite rising numbers, and for names that fields use otherwise (d, partial, value).
     """
 
     names: tuple[str, ...]
@@ -89,6 +100,9 @@ class Box:
         if not bounds:
             raise ValueError("a Box needs at least one coordinate, as in Box(x=(-1, 1))")
         for name, pair in bounds.items():
+            if name in RESERVED or not name.isidentifier() or keyword.iskeyword(name):
+                why = f"u.{name} means something else" if name in RESERVED else "it is not a name that an argument can have"
+                raise ValueError(f"a coordinate cannot be called {name!r}, for {why}: choose another name")
             try:
                 low, high = (float(bound) for bound in pair)
             except (TypeError, ValueError):
@@ -141,6 +155,11 @@ class Box:
 
     def _side(self, axis: int, end: int) -> Side:
         return Side(axis, end, (self.lower, self.upper)[end][axis])
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Whether each of the ``points`` (n, d) lies in the box, up to rounding: (n,)."""
+        slack = 1e-9 * np.subtract(self.upper, self.lower)
+        return ((points >= self.lower - slack) & (points <= self.upper + slack)).all(1)
 
     def scaled(self, reference: np.ndarray, axis: int) -> np.ndarray:
         """Points of [-1, 1] carried to the range of a coordinate."""

@@ -14,10 +14,12 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 FLOORS = (
     {"functions", "jets", "domains", "results"},
     {"bases", "fields", "figures"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"network"},
-    {"kan", "mlp", "problem"},
+    {"network", "conditions"},
+    {"kan", "mlp", "checks"},
+    {"ansatz"},
+    {"problem"},
     {"objective", "interpret", "settings"},
-    {"measures"},
+    {"measures", "uncertainty"},
     {"optimizers", "symbolic"},
     {"training"},
     {"experiment"},
@@ -26,7 +28,7 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-OWNERS = {"h5py": {"results"}, "matplotlib": {"figures"}, "sympy": {"functions", "symbolic"}}
+OWNERS = {"h5py": {"results", "conditions"}, "matplotlib": {"figures"}, "sympy": {"functions", "symbolic"}}
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")
 LONGEST = 400
 
