@@ -24,6 +24,7 @@ from kanpde.network import Network
 from kanpde.problem import Problem
 from kanpde.results import Edges, Result
 from kanpde.training import Fit, Refine, Sampling, Snapshot, fit, rungs
+from kanpde.uncertainty import estimates
 
 logger = logging.getLogger("kanpde")
 
@@ -68,7 +69,8 @@ class Experiment:
     def network(self, seed: int = 0, *, device: str = "cpu", dtype: torch.dtype = torch.float64) -> Network:
         """The model on the problem's domain, with the weights of ``seed``."""
         box = self.problem.domain
-        return self.model.remade(seed=seed, dtype=dtype).to(device).on_box(box.lower, box.upper)
+        network = self.model.remade(seed=seed, dtype=dtype).to(device).on_box(box.lower, box.upper)
+        return network.with_coefficients(list(self.problem.coefficients.values()))
 
     def trained_network(self, result: Result) -> Network:
         """The network whose parameters ``result`` holds: refinements replayed, then its parameters set.
@@ -119,6 +121,8 @@ class Experiment:
                 "the exact solution does not solve the problem: " + "; ".join(found) + ". Correct exact, the equation or the condition, "
                 "or switch this check off with Problem(..., check=False)"
             )
+        for warning in self.problem.warnings():
+            logger.warning("%s", warning)
         snapshot = _snapshot_of(resume) if resume is not None else None
         provenance = _provenance(self, seed, device, dtype, source)
         run = Run(self, name, key, provenance)
@@ -150,6 +154,7 @@ class Run:
         unfinished = checkpoint or progress.status != "complete"
         axes, points, solution, metrics = ({}, None, {}, {}) if checkpoint else measure(problem, network)
         history = progress.history.arrays()
+        found = {} if checkpoint else estimates(problem, network, progress.points)
         if not checkpoint:
             metrics |= {
                 "parameters": network.parameter_count,
@@ -157,6 +162,8 @@ class Run:
                 "seconds": progress.seconds,
                 "loss": float(history["loss"][-1]) if progress.history.length else math.nan,
                 **_times(history),
+                **{name: value for name, (value, _) in found.items()},
+                **{f"{name}_sigma": sigma for name, (_, sigma) in found.items()},
             }
         snapshot = _stored(progress.snapshot()) if unfinished and progress.descent_state is not None else None
         return Result(
@@ -164,7 +171,7 @@ class Run:
             experiment=self.key,
             status="interrupted" if unfinished else "complete",
             provenance=self.provenance | {"wall_seconds": progress.seconds, "stops": "; ".join(progress.stops)},
-            equation={} if checkpoint else _equation(problem),
+            equation={} if checkpoint else _equation(problem, found),
             coordinates=box.names,
             lower=np.asarray(box.lower),
             upper=np.asarray(box.upper),
@@ -209,11 +216,11 @@ def _edges(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
     )
 
 
-def _equation(problem: Problem) -> dict[str, str]:
+def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:
     from kanpde.symbolic.equations import latex
 
     try:
-        lines = latex(problem)
+        lines = latex(problem, found)
     except (TypeError, AttributeError, ValueError) as error:
         logger.info("the equation has no LaTeX form: %s", error)
         lines = []

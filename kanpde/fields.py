@@ -177,6 +177,9 @@ class Field:
     def __bool__(self) -> bool:
         raise TypeError(_not_compared(self._name, sys._getframe(1)))
 
+    def _sympy_(self) -> Any:
+        raise sys.modules["sympy"].SympifyError(self._name)  # leaves sympy * field to the field
+
     def _compared(self, other: Any) -> Any:
         raise TypeError(_not_compared(self._name, sys._getframe(1)))
 
@@ -367,9 +370,10 @@ def components_of(value: Any, function: Callable[..., Any]) -> tuple[Any, ...]:
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if not values:
         raise ValueError(f"{function_name(function)} returns no component: return a residual, or a tuple of them")
-    for number, each in enumerate(values, 1):
+    for place, each in enumerate(values, 1):
         if each is None or isinstance(each, (str, bool, Mapping)):
-            which = f"component {number} of what {function_name(function)} returns is" if len(values) > 1 else f"{function_name(function)} returns"
+            name = function_name(function)
+            which = f"component {place} of what {name} returns is" if len(values) > 1 else f"{name} returns"
             why = "is a `return` missing?" if each is None else "return a residual, or a tuple of them"
             raise TypeError(f"{which} {each!r}, which is no residual: {why}")
     return values

@@ -62,10 +62,6 @@ class Problem:
     exact: Callable[..., Any] | None = None
     reference: Callable[..., Any] | None = None
     check: bool = True
-    reads: Mapping[str, frozenset[MultiIndex]] = field(init=False, repr=False, compare=False)
-    """The derivatives of each unknown that the equation reads."""
-    components: int = field(init=False, repr=False, compare=False)
-    """The number of residuals that the equation returns."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.domain, Box):
@@ -78,9 +74,7 @@ class Problem:
             check_parameter(name, value)
         object.__setattr__(self, "unknowns", self._found_unknowns())
         self.check_names(self.equation)
-        reads, components = trial(self, self.equation)
-        object.__setattr__(self, "reads", reads)
-        object.__setattr__(self, "components", components)
+        object.__setattr__(self, "_trial", trial(self, self.equation))
         given = (self.conditions,) if isinstance(self.conditions, Condition) else tuple(self.conditions)
         for condition in given:
             if not isinstance(condition, Condition):
@@ -113,7 +107,9 @@ class Problem:
         asked = set(argument_names(solution, optional=True)) & set(self.coefficients)
         if asked:
             name = min(asked)
-            raise ValueError(f"{function_name(solution)} asks for {name!r}, which is Unknown: write its true value into {function_name(solution)}")
+            raise ValueError(
+                f"{function_name(solution)} asks for {name!r}, which is Unknown: write its true value into {function_name(solution)}"
+            )
 
     def __repr__(self) -> str:
         given = [repr(self.domain), shown(self.equation), f"conditions={list(self.conditions)}"]
@@ -128,6 +124,16 @@ class Problem:
             if name not in known:
                 kinds = "unknowns, coordinates and parameters are" if unknowns else "coordinates and parameters are"
                 raise TypeError(f"{function_name(function)} asks for {name!r}, but the {kinds} {', '.join(known)}{nearest(name, known)}")
+
+    @property
+    def reads(self) -> Mapping[str, frozenset[MultiIndex]]:
+        """The derivatives of each unknown that the equation reads."""
+        return self._trial[0]  # type: ignore[attr-defined]
+
+    @property
+    def components(self) -> int:
+        """The number of residuals that the equation returns."""
+        return self._trial[1]  # type: ignore[attr-defined]
 
     @property
     def soft(self) -> tuple[Condition, ...]:
@@ -176,9 +182,7 @@ class Problem:
         return ansatz(self, unknown, coordinates)
 
 
-def manufactured(
-    equation: Callable[..., Any], exact: Callable[..., Any], *, unknowns: Sequence[str] | None = None
-) -> Callable[..., Any]:
+def manufactured(equation: Callable[..., Any], exact: Callable[..., Any], *, unknowns: Sequence[str] | None = None) -> Callable[..., Any]:
     """The equation whose solution is ``exact``: L(u) - L(exact) for a left-hand side L, as in
 
         Problem(square, manufactured(lambda u: laplacian(u) + u**2, exact), exact=exact, ...)
@@ -199,7 +203,9 @@ def manufactured(
             values = tuple(values) if isinstance(values, (tuple, list)) else (values,)
             names = tuple(unknowns or [name for name in free if name not in available[free[0]]._coordinates][: len(values)])
         if len(names) != len(values):
-            raise ValueError(f"{function_name(exact)} returns {len(values)} values for the unknowns {', '.join(names)}: return one for each")
+            raise ValueError(
+                f"{function_name(exact)} returns {len(values)} values for the unknowns {', '.join(names)}: return one for each"
+            )
         solution = {name: available[name]._lift(value) for name, value in zip(names, values, strict=True)}
         found = components_of(call_by_name(equation, available), equation)
         wanted = components_of(call_by_name(equation, {**available, **solution}), equation)

@@ -117,7 +117,8 @@ class Sampling:
         sides = self.per_side or math.ceil(1.5 * count ** ((len(box.names) - 1) / len(box.names)))
         found = {"equation": box.sample(count, network.quantile, seed)}
         for condition in problem.soft:
-            found[condition.name] = condition.on.sample(sides, network.quantile, seed)
+            if not condition.satisfied_by(problem, network):
+                found[condition.name] = condition.points(sides, network.quantile, seed)
         return {name: torch.as_tensor(points, dtype=like.dtype, device=like.device) for name, points in found.items()}
 
 
@@ -192,6 +193,8 @@ def fit(
 ) -> Fit:
     """Train ``network`` on ``problem``; a KeyboardInterrupt ends it with what has been reached."""
     ladder = rungs(training)
+    if len(network.coefficients) != len(problem.coefficients):
+        network.with_coefficients(list(problem.coefficients.values()))
     progress = Fit(network, total_steps=sum(rung.optimizer.steps for rung in ladder))
     if resume is not None:
         progress.seconds = resume.seconds

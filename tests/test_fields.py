@@ -314,7 +314,8 @@ def test_vector_calculus_is_in_space():
 def test_call_by_name_takes_what_it_asks_for():
     assert call_by_name(lambda y, x: (x, y), {"x": 1, "y": 2, "z": 3}) == (1, 2)
     assert call_by_name(lambda: 5, {"x": 1}) == 5
-    assert call_by_name(lambda x, scale=3: x * scale, {"x": 2, "scale": 100}) == 6
+    assert call_by_name(lambda x, scale=3: x * scale, {"x": 2}) == 6
+    assert call_by_name(lambda x, scale=3: x * scale, {"x": 2, "scale": 100}) == 200  # by name, whether it has a default or not
 
 
 def test_call_by_name_names_what_is_missing():

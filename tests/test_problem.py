@@ -43,7 +43,7 @@ def test_arguments_are_matched_by_name_not_by_position():
 
     def equation(nu, y, v, x, u):
         seen.update(nu=nu, y=y, v=v, x=x, u=u)
-        return 0
+        return getattr(u, "x", 0)
 
     problem = Problem(square, equation, parameters={"nu": 7}, unknowns=("u", "v"))
     problem.residuals(problem.known({"x": 1, "y": 2}, {"u": 3, "v": 4}))

@@ -167,7 +167,9 @@ class InitialVelocity(Values):
             starts = [c.values(problem) for c in problem.conditions if isinstance(c, Dirichlet) and c.hard and c.on.sides == self.on.sides]
             for name in self.values(problem):
                 if not any(name in values for values in starts):
-                    raise ValueError(f"{self!r} is hard, but no hard Initial gives {name} a value to start from: add one, or leave out hard=True")
+                    raise ValueError(
+                        f"{self!r} is hard, but no hard Initial gives {name} a value to start from: add one, or leave out hard=True"
+                    )
 
     def quantity(self, unknown: str, known: Mapping[str, Any]) -> Any:
         return known[unknown].d(TIME)
