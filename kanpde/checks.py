@@ -40,9 +40,7 @@ def trial(problem: Frame, equation: Callable[..., Any]) -> tuple[dict[str, froze
         if isinstance(value, Field):
             _ = value.value
     if not any(read.values()):
-        raise ValueError(
-            f"{function_name(equation)} reads none of its unknowns {', '.join(problem.unknowns)}: it can hold or not, but not be solved"
-        )
+        raise ValueError(f"{function_name(equation)} reads none of its unknowns {', '.join(problem.unknowns)}")
     return {name: frozenset(alphas) for name, alphas in read.items()}, len(components)
 
 

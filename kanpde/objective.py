@@ -53,9 +53,9 @@ class Objective:
 
     def _add_condition(self, condition: Condition, points: Tensor, chunk: int) -> None:
         where = points.cpu().double().numpy()
-        columns = {name: torch.as_tensor(column).to(points) for name, column in condition.columns(where).items()}
+        columns = {name: torch.tensor(column).to(points) for name, column in condition.columns(where).items()}
         factors = condition.coefficients(where)
-        factors = None if factors is None else torch.as_tensor(factors).to(points)
+        factors = None if factors is None else torch.tensor(factors).to(points)
         residuals, group = _bound(condition, self.problem), condition.group
         if group and len(points) % group:
             raise ValueError(f"{condition!r} takes points in groups of {group}, got {len(points)}")

@@ -6,9 +6,9 @@ own parameters eliminated (Q an orthonormal basis of their columns of J; Frisch 
     G = (1 - Q Q') J_c,     covariance of the coefficients = (G'G)^-1 G' S G (G'G)^-1,
 
 where S is the covariance of e: diagonal, and zero but for the rows of measurements. A row of :class:`~kanpde.conditions.Data`
-enters r as sqrt(weight / n) (u - measured) / sigma, so its variance is weight / n where sigma is given, and otherwise weight / n times
-the mean square of (u - measured) over its degrees of freedom. The rows of the equation and of other conditions carry
-no noise: they are constraints, as sharp as their weights make them, and G knows how sharp. What is not in it is the error of the discretisation.
+enters r as sqrt(weight / n) (u - measured) / sigma, so its variance is weight / n where sigma is given, and otherwise weight / n
+times the sum of squares of (u - measured) over its degrees of freedom. The rows of the equation and of other conditions carry no
+noise: they are constraints, as sharp as their weights make them, and G knows how sharp. The error of the discretisation is not in it.
 
 Without any Data the variance of all rows is |r|^2 / (rows - rank).
 """

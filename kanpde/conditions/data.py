@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from kanpde.conditions.condition import CONDITION_WEIGHT, Condition, Frame, Place, positive
+from kanpde.conditions.condition import Condition, Frame, Place, positive
 from kanpde.domains import Box, Quantile, Side
 from kanpde.fields import nearest
 
@@ -25,8 +25,9 @@ class Data(Condition):
 
     The residual of a row is (u(x) - measured) / sigma. ``source`` holds columns by name, one for each coordinate and at least one
     unknown: a mapping of arrays, or an .npz, .h5 or .csv file (its first line names the columns). ``sigma`` is the standard deviation of
-    the noise: a number, an array with one for each row, the name of a column, or one of these for each unknown by name. ``weight`` is 1
-    by default where sigma is given, otherwise 100 (and sigma is estimated from the misfit, see :mod:`kanpde.uncertainty`).
+    the noise: a number, an array with one for each row, the name of a column, or one of these for each unknown by name; without it the
+    noise is estimated from the misfit (:mod:`kanpde.uncertainty`). ``weight`` is by default the mean of sigma^2 (1 without sigma), so
+    that misfits count in the units of the unknown, and the equation stays much sharper than noisy data.
 
     Raises ``ValueError`` naming the first bad row: values that are not finite, points outside the domain, sigma that is not positive;
     and for columns that are missing, empty or of different lengths.
@@ -35,9 +36,9 @@ class Data(Condition):
     def __init__(self, source: Any, *, sigma: Any = None, weight: float | None = None, name: str | None = None) -> None:
         if not isinstance(source, (str, Path)) and not (hasattr(source, "keys") and hasattr(source, "__getitem__")):
             raise TypeError(f"Data takes columns by name, as in Data(dict(x=..., u=...)), or the path of a file, got {source!r}")
-        default = CONDITION_WEIGHT if sigma is None else 1.0
         self.source, self.sigma, self.name = source, sigma, name or "data"
-        self.weight = default if weight is None else positive(weight, "the weight of a condition")
+        self._weight = None if weight is None else positive(weight, "the weight of a condition")
+        self.weight = self._weight or 1.0
         self._points = np.zeros((0, 0))
         self._values: dict[str, np.ndarray] = {}
         self._sigmas: dict[str, np.ndarray] = {}
@@ -73,6 +74,7 @@ class Data(Condition):
         other._values = {name: numbers[name] for name in measured}
         if self.sigma is not None:
             other._sigmas = {name: self._noise(name, columns, count) for name in measured}
+            other.weight = self._weight or float(np.mean([np.mean(sigma**2) for sigma in other._sigmas.values()]))
         return other
 
     def _column(self, name: str, given: Any) -> np.ndarray:
@@ -109,7 +111,7 @@ class Data(Condition):
         except (TypeError, ValueError):
             raise ValueError(f"{self!r}: sigma must be a number, a column, or an array of {count} numbers, got {given!r:.60}") from None
         self._refuse(~(np.isfinite(sigma) & (sigma > 0)), f"sigma of {name}", sigma, "is not a positive number")
-        return sigma
+        return sigma.copy()
 
     def check(self, problem: Frame) -> None:
         """Done when it was read."""
