@@ -33,7 +33,7 @@ class Unknown:
 
     def __post_init__(self) -> None:
         try:
-            good = math.isfinite(float(self.guess))
+            good = not isinstance(self.guess, str) and math.isfinite(float(self.guess))
         except (TypeError, ValueError):
             good = False
         if not good:
