@@ -19,23 +19,26 @@ from kanpde.bases import (
     Sine,
     SinhMap,
 )
+from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.domains import Box
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
 from kanpde.kan import KAN
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt
-from kanpde.problem import Condition, Dirichlet, Initial, Problem
+from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
 from kanpde.schedule import Continue, Refine, Resample, Until
 from kanpde.separable import SeparableKAN
+from kanpde.slabs import AdaptMap, Slabs
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "Adam", "AlgebraicMap", "BSpline", "Basis", "Box", "Chebyshev", "Condition", "Continue", "Dirichlet",
-    "Experiment", "Field", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Initial", "Jacobi", "Legendre", "LevenbergMarquardt",
-    "Mapped", "MexicanHat", "Monomial", "Polynomials", "Problem", "RationalChebyshev", "Refine", "Resample", "Result", "Sampling",
-    "SeparableKAN", "SiLU", "Sine", "SinhMap", "Until", "div", "grad", "laplacian", "load", "save",
+    "KAN", "LBFGS", "MLP", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Basis", "Box", "Chebyshev", "Condition", "Continue",
+    "Data", "Dirichlet", "Experiment", "Field", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Initial", "InitialVelocity",
+    "Integral", "Jacobi", "Legendre", "LevenbergMarquardt", "Mapped", "MexicanHat", "Monomial", "Neumann", "Periodic", "Point",
+    "Polynomials", "Problem", "RationalChebyshev", "Refine", "Resample", "Result", "Robin", "Sampling", "SeparableKAN", "SiLU",
+    "Sine", "SinhMap", "Slabs", "Unknown", "Until", "div", "grad", "laplacian", "load", "manufactured", "save",
 ]  # fmt: skip

@@ -80,7 +80,9 @@ class SetParameters:
 
 @dataclass(frozen=True)
 class EnterSlab:
-    """Go on to the slab between two values of coordinate ``axis``, with a fresh network in the bases of the one before."""
+    """Go on to the slab between two values of coordinate ``axis``, with a fresh network; a separable one takes over the grid maps, and
+    without refinement the weights, of the one before.
+    """
 
     number: int
     axis: int
@@ -94,6 +96,8 @@ class EnterSlab:
         if before is not None and isinstance(network, SeparableKAN):
             assert isinstance(stage.network, SeparableKAN)
             network = network.remade(basis=network.with_maps_of(stage.network))
+            if network.bases == stage.network.bases:  # the slab before is the best guess
+                network.assign(stage.network.vector())
         network = network.on_box(problem.domain.lower, problem.domain.upper)
         finished = (*stage.finished, before) if before is not None else ()
         return replace(stage, problem=problem, network=network, slab_axis=self.axis, finished=finished)
@@ -110,7 +114,9 @@ class FitMap:
         if self.options.coordinate not in names:
             raise ValueError(f"{self.options}: there is no coordinate {self.options.coordinate!r}, only {', '.join(names)}")
         if not isinstance(stage.network, SeparableKAN):
-            raise TypeError(f"{self.options} stretches the basis of one coordinate, which {stage.network} does not have: use a SeparableKAN")
+            raise TypeError(
+                f"{self.options} stretches the basis of one coordinate, which {stage.network} does not have: use a SeparableKAN"
+            )
         axis = names.index(self.options.coordinate)
         found = stage.maps.get(stage.rung)
         if found is None:

@@ -4,6 +4,7 @@ A coordinate named ``t`` is time: the boundary of a box consists of its sides in
 the first time.
 """
 
+import keyword
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 Quantile = Callable[[np.ndarray], np.ndarray]
 
 TIME = "t"
+RESERVED = ("d", "partial", "value")  # methods of fields
 
 
 def along(quantile: Quantile | Sequence[Quantile], axis: int) -> Quantile:
@@ -62,6 +64,15 @@ class Boundary:
         names = ", ".join(f"{self.box.names[side.axis]}={side.value:g}" for side in self.sides)
         return f"Boundary({names})"
 
+    def normals(self, points: np.ndarray) -> np.ndarray:
+        """The outward unit normal at each of the ``points`` (n, d), those of the side that it lies on or is nearest to: (n, d)."""
+        lengths = np.subtract(self.box.upper, self.box.lower)
+        gaps = np.stack([np.abs(points[:, side.axis] - side.value) / lengths[side.axis] for side in self.sides])
+        every = np.zeros((len(self.sides), len(lengths)))
+        for number, side in enumerate(self.sides):
+            every[number, side.axis] = 1.0 if side.end else -1.0
+        return every[gaps.argmin(0)]
+
     def sample(self, per_side: int, quantile: Quantile | Sequence[Quantile], seed: int) -> np.ndarray:
         """Quasi-random points (n, d): ``per_side`` on each side (one where a side is a point), dense as ``quantile`` says."""
         parts = []
@@ -80,7 +91,7 @@ class Boundary:
 class Box:
     """A box in named coordinates, ``Box(x=(-1, 1), y=(-1, 1))``; with ``t`` among the names, a box in space and time.
 
-    Raises ``ValueError`` for bounds that are not two finite rising numbers.
+    Raises ``ValueError`` for bounds that are not two finite rising numbers, and for names that fields use otherwise (d, partial, value).
     """
 
     names: tuple[str, ...]
@@ -94,6 +105,9 @@ class Box:
         if not bounds:
             raise ValueError("a Box needs at least one coordinate, as in Box(x=(-1, 1))")
         for name, pair in bounds.items():
+            if name in RESERVED or not name.isidentifier() or keyword.iskeyword(name):
+                why = f"u.{name} means something else" if name in RESERVED else "it is not a name that an argument can have"
+                raise ValueError(f"a coordinate cannot be called {name!r}, for {why}: choose another name")
             try:
                 low, high = (float(bound) for bound in pair)
             except (TypeError, ValueError):
@@ -122,14 +136,14 @@ class Box:
     def boundary(self) -> Boundary:
         """All sides in space."""
         axes = [axis for axis, name in enumerate(self.names) if name != TIME]
-        return Boundary(self, tuple(self._side(axis, end) for axis in axes for end in (0, 1)))
+        return Boundary(self, tuple(self.bound(axis, end) for axis in axes for end in (0, 1)))
 
     @property
     def initial(self) -> Boundary:
         """The side at the first time."""
         if TIME not in self.names:
             raise ValueError(f"{self} has no initial side: none of its coordinates {', '.join(self.names)} is named 't'")
-        return Boundary(self, (self._side(self.names.index(TIME), 0),))
+        return Boundary(self, (self.bound(self.names.index(TIME), 0),))
 
     def side(self, **where: float) -> Boundary:
         """The side where one coordinate has its lower or upper bound, ``box.side(y=1)``."""
@@ -141,11 +155,17 @@ class Box:
         axis = self.names.index(name)
         for end, bound in enumerate((self.lower[axis], self.upper[axis])):
             if float(value) == bound:
-                return Boundary(self, (self._side(axis, end),))
+                return Boundary(self, (self.bound(axis, end),))
         raise ValueError(f"{name}={float(value):g} is not a side of {self}: {name} ends at {self.lower[axis]:g} and {self.upper[axis]:g}")
 
-    def _side(self, axis: int, end: int) -> Side:
+    def bound(self, axis: int, end: int) -> Side:
+        """The side where coordinate number ``axis`` is least (``end`` 0) or greatest (1)."""
         return Side(axis, end, (self.lower, self.upper)[end][axis])
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Whether each of the ``points`` (n, d) lies in the box, up to rounding: (n,)."""
+        slack = 1e-9 * np.subtract(self.upper, self.lower)
+        return ((points >= self.lower - slack) & (points <= self.upper + slack)).all(1)
 
     def scaled(self, reference: np.ndarray, axis: int) -> np.ndarray:
         """Points of [-1, 1] carried to the range of a coordinate."""

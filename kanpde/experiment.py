@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanpde.changes import Stage
 from kanpde.fields import nearest
 from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
@@ -24,8 +25,9 @@ from kanpde.network import Network
 from kanpde.problem import Problem
 from kanpde.results import Edges, Result
 from kanpde.sampling import Sampling
-from kanpde.schedule import Refine, Stage, rungs
+from kanpde.schedule import Refine, climbed, rungs
 from kanpde.training import Fit, Snapshot, fit
+from kanpde.uncertainty import estimates
 
 logger = logging.getLogger("kanpde")
 
@@ -70,20 +72,21 @@ class Experiment:
     def network(self, seed: int = 0, *, device: str = "cpu", dtype: torch.dtype = torch.float64) -> Network:
         """The model on the problem's domain, with the weights of ``seed``."""
         box = self.problem.domain
-        return self.model.remade(seed=seed, dtype=dtype).to(device).on_box(box.lower, box.upper)
+        network = self.model.remade(seed=seed, dtype=dtype).to(device).on_box(box.lower, box.upper)
+        return network.with_coefficients(list(self.problem.coefficients.values()))
 
     def trained_network(self, result: Result) -> Network:
         """The network whose parameters ``result`` holds: refinements replayed, then its parameters set.
 
         Raises ``ValueError`` if the result is of another experiment.
         """
-        stage = Stage(self.problem, self.network(int(result.provenance["seed"])))
-        for rung in rungs(self.training):
-            if stage.network.parameter_count == len(result.parameters):
+        maps = {int(rung): (centre, width) for rung, centre, width in result.architecture.get("maps", ())}
+        stage = Stage.first(self.problem, self.network(int(result.provenance["seed"])), maps)
+        for number, rung in enumerate(rungs(self.training, self.problem.domain)):
+            if stage.solution().parameter_count == len(result.parameters) and stage.slab_axis is None:
                 break
-            for change in rung.changes:
-                stage = change.apply(stage)
-        network = stage.network
+            stage = climbed(stage, number, rung)
+        network = stage.solution()
         if network.parameter_count != len(result.parameters):
             raise ValueError(
                 f"the result has {len(result.parameters)} parameters, which {self.model} reaches on no rung of its training: "
@@ -122,6 +125,8 @@ class Experiment:
                 "the exact solution does not solve the problem: " + "; ".join(found) + ". Correct exact, the equation or the condition, "
                 "or switch this check off with Problem(..., check=False)"
             )
+        for warning in self.problem.warnings():
+            logger.warning("%s", warning)
         snapshot = _snapshot_of(resume) if resume is not None else None
         provenance = _provenance(self, seed, device, dtype, source)
         run = Run(self, name, key, provenance)
@@ -153,6 +158,7 @@ class Run:
         unfinished = checkpoint or progress.status != "complete"
         axes, points, solution, metrics = ({}, None, {}, {}) if checkpoint else measure(problem, network)
         history = progress.history.arrays()
+        found = {} if checkpoint else estimates(problem, network, progress.points)
         if not checkpoint:
             metrics |= {
                 "parameters": network.parameter_count,
@@ -160,6 +166,8 @@ class Run:
                 "seconds": progress.seconds,
                 "loss": float(history["loss"][-1]) if progress.history.length else math.nan,
                 **_times(history),
+                **{name: value for name, (value, _) in found.items()},
+                **{f"{name}_sigma": sigma for name, (_, sigma) in found.items()},
             }
         snapshot = _stored(progress.snapshot()) if unfinished and progress.descent_state is not None else None
         return Result(
@@ -167,7 +175,7 @@ class Run:
             experiment=self.key,
             status="interrupted" if unfinished else "complete",
             provenance=self.provenance | {"wall_seconds": progress.seconds, "stops": "; ".join(progress.stops)},
-            equation={} if checkpoint else _equation(problem),
+            equation={} if checkpoint else _equation(problem, found),
             coordinates=box.names,
             lower=np.asarray(box.lower),
             upper=np.asarray(box.upper),
@@ -185,6 +193,7 @@ class Run:
                 "kind": type(network).__name__,
                 "inputs": network.inputs,
                 "outputs": network.outputs,
+                "maps": [[rung, *found] for rung, found in progress.maps.items()],
             },
             edges=() if checkpoint else _edges(network, progress.points),
             checkpoint=snapshot,
@@ -212,11 +221,11 @@ def _edges(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
     )
 
 
-def _equation(problem: Problem) -> dict[str, str]:
+def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:
     from kanpde.symbolic.equations import latex
 
     try:
-        lines = latex(problem)
+        lines = latex(problem, found)
     except (TypeError, AttributeError, ValueError) as error:
         logger.info("the equation has no LaTeX form: %s", error)
         lines = []
@@ -276,6 +285,8 @@ def _stored(snapshot: Snapshot) -> dict[str, Any]:
         "parameters": snapshot.parameters,
         "descent": np.frombuffer(snapshot.descent, dtype=np.uint8),
         "interior": snapshot.interior,
+        "maps": np.array([(rung, *found) for rung, found in snapshot.maps.items()]).reshape(-1, 3),
+        **{f"slab_{number}": parameters for number, parameters in enumerate(snapshot.finished)},
     }
 
 
@@ -292,6 +303,8 @@ def _snapshot_of(result: Result) -> Snapshot | None:
         descent,
         dict(result.history),
         np.asarray(kept["interior"]),
+        tuple(np.asarray(kept[f"slab_{number}"]) for number in range(sum(key.startswith("slab_") for key in kept))),
+        {int(rung): (float(centre), float(width)) for rung, centre, width in np.asarray(kept["maps"]).reshape(-1, 3)},
     )
 
 

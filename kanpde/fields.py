@@ -8,7 +8,10 @@ sympy expressions: one equation serves training, LaTeX and proofs.
 
 import difflib
 import inspect
+import linecache
 import operator
+import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
@@ -166,6 +169,24 @@ class Field:
 
         return Field(self._coordinates, evaluate)
 
+    # ---- what a field is not ----
+
+    def __float__(self) -> float:
+        raise TypeError(_not_a_number(self._name, sys._getframe(1)))
+
+    def __bool__(self) -> bool:
+        raise TypeError(_not_compared(self._name, sys._getframe(1)))
+
+    def _sympy_(self) -> Any:
+        raise sys.modules["sympy"].SympifyError(self._name)  # leaves sympy * field to the field
+
+    def _compared(self, other: Any) -> Any:
+        raise TypeError(_not_compared(self._name, sys._getframe(1)))
+
+    __int__ = __index__ = __complex__ = __float__  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _compared  # type: ignore[assignment]
+    __hash__ = object.__hash__
+
     # ---- functions of other libraries ----
 
     @classmethod
@@ -173,7 +194,37 @@ class Field:
         return _foreign(func, getattr(func, "__name__", str(func)), args, kwargs or {})
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return _foreign(getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
+        return _foreign(getattr(ufunc, method), ufunc.__name__, inputs, kwargs, numpy=True)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        raise TypeError(_no_function(f"numpy.{func.__name__}"))
+
+
+def _no_function(name: str) -> str:
+    return (
+        f"{name} of a field is not known here: equations use kanpde.functions (sin, exp, maximum, heaviside, ...), which mean the same for "
+        "torch, NumPy and sympy"
+    )
+
+
+def _line(frame: Any) -> str:
+    """The line of the user's file that a frame stands at, for messages."""
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    return f", in `{line}`" if line else ""
+
+
+def _not_a_number(name: str, frame: Any) -> str:
+    line = _line(frame)
+    called = re.search(r"\b(?:math|cmath)\.(\w+)", line)
+    fix = f"math.{called[1]} takes numbers: use {called[1]} of kanpde.functions" if called else "use the functions of kanpde.functions"
+    return f"{name} is a field, not a number{line}: {fix}"
+
+
+def _not_compared(name: str, frame: Any) -> str:
+    return (
+        f"{name} is a field, true at some points and false at others{_line(frame)}: write pieces with heaviside, maximum, minimum, abs or "
+        "sign of kanpde.functions, as in f * heaviside(x) + g * heaviside(-x)"
+    )
 
 
 _OPERATORS = {
@@ -182,13 +233,15 @@ _OPERATORS = {
 }  # fmt: skip
 
 
-def _foreign(function: Any, name: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> Field:
+def _foreign(function: Any, name: str, arguments: Sequence[Any], options: Mapping[str, Any], *, numpy: bool = False) -> Field:
     """A torch or NumPy function of fields: ours where there is one of that name, otherwise its value alone."""
     first = next(each for each in arguments if isinstance(each, Field))
     if name in BY_NAME and len(arguments) == 1 and not options:
         return BY_NAME[name](arguments[0])
     if name in _OPERATORS and len(arguments) == 2 and not options:
         return _OPERATORS[name](first._lift(arguments[0]), arguments[1])
+    if numpy and any(isinstance(each, Field) and hasattr(each.value, "requires_grad") for each in arguments):
+        raise TypeError(_no_function(f"numpy.{name}"))  # NumPy would drop what torch must differentiate
     return _opaque(function, name, arguments, options)
 
 
@@ -232,6 +285,11 @@ def constant(value: Any, coordinates: tuple[str, ...], name: str = "a constant")
     return Field(coordinates, evaluate, name)
 
 
+def coefficient(value: Any, coordinates: tuple[str, ...], name: str) -> Field:
+    """A trainable number as a field, the same at every point however its ``value`` is spread over them."""
+    return Field(coordinates, lambda alpha: 0 if alpha else value, name)
+
+
 def coordinate_fields(coordinates: tuple[str, ...], values: Sequence[Any]) -> dict[str, Field]:
     """The coordinates themselves as fields: dx/dx = 1, dx/dy = 0."""
 
@@ -248,6 +306,12 @@ def _spatial(field: Field) -> list[str]:
     return [name for name in field._coordinates if name != TIME]
 
 
+def _in_space(fields: Sequence[Field], name: str) -> Sequence[Field]:
+    if not fields:
+        raise ValueError(f"{name} runs over the coordinates in space, and there is none beside time: write u.t, u.tt")
+    return fields
+
+
 def grad(field: Field) -> tuple[Field, ...]:
     """(du/dx_1, ..., du/dx_d) over the coordinates other than time."""
     return tuple(field.d(name) for name in _spatial(field))
@@ -255,7 +319,7 @@ def grad(field: Field) -> tuple[Field, ...]:
 
 def div(fields: Sequence[Field]) -> Field:
     """sum_i dv_i/dx_i over the coordinates other than time; one component a coordinate, or ``ValueError``."""
-    names = _spatial(fields[0])
+    names = _spatial(_in_space(fields, "div")[0])
     if len(fields) != len(names):
         raise ValueError(f"div needs one component for each of the coordinates {', '.join(names)}, got {len(fields)}")
     total = fields[0].d(names[0])
@@ -266,19 +330,19 @@ def div(fields: Sequence[Field]) -> Field:
 
 def laplacian(field: Field) -> Field:
     """sum_i d^2u/dx_i^2 over the coordinates other than time."""
-    return div(grad(field))
+    return div(_in_space(grad(field), "laplacian"))
 
 
 # ---- calling what the user wrote ----
 
 
-def argument_names(function: Callable[..., Any]) -> tuple[str, ...]:
-    """The names that a user's function asks for; ``TypeError`` for *args and **kwargs, which have none."""
+def argument_names(function: Callable[..., Any], *, optional: bool = False) -> tuple[str, ...]:
+    """The names that a user's function asks for, with ``optional`` those with a default too; ``TypeError`` for *args and **kwargs."""
     parameters = inspect.signature(function).parameters.values()
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise TypeError(f"{function_name(function)} takes {parameter}, but arguments are matched by name: list them one by one")
-    return tuple(parameter.name for parameter in parameters if parameter.default is parameter.empty)
+    return tuple(parameter.name for parameter in parameters if optional or parameter.default is parameter.empty)
 
 
 def function_name(function: Callable[..., Any]) -> str:
@@ -288,12 +352,28 @@ def function_name(function: Callable[..., Any]) -> str:
 
 
 def call_by_name(function: Callable[..., Any], available: Mapping[str, Any]) -> Any:
-    """Call ``function`` with those of the ``available`` values that it names; ``TypeError`` with a hint for a name that is not there."""
-    arguments = {}
-    for name in argument_names(function):
+    """Call ``function`` with those of the ``available`` values that it names; ``TypeError`` with a hint for a name that is not there.
+
+    An argument with a default is matched by name too, and keeps its default only where nothing has that name.
+    """
+    required = argument_names(function)
+    for name in required:
         if name not in available:
             raise TypeError(
                 f"{function_name(function)} asks for {name!r}, but there is only {', '.join(available)}{nearest(name, list(available))}"
             )
-        arguments[name] = available[name]
-    return function(**arguments)
+    return function(**{name: available[name] for name in argument_names(function, optional=True) if name in available})
+
+
+def components_of(value: Any, function: Callable[..., Any]) -> tuple[Any, ...]:
+    """What an equation returned, as a tuple; an error for nothing, and for what is no number and no field."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    if not values:
+        raise ValueError(f"{function_name(function)} returns no component: return a residual, or a tuple of them")
+    for place, each in enumerate(values, 1):
+        if each is None or isinstance(each, (str, bool, Mapping)):
+            name = function_name(function)
+            which = f"component {place} of what {name} returns is" if len(values) > 1 else f"{name} returns"
+            why = "is a `return` missing?" if each is None else "return a residual, or a tuple of them"
+            raise TypeError(f"{which} {each!r}, which is no residual: {why}")
+    return values

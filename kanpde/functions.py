@@ -24,7 +24,7 @@ import torch
 
 __all__ = [
     "Constant", "Function", "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "e", "erf", "exp",
-    "log", "pi", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
+    "heaviside", "log", "maximum", "minimum", "pi", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
 ]  # fmt: skip
 
 
@@ -233,3 +233,18 @@ BY_NAME: dict[str, Function] = {
     for function in (sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh, exp, log, sqrt, erf, sign, abs)
     for alias in {function.name, getattr(function._numpy, "__name__", function.name)}
 } | {"absolute": abs}
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """The greater of two, (a + b + |a - b|) / 2."""
+    return (a + b + abs(a - b)) / 2
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller of two, (a + b - |a - b|) / 2."""
+    return (a + b - abs(a - b)) / 2
+
+
+def heaviside(x: Any) -> Any:
+    """0 for negative x, 1 for positive, 1/2 at 0: pieces are written f * heaviside(x) + g * heaviside(-x)."""
+    return (1 + sign(x)) / 2

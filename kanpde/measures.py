@@ -3,16 +3,14 @@
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from kanpde.fields import Field, coordinate_fields
 from kanpde.network import Network
-from kanpde.objective import Objective, outputs
+from kanpde.objective import equation_residuals, outputs
 from kanpde.problem import Problem
 
 logger = logging.getLogger("kanpde")
@@ -48,7 +46,7 @@ def measure(problem: Problem, network: Network) -> tuple[dict[str, np.ndarray], 
         for name, by in truth.items():
             arrays[f"exact_{name}"] = by[()].reshape(shape)
             arrays[f"error_{name}"] = arrays[name] - arrays[f"exact_{name}"]
-    residuals = _residuals(problem, network, where)
+    residuals = equation_residuals(problem, network, where).cpu().double().numpy()
     for number, residual in enumerate(residuals):
         arrays["residual" if len(residuals) == 1 else f"residual_{number}"] = residual.reshape(shape)
     metrics["residual_rms"] = float(np.sqrt(np.mean(np.square(residuals))))
@@ -90,11 +88,3 @@ def _errors(found: Mapping[str, Any], truth: Mapping[str, Any]) -> dict[str, flo
         "mse": float(np.mean(np.square(differences))),
     }
     return errors
-
-
-def _residuals(problem: Problem, network: Network, points: Tensor) -> list[np.ndarray]:
-    """The equation's residuals at ``points``, unweighted, one array a component."""
-    bare = replace(problem, conditions=tuple(condition for condition in problem.conditions if condition.hard))
-    objective = Objective(bare, {"equation": points})
-    residual = objective.residual(network) * math.sqrt(len(points))
-    return list(residual.cpu().double().numpy().reshape(objective.blocks[0].components, -1))

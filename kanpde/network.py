@@ -23,6 +23,14 @@ def uniform(u: np.ndarray) -> np.ndarray:
     return 2 * u - 1
 
 
+class Coefficients(nn.Module):
+    """Trainable numbers beside the layers: the unknown coefficients of an inverse problem, (c,)."""
+
+    def __init__(self, values: Tensor) -> None:
+        super().__init__()
+        self.values = nn.Parameter(values)
+
+
 class Network(nn.Module):
     """A chain of layers from coordinates in a box to outputs; KAN and MLP differ only in the layers that they make.
 
@@ -32,11 +40,12 @@ class Network(nn.Module):
     lower: Tensor
     upper: Tensor
     seed: int
+    extra: Coefficients | None
 
     def __init__(self, layers: Sequence[nn.Module], inputs: int, dtype: torch.dtype, seed: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
-        self.seed = seed
+        self.seed, self.extra = seed, None
         self.register_buffer("lower", torch.full((inputs,), -1.0, dtype=dtype))
         self.register_buffer("upper", torch.full((inputs,), 1.0, dtype=dtype))
 
@@ -50,7 +59,23 @@ class Network(nn.Module):
         widths = merged.pop("widths")
         dtype = dtype or self.lower.dtype
         other = type(self)(*widths, seed=self.seed if seed is None else seed, dtype=dtype, **merged)
-        return other.on_box(self.lower.tolist(), self.upper.tolist()).to(self.lower.device)
+        other.on_box(self.lower.tolist(), self.upper.tolist())
+        return other.with_coefficients(self.coefficients.tolist()).to(self.lower.device)
+
+    @property
+    def coefficients(self) -> Tensor:
+        """The unknown coefficients of an inverse problem, (c,): last among the parameters; none unless they were added."""
+        return self.lower.new_zeros(0) if self.extra is None else self.extra.values.detach()
+
+    def with_coefficients(self, values: Sequence[float]) -> Self:
+        """Carry unknown coefficients, starting from ``values``, as the last parameters."""
+        if len(values):
+            self.extra = Coefficients(torch.as_tensor(values, dtype=self.lower.dtype, device=self.lower.device))
+        return self
+
+    def is_periodic(self, axis: int) -> bool:
+        """Whether every network of this shape is periodic in coordinate number ``axis`` over its box."""
+        return bool(getattr(getattr(self, "basis", None), "periodic", False))
 
     def on_box(self, lower: Sequence[float], upper: Sequence[float]) -> Self:
         """Take inputs from the box [lower, upper] instead; ``ValueError`` if it has another number of coordinates."""
@@ -137,7 +162,7 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def rows(self, records: list[Any], adjoint: Tensor, out: Tensor) -> Tensor:
-        """Per-sample derivatives by every parameter, in the order of ``parameters()``, into ``out`` (P, N)."""
+        """Per-sample derivatives by every parameter of the layers, in the order of ``parameters()``, into ``out`` (P, N)."""
         end = out.shape[0]
         for layer, record, linear in self._reversed(records, adjoint):
             start = end - sum(parameter.numel() for parameter in layer.parameters())

@@ -1,105 +1,39 @@
 """A problem and a network become a residual vector, its Jacobian and its gradient.
 
-The objective is half the squared norm of r = (sqrt(weight_b / n_b) r_b(point)) over blocks b: the equation's components
-inside, the conditions' on their sides, so that the loss 1/2 |r|^2 is half the weighted sum of mean squares.
+The objective is half the squared norm of r = (sqrt(weight_b / n_b) r_b(row)) over blocks b: the equation's components
+inside, the conditions' on their sides, so that the loss 1/2 |r|^2 is half the weighted sum of mean squares. A row is a residual at
+one point, or, where a condition couples points (periodic pairs, integrals), a weighted sum of residuals at several.
 
 For every block: the network's jets at its points (:mod:`kanpde.kan`), the user's equation on them, one autograd pass through
 that equation alone (pointwise, a few operations), and the network's own reverse, which keeps the samples apart: the
-whole N x P Jacobian for little more than a gradient. A system takes one reverse a component.
+whole N x P Jacobian for little more than a gradient. A system takes one reverse a component. An unknown coefficient is spread
+over the samples before it is differentiated by; its derivatives are the last rows.
 """
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.fields import Field, coordinate_fields
+from kanpde.blocks import Block, Chunk, Piece, demand, make_chunk, unknown_fields
+from kanpde.conditions import Condition
+from kanpde.fields import Field, coefficient
 from kanpde.jets import Channels, MultiIndex, channels
 from kanpde.network import Network
-from kanpde.problem import Condition, Problem
+from kanpde.pieces import Pieces
+from kanpde.problem import Problem
 
 CHUNK = 4096
-
-
-@dataclass
-class Chunk:
-    """Some points of a block, with what does not change from step to step."""
-
-    points: Tensor  # (n, d)
-    coordinates: dict[str, Field]
-    hard: dict[str, tuple[Field, Any]]  # G and D by unknown
-
-
-@dataclass
-class Block:
-    """Residuals of one kind: the equation inside, or one condition on its sides."""
-
-    name: str
-    residuals: Callable[[Mapping[str, Any]], tuple[Any, ...]]
-    points: Tensor  # (N, d)
-    weight: float
-    chosen: Channels
-    components: int
-    chunks: list[Chunk] = field(default_factory=list)
-    records: dict[int, list[Any]] = field(default_factory=dict)  # the network's memory by size of chunk, used by one after another
-
-    @property
-    def size(self) -> int:
-        return self.components * len(self.points)
-
-
-def unknown_fields(problem: Problem, lookup: Callable[[int, MultiIndex], Any], chunk: Chunk) -> dict[str, Field]:
-    """The unknowns as fields, hard conditions built in; ``lookup(output, alpha)`` gives the network's derivatives."""
-    found = {}
-    for number, name in enumerate(problem.unknowns):
-        raw = Field(problem.domain.names, lambda alpha, number=number: lookup(number, alpha), name)
-        if name in chunk.hard:
-            lifted, distance = chunk.hard[name]
-            raw = lifted + distance * raw
-            raw._name = name
-        found[name] = raw
-    return found
-
-
-def make_chunk(problem: Problem, points: Tensor) -> Chunk:
-    """Coordinates as fields, and the hard conditions at these points."""
-    coordinates = coordinate_fields(problem.domain.names, list(points.T.contiguous()))
-    hard = {}
-    for name in problem.unknowns:
-        pair = problem.ansatz(name, coordinates)
-        if pair is not None:
-            hard[name] = pair
-    return Chunk(points, coordinates, hard)
-
-
-def demand(problem: Problem, residuals: Callable[[Mapping[str, Any]], tuple[Any, ...]]) -> tuple[Channels, int]:
-    """The derivatives of the network that ``residuals`` read, found by calling it once, and its number of components."""
-    read: set[MultiIndex] = set()
-    box = problem.domain
-    middle = np.array([[0.5 * (low + high) for low, high in zip(box.lower, box.upper, strict=True)]])
-    shift = 0.1 * (np.asarray(box.upper) - middle)
-    chunk = make_chunk(problem, torch.from_numpy(np.concatenate([middle, middle + shift])))
-
-    def lookup(number: int, alpha: MultiIndex) -> Tensor:
-        read.add(alpha)
-        return torch.full((2,), 0.5, dtype=torch.float64)
-
-    values = residuals(problem.known(chunk.coordinates, unknown_fields(problem, lookup, chunk)))
-    for value in values:
-        if isinstance(value, Field):
-            _ = value.value
-    return channels(read), len(values)
 
 
 class Objective:
     """Residuals of a problem for a network at given points, ``points[name]`` of shape (n, d) by block.
 
-    The first block is "equation"; the others are named after the soft conditions. Raises ``ValueError``
-    at once if a residual is not finite at some point (:meth:`check_finite`).
+    The first block is "equation"; the others are named after the soft conditions, and one that the network satisfies by
+    itself has no points. Raises ``ValueError`` at once if a residual is not finite at some point (:meth:`check_finite`).
     """
 
     def __init__(self, problem: Problem, points: Mapping[str, Tensor], *, chunk: int = CHUNK) -> None:
@@ -107,9 +41,10 @@ class Objective:
         self.blocks: list[Block] = []
         self._add("equation", problem.residuals, points["equation"], 1.0, chunk)
         for condition in problem.soft:
-            self._add(condition.name, _bound(condition, problem), points[condition.name], condition.weight, chunk)
+            if condition.name in points or not condition.optional:
+                self._add_condition(condition, points[condition.name], chunk)
         self.size = sum(block.size for block in self.blocks)
-        self._rows: dict[int, Tensor] = {}
+        self._memory: dict[tuple[int, int], Tensor] = {}
 
     def _add(self, name: str, residuals: Any, points: Tensor, weight: float, chunk: int) -> None:
         chosen, components = demand(self.problem, residuals)
@@ -118,13 +53,37 @@ class Objective:
         block.chunks = [make_chunk(self.problem, part) for part in torch.chunk(points, count)]
         self.blocks.append(block)
 
+    def _add_condition(self, condition: Condition, points: Tensor, chunk: int) -> None:
+        where = points.cpu().double().numpy()
+        columns = {name: torch.tensor(column).to(points) for name, column in condition.columns(where).items()}
+        factors = condition.coefficients(where)
+        factors = None if factors is None else torch.tensor(factors).to(points)
+        residuals, group = _bound(condition, self.problem), condition.group
+        if group and len(points) % group:
+            raise ValueError(f"{condition!r} takes points in groups of {group}, got {len(points)}")
+        block = Block(condition.name, residuals, points, condition.weight, *demand(self.problem, residuals, columns), group)
+        count = max(1, math.ceil(len(points) / chunk))
+        size = math.ceil(len(points) / count / (group or 1)) * (group or 1)
+        for start in range(0, len(points), max(size, 1)):
+            part = slice(start, start + size)
+            each = make_chunk(self.problem, points[part])
+            each.columns = {name: column[part] for name, column in columns.items()}
+            each.factors = None if factors is None else factors[part]
+            block.chunks.append(each)
+        self.blocks.append(block)
+
     # ---- one chunk ----
 
-    def _evaluate(self, block: Block, chunk: Chunk, lookup: Callable[[int, MultiIndex], Tensor]) -> list[Tensor]:
+    def _evaluate(
+        self, block: Block, chunk: Chunk, lookup: Callable[[int, MultiIndex], Tensor], coefficients: Sequence[Tensor]
+    ) -> list[Tensor]:
         """The residuals' components (n,), from the network's derivatives by ``lookup(output, alpha)``."""
-        known = self.problem.known(chunk.coordinates, unknown_fields(self.problem, lookup, chunk))
-        values = (value.value if isinstance(value, Field) else value for value in block.residuals(known))
-        n = len(chunk.points)
+        problem, n = self.problem, len(chunk.points)
+        trained = {
+            name: coefficient(value, problem.domain.names, name) for name, value in zip(problem.coefficients, coefficients, strict=True)
+        }
+        known = problem.known(chunk.coordinates, unknown_fields(problem, lookup, chunk), trained)
+        values = (value.value if isinstance(value, Field) else value for value in block.residuals({**known, **chunk.columns}))
         return [value.expand(n) if isinstance(value, Tensor) else chunk.points.new_full((n,), float(value)) for value in values]
 
     def _forward(self, network: Network, block: Block, chunk: Chunk) -> Tensor:
@@ -132,22 +91,30 @@ class Objective:
         jet, block.records[size] = network.jets(chunk.points, block.chosen, block.records.get(size))
         return jet
 
+    def _coefficients(self, network: Network) -> Tensor:
+        if len(network.coefficients) != len(self.problem.coefficients):
+            raise ValueError(
+                f"the problem has the unknown coefficients {', '.join(self.problem.coefficients) or 'none'}, but the network carries "
+                f"{len(network.coefficients)}: network.with_coefficients(list(problem.coefficients.values()))"
+            )
+        return network.coefficients
+
     # ---- the whole ----
 
     def residual(self, network: Network) -> Tensor:
         """The scaled residual vector r, (N,)."""
-        residual = self.blocks[0].points.new_empty(self.size)
-        offset = 0
+        residual = self.blocks[0].points.new_zeros(self.size)
+        offset, coefficients = 0, self._coefficients(network).unbind()
         with torch.no_grad():
             for block in self.blocks:
                 part = residual[offset : offset + block.size].view(block.components, -1)
-                start, scale = 0, math.sqrt(block.weight / len(block.points))
+                start = 0
                 for chunk in block.chunks:
-                    stop = start + len(chunk.points)
                     jet = self._forward(network, block, chunk)
-                    for number, value in enumerate(self._evaluate(block, chunk, _entries(jet, block.chosen))):
-                        torch.mul(value, scale, out=part[number, start:stop])
-                    start = stop
+                    stop = start + (len(chunk.points) // block.group if block.group else 1)
+                    for number, value in enumerate(self._evaluate(block, chunk, _entries(jet, block.chosen), coefficients)):
+                        part[number, start:stop] += block.summed(value * block.factors(chunk))
+                    start = stop if block.group else 0
                 offset += block.size
         return residual
 
@@ -158,14 +125,36 @@ class Objective:
         that memory does not grow with the number of points.
         """
         count = network.parameter_count
-        if self._rows and len(next(iter(self._rows.values()))) != count:
-            self._rows.clear()
-        for place, scale, records, adjoint, value in self._reverse(network):
-            key = place.start if keep else -len(value)
-            if key not in self._rows:
-                self._rows[key] = value.new_empty((count, len(value)))
-            network.rows(records, adjoint.mul_(scale), self._rows[key])
-            yield place, scale * value, self._rows[key]
+        if self._memory and len(next(iter(self._memory.values()))) != count:
+            self._memory.clear()
+        sums: dict[int, tuple[Tensor, Tensor]] = {}  # by component, of the block whose one row is the sum over its points
+        for piece in self._reverse(network):
+            block, value = piece.block, piece.value
+            if block.group:
+                n = len(value)
+                rows = self._rows(count, n, piece.place.start if keep and block.group == 1 else -1)
+                network.rows(piece.records, piece.adjoint, rows[: count - len(piece.slopes)])
+                rows[count - len(piece.slopes) :] = piece.slopes
+                if block.group > 1:
+                    pooled = self._rows(count, n // block.group, piece.place.start if keep else -2)
+                    rows = torch.sum(rows.unflatten(1, (-1, block.group)), 2, out=pooled)
+                yield piece.place, block.summed(value), rows
+                continue
+            total = _summed_row(network, piece), value.sum()
+            if piece.component in sums:
+                total = sums[piece.component][0] + total[0], sums[piece.component][1] + total[1]
+            sums[piece.component] = total
+            if piece.last:
+                row, total_value = sums.pop(piece.component)
+                rows = self._rows(count, 1, piece.place.start if keep else -1)
+                rows[:, 0] = row
+                yield piece.place, total_value[None], rows
+
+    def _rows(self, count: int, n: int, key: int) -> Tensor:
+        """Memory for rows (P, n), used again under the same key and size."""
+        if (key, n) not in self._memory:
+            self._memory[key, n] = self.blocks[0].points.new_empty((count, n))
+        return self._memory[key, n]
 
     def jacobian(self, network: Network) -> tuple[Tensor, Tensor]:
         """r (N,) and its Jacobian J (N, P), whole."""
@@ -177,37 +166,61 @@ class Objective:
 
     def gradient(self, network: Network) -> tuple[Tensor, Tensor]:
         """r (N,), and the gradient J'r of the loss, (P,)."""
-        residual = self.blocks[0].points.new_empty(self.size)
+        residual = self.blocks[0].points.new_zeros(self.size)
         total = residual.new_zeros(network.parameter_count)
-        for place, scale, records, adjoint, value in self._reverse(network):
-            residual[place] = scale * value
-            total += network.gradient(records, adjoint * (scale**2 * value))
+        rows: dict[int, Tensor] = {}
+        for piece in self._reverse(network):
+            block = piece.block
+            residual[piece.place] += block.summed(piece.value)
+            if block.group:
+                value = residual[piece.place]
+                value = value if block.group == 1 else value.repeat_interleave(block.group)
+                piece.adjoint, piece.slopes = piece.adjoint.mul_(value), piece.slopes * value
+                total += _summed_row(network, piece)
+            else:
+                rows[piece.component] = _summed_row(network, piece) + rows.get(piece.component, 0)
+                if piece.last:
+                    total += rows.pop(piece.component) * residual[piece.place]
         return residual, total
 
     def pulled(self, network: Network, vector: Tensor) -> Tensor:
         """J' times a vector (N,), without J: (P,)."""
         total = vector.new_zeros(network.parameter_count)
-        for place, scale, records, adjoint, _ in self._reverse(network):
-            total += network.gradient(records, adjoint * (scale * vector[place]))
+        for piece in self._reverse(network):
+            group, value = piece.block.group, vector[piece.place]
+            value = value if group <= 1 else value.repeat_interleave(group)
+            piece.adjoint, piece.slopes = piece.adjoint.mul_(value), piece.slopes * value
+            total += _summed_row(network, piece)
         return total
 
-    def _reverse(self, network: Network) -> Iterator[tuple[slice, float, list[Any], Tensor, Tensor]]:
-        """For every chunk and component: its place in r, scale, the network's records, d residual / d jet (C, outputs, n), residual."""
-        offset = 0
+    def _reverse(self, network: Network) -> Iterator[Piece]:
+        """Every component of every chunk, with its derivatives by the network's jets and the unknown coefficients."""
+        offset, coefficients = 0, self._coefficients(network)
         for block in self.blocks:
-            scale = math.sqrt(block.weight / len(block.points))
             start = offset
             for chunk in block.chunks:
+                n = len(chunk.points)
                 jet = self._forward(network, block, chunk)
                 leaves: dict[tuple[int, int], Tensor] = {}
                 with torch.enable_grad():
-                    values = self._evaluate(block, chunk, _entries(jet, block.chosen, leaves))
-                records = block.records[len(chunk.points)]
+                    spread = [each.expand(n).clone().requires_grad_() for each in coefficients]
+                    values = self._evaluate(block, chunk, _entries(jet, block.chosen, leaves), spread)
+                factors = block.factors(chunk)
+                rows = n // block.group if block.group else 1
                 for number, value in enumerate(values):
-                    first = start + number * len(block.points)
-                    adjoint = _adjoint(value, jet, leaves, keep=number + 1 < len(values))
-                    yield slice(first, first + len(chunk.points)), scale, records, adjoint, value.detach()
-                start += len(chunk.points)
+                    first = start + number * block.rows
+                    adjoint, slopes = _adjoint(value, jet, leaves, spread, keep=number + 1 < len(values))
+                    yield Piece(
+                        block,
+                        number,
+                        slice(first, first + rows),
+                        chunk is block.chunks[-1],
+                        block.records[n],
+                        adjoint.mul_(factors),
+                        slopes.mul_(factors),
+                        value.detach() * factors,
+                    )
+                start += rows if block.group else 0
             offset += block.size
 
     # ---- what reports need ----
@@ -229,7 +242,7 @@ class Objective:
             bad = (~part.isfinite()).nonzero()
             if len(bad):
                 component, number = bad[0].tolist()
-                where = zip(self.problem.domain.names, block.points[number].tolist(), strict=True)
+                where = zip(self.problem.domain.names, block.points[number * block.group].tolist(), strict=True)
                 raise ValueError(
                     f"the residual of {block.name!r} (component {component + 1} of {block.components}) is {float(part[component, number])} "
                     f"at {', '.join(f'{name}={value:.6g}' for name, value in where)}, one of {len(bad)} such points of {part.numel()}: "
@@ -252,15 +265,27 @@ def _entries(jet: Tensor, chosen: Channels, leaves: dict[tuple[int, int], Tensor
     return lookup
 
 
-def _adjoint(value: Tensor, jet: Tensor, leaves: dict[tuple[int, int], Tensor], *, keep: bool) -> Tensor:
-    """d value / d jet, sample by sample: one reverse pass through the user's equation."""
-    adjoint = torch.zeros_like(jet)
+def _adjoint(
+    value: Tensor, jet: Tensor, leaves: dict[tuple[int, int], Tensor], coefficients: Sequence[Tensor], *, keep: bool
+) -> tuple[Tensor, Tensor]:
+    """d value / d jet and d value / d coefficients, sample by sample: one reverse pass through the user's equation."""
+    adjoint, slopes = torch.zeros_like(jet), jet.new_zeros((len(coefficients), len(value)))
     if value.requires_grad:
-        slopes = torch.autograd.grad(value, list(leaves.values()), torch.ones_like(value), retain_graph=keep, allow_unused=True)
-        for place, slope in zip(leaves, slopes, strict=True):
+        inputs = [*leaves.values(), *coefficients]
+        found = torch.autograd.grad(value, inputs, torch.ones_like(value), retain_graph=keep, allow_unused=True)
+        for place, slope in zip(leaves, found, strict=False):
             if slope is not None:
                 adjoint[place] = slope
-    return adjoint
+        for number, slope in enumerate(found[len(leaves) :]):
+            if slope is not None:
+                slopes[number] = slope
+    return adjoint, slopes
+
+
+def _summed_row(network: Network, piece: Piece) -> Tensor:
+    """The sum of a piece's rows over its points, (P,)."""
+    row = network.gradient(piece.records, piece.adjoint)
+    return torch.cat([row, piece.slopes.sum(1)]) if len(piece.slopes) else row
 
 
 def _bound(condition: Condition, problem: Problem) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
@@ -269,14 +294,36 @@ def _bound(condition: Condition, problem: Problem) -> Callable[[Mapping[str, Any
 
 def outputs(problem: Problem, network: Network, points: Tensor, demanded: Sequence[MultiIndex] = ((),), *, chunk: int = 4096) -> dict:
     """Each unknown's derivatives at ``points`` (n, d), hard conditions built in: {unknown: {alpha: (n,)}}."""
-    found: dict[str, dict[MultiIndex, list[Tensor]]] = {name: {alpha: [] for alpha in demanded} for name in problem.unknowns}
-    chosen, demanded = channels(demanded), tuple(dict.fromkeys(demanded))
-    for part in torch.split(points, chunk):
-        place = make_chunk(problem, part)
-        jet, _ = network.jets(part, chosen)
-        fields = unknown_fields(problem, lambda number, alpha, jet=jet: jet[chosen.position[alpha], number], place)
-        for name, each in fields.items():
-            for alpha in demanded:
-                value = each.partial(alpha)
-                found[name][alpha].append(value if isinstance(value, Tensor) else part.new_full((len(part),), float(value)))
-    return {name: {alpha: torch.cat(values) for alpha, values in by.items()} for name, by in found.items()}
+    demanded = tuple(dict.fromkeys(demanded))
+    found = {name: {alpha: points.new_empty(len(points)) for alpha in demanded} for name in problem.unknowns}
+    chosen = channels(demanded)
+    for part_problem, part, places in parts(problem, network, points):
+        for where in torch.split(places, chunk):
+            chunked = make_chunk(part_problem, points[where])
+            jet, _ = part.jets(chunked.points, chosen)
+            fields = unknown_fields(part_problem, lambda number, alpha, jet=jet: jet[chosen.position[alpha], number], chunked)
+            for name, each in fields.items():
+                for alpha in demanded:
+                    found[name][alpha][where] = each.partial(alpha)
+    return found
+
+
+def equation_residuals(problem: Problem, network: Network, points: Tensor) -> Tensor:
+    """The equation's residuals at ``points`` (n, d), unweighted: (components, n)."""
+    found = None
+    for part_problem, part, places in parts(problem, network, points):
+        bare = replace(part_problem, conditions=tuple(condition for condition in part_problem.conditions if condition.hard))
+        objective = Objective(bare, {"equation": points[places]})
+        residual = objective.residual(part).view(objective.blocks[0].components, -1) * math.sqrt(len(places))
+        found = residual.new_empty((len(residual), len(points))) if found is None else found
+        found[:, places] = residual
+    assert found is not None
+    return found
+
+
+def parts(problem: Problem, network: Network, points: Tensor) -> Iterator[tuple[Problem, Network, Tensor]]:
+    """What a solution consists of where there are points: problem, network and the places of its points; slabs have one each."""
+    if isinstance(network, Pieces):
+        yield from network.parts(points)
+    elif len(points):
+        yield problem, network, torch.arange(len(points), device=points.device)

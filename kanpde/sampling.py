@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kanpde.bases import whole_number
 from kanpde.network import Network
-from kanpde.objective import Objective
+from kanpde.objective import equation_residuals
 from kanpde.problem import Problem
 
 
@@ -42,7 +42,8 @@ class Sampling:
         sides = self.per_side or min(dense, math.ceil(4 * count / (2 * len(box.names))))
         found = {"equation": box.sample(count, network.quantiles, seed)}
         for condition in problem.soft:
-            found[condition.name] = condition.on.sample(sides, network.quantiles, seed)
+            if not condition.satisfied_by(problem, network):
+                found[condition.name] = condition.points(sides, network.quantiles, seed)
         return {name: torch.as_tensor(points, dtype=like.dtype, device=like.device) for name, points in found.items()}
 
 
@@ -54,9 +55,7 @@ def resampled(
     """
     old = points["equation"]
     fresh = torch.as_tensor(problem.domain.sample(candidates * len(old), network.quantiles, seed), dtype=old.dtype, device=old.device)
-    bare = replace(problem, conditions=tuple(condition for condition in problem.conditions if condition.hard))
-    objective = Objective(bare, {"equation": fresh})
-    size = objective.residual(network).view(objective.blocks[0].components, -1).norm(dim=0).cpu().double().numpy() ** power
+    size = equation_residuals(problem, network, fresh).norm(dim=0).cpu().double().numpy() ** power
     size = np.where(np.isfinite(size), size, 0.0)
     weight = size / (size.mean() or 1.0) + floor
     if not weight.any():

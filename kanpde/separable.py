@@ -187,6 +187,9 @@ class SeparableKAN(Network):
     def quantiles(self) -> tuple[Any, ...]:
         return tuple(basis.quantile for basis in self.bases)
 
+    def is_periodic(self, axis: int) -> bool:
+        return self.bases[axis].periodic
+
     @torch.no_grad()
     def refined(self, resolution: int) -> Self:
         """The same function in finer bases, exactly; coordinates that are finer already, or have no resolution, stay."""

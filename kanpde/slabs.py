@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kanpde.bases import Basis, Mapped, SinhMap, whole_number
-from kanpde.conditions import Initial, InitialVelocity
+from kanpde.conditions import Data, Initial, InitialVelocity, Integral, Point
 from kanpde.domains import Box
 from kanpde.fields import Field
 from kanpde.jets import MultiIndex
@@ -66,6 +66,8 @@ def slab_problem(whole: Problem, axis: int, low: float, high: float, before: tup
             names = condition.values(whole)
             handed = {name: HandedOver(*before, name, axis, low, alpha) for name in names}
             new = type(condition)(hard=condition.hard, weight=condition.weight, name=condition.name, **handed)
+        elif isinstance(condition, (Data, Integral, Point)):
+            raise ValueError(f"{condition!r} belongs to the whole domain and cannot be cut into slabs: leave Slabs out of the training")
         else:
             new = condition.moved(part)
         conditions.append(new)
@@ -126,7 +128,6 @@ class AdaptMap:
         for name in ("slack", "widest"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"AdaptMap({name}=...) must lie in (0, 1], got {getattr(self, name)!r}")
-
 
     def renewed(self, basis: Basis, centre: float, width: float) -> tuple[float, float] | None:
         """The map that a front asks for, or None if that of the basis will do."""

@@ -107,6 +107,8 @@ def fit(
 ) -> Fit:
     """Train ``network`` on ``problem``; a KeyboardInterrupt ends it with what has been reached."""
     ladder = rungs(training, problem.domain)
+    if len(network.coefficients) != len(problem.coefficients):
+        network.with_coefficients(list(problem.coefficients.values()))
     rehearse(Stage.first(problem, network), ladder)
     stage = Stage.first(problem, network, resume.maps if resume is not None else None)
     progress = Fit(network, total_steps=sum(rung.optimizer.steps for rung in ladder))

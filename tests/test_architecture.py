@@ -14,10 +14,13 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 FLOORS = (
     {"functions", "jets", "domains", "results"},
     {"bases", "fields", "figures"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"network"},
-    {"kan", "mlp", "separable", "pieces", "problem"},
-    {"objective", "interpret", "settings"},
-    {"measures"},
+    {"network", "conditions"},
+    {"kan", "mlp", "separable", "pieces", "checks"},
+    {"ansatz"},
+    {"problem"},
+    {"blocks", "interpret", "settings"},
+    {"objective"},
+    {"measures", "uncertainty"},
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"changes"},
     {"schedule"},
@@ -28,7 +31,7 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-OWNERS = {"h5py": {"results"}, "matplotlib": {"figures"}, "sympy": {"functions", "symbolic"}}
+OWNERS = {"h5py": {"results", "conditions"}, "matplotlib": {"figures"}, "sympy": {"functions", "symbolic"}}
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")
 LONGEST = 400
 

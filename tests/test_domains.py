@@ -215,3 +215,27 @@ def test_scaled_and_grid():
     assert list(grid) == ["x", "y"]
     np.testing.assert_array_equal(grid["x"], [-1, 0, 1])
     np.testing.assert_array_equal(grid["y"], [0, 1, 2, 3])
+
+
+# ---- normals, names and membership ----
+
+
+def test_outward_normals():
+    box = Box(x=(-1, 1), y=(0, 3))
+    points = box.boundary.sample(5, lambda u: 2 * u - 1, 0)
+    normals = box.boundary.normals(points)
+    wanted = np.repeat([[-1, 0], [1, 0], [0, -1], [0, 1]], 5, 0)
+    np.testing.assert_array_equal(normals, wanted)
+    np.testing.assert_array_equal(box.boundary.normals(points.astype(np.float32)), wanted)
+    assert box.side(y=3).normals(points[:2]).tolist() == [[0, 1], [0, 1]]
+
+
+def test_points_in_a_box():
+    box = Box(x=(-1, 1), y=(0, 3))
+    assert box.contains(np.array([[0, 0], [1, 3], [1.1, 1], [0, -1]])).tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize("name", ["d", "value", "partial", "lambda", "x y"])
+def test_names_that_fields_or_python_use_otherwise(name):
+    with pytest.raises(ValueError, match=f"a coordinate cannot be called '{name}'.*choose another name"):
+        Box(**{name: (0, 1)})

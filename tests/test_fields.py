@@ -8,7 +8,7 @@ import pytest
 import sympy
 import torch
 
-from kanpde.fields import Field, call_by_name, constant, coordinate_fields, div, grad, laplacian
+from kanpde.fields import Field, call_by_name, components_of, constant, coordinate_fields, div, grad, laplacian
 from kanpde.functions import BY_NAME, abs, asin, atan, cos, erf, exp, log, pi, sign, sin, sqrt, tanh
 
 NAMES = ("x", "y", "t")
@@ -314,7 +314,8 @@ def test_vector_calculus_is_in_space():
 def test_call_by_name_takes_what_it_asks_for():
     assert call_by_name(lambda y, x: (x, y), {"x": 1, "y": 2, "z": 3}) == (1, 2)
     assert call_by_name(lambda: 5, {"x": 1}) == 5
-    assert call_by_name(lambda x, scale=3: x * scale, {"x": 2, "scale": 100}) == 6
+    assert call_by_name(lambda x, scale=3: x * scale, {"x": 2}) == 6
+    assert call_by_name(lambda x, scale=3: x * scale, {"x": 2, "scale": 100}) == 200  # by name, whether it has a default or not
 
 
 def test_call_by_name_names_what_is_missing():
@@ -327,3 +328,61 @@ def test_call_by_name_names_what_is_missing():
         call_by_name(lambda *values: 0, {"u": 1})
     with pytest.raises(TypeError, match=r"takes \*\*values"):
         call_by_name(lambda **values: 0, {"u": 1})
+
+
+# ---- what a field is not ----
+
+
+def test_fields_are_no_numbers():
+    import math
+
+    u = fields("torch")["u"]
+    with pytest.raises(
+        TypeError, match=r"u is a field, not a number, in `math.sin\(u\).*math.sin takes numbers: use sin of kanpde.functions"
+    ):
+        math.sin(u)
+    with pytest.raises(TypeError, match="u is a field, not a number"):
+        float(u)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [lambda u: u > 0, lambda u: u <= 1, lambda u: u == 0, lambda u: u != 0, lambda u: 1 if u else 0, lambda u: u > 0],
+    ids=range(6),
+)
+@pytest.mark.parametrize("kind", ["torch", "numpy", "sympy"])
+def test_fields_are_not_compared(kind, question):
+    with pytest.raises(TypeError, match="is a field, true at some points and false at others.*heaviside, maximum"):
+        question(fields(kind)["u"])
+
+
+def test_numpy_functions_of_tensors_are_refused_by_name():
+    u = fields("torch")["u"]
+    with pytest.raises(TypeError, match="numpy.arctan2 of a field is not known here: equations use kanpde.functions"):
+        np.arctan2(u, 1)
+    with pytest.raises(TypeError, match="numpy.where of a field is not known here"):
+        np.where(u, 1, 0)
+
+
+def test_laplacian_needs_space():
+    t = coordinate_fields(("t",), [PLACES[0]])["t"]
+    for call in (laplacian, lambda u: div([])):
+        with pytest.raises(ValueError, match="there is none beside time: write u.t, u.tt"):
+            call(t)
+
+
+def test_sympy_on_the_left_of_a_field():
+    each = fields("sympy")
+    assert isinstance(X + each["u"], Field)
+    assert isinstance(sympy.Integer(2) * each["u"], Field)
+
+
+def test_components():
+    assert components_of(1, len) == (1,)
+    assert components_of([1, 2], len) == (1, 2)
+    with pytest.raises(TypeError, match=r"len\(\) returns None, which is no residual: is a `return` missing\?"):
+        components_of(None, len)
+    with pytest.raises(TypeError, match=r"component 2 of what len\(\) returns is 'x'"):
+        components_of((1, "x"), len)
+    with pytest.raises(ValueError, match=r"len\(\) returns no component"):
+        components_of((), len)

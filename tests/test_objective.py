@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from kanpde.bases import BSpline, Chebyshev
+from kanpde.conditions import Condition, Dirichlet, Initial
 from kanpde.domains import Box
 from kanpde.fields import laplacian
 from kanpde.functions import exp, log, pi, sin, sqrt
 from kanpde.kan import KAN
 from kanpde.mlp import MLP
 from kanpde.objective import Objective, demand, outputs
-from kanpde.problem import Condition, Dirichlet, Initial, Problem
+from kanpde.problem import Problem
 
 square = Box(x=(-1, 1), y=(0, 3))
 strip = Box(x=(-2, 1), t=(0, 0.5))

@@ -12,6 +12,7 @@ import torch
 
 import kanpde.optimizers
 from kanpde.bases import Chebyshev
+from kanpde.conditions import Dirichlet, Initial
 from kanpde.domains import Box
 from kanpde.fields import laplacian
 from kanpde.functions import cos, exp, log, pi, sin, sqrt
@@ -20,7 +21,7 @@ from kanpde.mlp import MLP
 from kanpde.objective import Objective, outputs
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt
 from kanpde.optimizers.linear_model import LinearModel, StreamedModel, linear_model
-from kanpde.problem import Dirichlet, Initial, Problem
+from kanpde.problem import Problem
 from kanpde.sampling import Sampling
 
 segment = Box(x=(0.5, 2))

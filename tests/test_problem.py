@@ -5,16 +5,22 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import sympy
 import torch
 
 from kanpde.bases import Chebyshev
+from kanpde.conditions import Condition, Dirichlet, Initial
 from kanpde.domains import Box
+from kanpde.experiment import Experiment
 from kanpde.fields import coordinate_fields, laplacian
 from kanpde.functions import cos, exp, pi, sin
 from kanpde.jets import channels
 from kanpde.kan import KAN
 from kanpde.objective import Objective, make_chunk, outputs, unknown_fields
-from kanpde.problem import Condition, Dirichlet, Initial, Problem
+from kanpde.optimizers import LevenbergMarquardt
+from kanpde.problem import Problem, manufactured
+from kanpde.sampling import Sampling
+from kanpde.symbolic.equations import contradictions, equations
 
 square = Box(x=(-1, 1), y=(0, 3))
 strip = Box(x=(-2, 1), t=(0, 0.5))
@@ -43,7 +49,7 @@ def test_arguments_are_matched_by_name_not_by_position():
 
     def equation(nu, y, v, x, u):
         seen.update(nu=nu, y=y, v=v, x=x, u=u)
-        return 0
+        return getattr(u, "x", 0)
 
     problem = Problem(square, equation, parameters={"nu": 7}, unknowns=("u", "v"))
     problem.residuals(problem.known({"x": 1, "y": 2}, {"u": 3, "v": 4}))
@@ -419,3 +425,125 @@ def test_varying_hard_values_on_many_axes_are_refused_and_one_number_costs_nothi
     problem = Problem(cube, poisson, conditions=[Dirichlet(3, on=cube.boundary, hard=True)])
     chunk = make_chunk(problem, torch.full((3, 20), 0.5).double())
     assert chunk.hard["u"][0].value == 3
+
+
+# ---- what the user wrote, caught at once ----
+
+
+def forgotten(u):
+    u.xx  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("equation", "error", "words"),
+    [
+        (forgotten, TypeError, r"forgotten\(\) returns None, which is no residual: is a `return` missing"),
+        (lambda u: (), ValueError, "returns no component"),
+        (lambda u: "u", TypeError, "returns 'u', which is no residual"),
+        (lambda u, x: x + 1, ValueError, "reads none of its unknowns u"),
+        (lambda u: 3, ValueError, "reads none of its unknowns u"),
+        (lambda u, x: u if x > 0 else -u, TypeError, "x is a field, true at some points and false at others, in `.*heaviside"),
+        (lambda u, x: u + math.sin(x), TypeError, "math.sin takes numbers: use sin of kanpde.functions"),
+        (lambda u: np.arctan2(u, 1), TypeError, "numpy.arctan2 of a field is not known"),
+        (lambda u: u.z, AttributeError, "u has no derivative 'z': the coordinates are x, y"),
+        (3, TypeError, "the equation of a Problem is a function"),
+    ],
+)
+def test_equations_that_are_none(equation, error, words):
+    with pytest.raises(error, match=words):
+        Problem(square, equation)
+
+
+def test_laplacian_in_time_alone():
+    with pytest.raises(ValueError, match="there is none beside time: write u.t, u.tt"):
+        Problem(Box(t=(0, 1)), poisson)
+
+
+@pytest.mark.parametrize("value", ["abc", None, b"1", "1"], ids=repr)
+def test_parameters_are_numbers(value):
+    with pytest.raises(TypeError, match="the parameter 'nu' is .*a finite number or Unknown"):
+        Problem(square, lambda u, nu: nu * u.x, parameters={"nu": value})
+    with pytest.raises(ValueError, match="the parameter 'nu' is nan"):
+        Problem(square, lambda u, nu: nu * u.x, parameters={"nu": math.nan})
+
+
+def test_arguments_with_a_default_are_matched_by_name():
+    def equation(u, x, nu=0.1):
+        return nu * u.xx + x
+
+    assert Problem(square, equation).unknowns == ("u",)
+    problem = Problem(square, equation, parameters={"nu": 7})
+    known = problem.known({"x": 0.0, "y": 0.0}, {"u": type("U", (), {"xx": 1})()})
+    assert problem.residuals(known) == (7,)
+    side = square.side(x=1)
+    (value,) = Problem(square, poisson, parameters={"k": 5}, conditions=[Dirichlet(lambda y, k=2: k * y, on=side)]).conditions
+    assert value.residuals(problem, {"u": 1, "y": 2, "k": 5}) == (-9,)
+
+
+def test_one_condition_needs_no_list():
+    problem = Problem(square, poisson, Dirichlet(0, on=square.boundary))
+    assert [condition.name for condition in problem.conditions] == ["dirichlet"]
+
+
+def test_an_unknown_too_many_is_explained():
+    with pytest.raises(ValueError, match="2 unknowns: u, nuu .every argument of the equation that is no coordinate or parameter counts"):
+        Problem(square, lambda u, nuu: nuu * u.xx, parameters={"nu": 1}, conditions=[Dirichlet(0, on=square.boundary)])
+
+
+def test_a_domain_is_a_box():
+    with pytest.raises(TypeError, match="the domain of a Problem is a Box"):
+        Problem((0, 1), poisson)
+
+
+def test_what_an_equation_reads():
+    problem = Problem(strip, lambda u, v: (u.t - (v * u.x).x, v.xxx))
+    assert problem.reads == {"u": {(1,), (0,), (0, 0)}, "v": {(), (0,), (0, 0, 0)}}
+    assert problem.components == 2
+
+
+# ---- manufactured solutions ----
+
+
+def bump(x, y):
+    return sin(x) * exp(y / 2)
+
+
+def test_manufactured_right_hand_sides():
+    problem = Problem(square, manufactured(lambda u, x, k: laplacian(u) + k * u**2 * x, bump), parameters={"k": 3}, exact=bump)
+    assert problem.unknowns == ("u",)
+    assert contradictions(problem) == []
+    found = equations(problem)[0]
+    x, y = sympy.symbols("x y", real=True)
+    solution = sympy.sin(x) * sympy.exp(y / 2)
+    u = sympy.Function("u")(x, y)
+    left = lambda u: sympy.diff(u, x, 2) + sympy.diff(u, y, 2) + 3 * x * u**2  # noqa: E731
+    assert sympy.simplify(found - left(u) + left(solution)) == 0
+    wrong = Problem(square, manufactured(lambda u: laplacian(u), bump), exact=lambda x, y: bump(x, y) ** 2)
+    assert contradictions(wrong)
+
+
+def test_manufactured_systems():
+    def left(u, v, nu):
+        return (u * u.x - nu * laplacian(u) + v, (u * v).y)
+
+    for exact in (lambda x, y: (bump(x, y), x * y), lambda x, y: {"v": x * y, "u": bump(x, y)}):
+        problem = Problem(square, manufactured(left, exact), parameters={"nu": 2}, exact=exact)
+        assert problem.unknowns == ("u", "v")
+        assert contradictions(problem) == []
+    problem = Problem(square, manufactured(lambda nu, u: nu * u.x, bump, unknowns=["u"]), parameters={"nu": 2}, exact=bump)
+    assert contradictions(problem) == []
+    with pytest.raises(ValueError, match="returns 3 values for the unknowns"):
+        Problem(square, manufactured(lambda u, v: (u.x, v), lambda x: (x, x, x)))
+    with pytest.raises(TypeError, match="two functions"):
+        manufactured(3, bump)
+
+
+def test_a_manufactured_problem_is_solved():
+    box = Box(x=(0, 1), y=(0, 1))
+    problem = Problem(
+        box, manufactured(lambda u: laplacian(u) + u**2, bump), conditions=[Dirichlet(bump, on=box.boundary, hard=True)], exact=bump
+    )
+    result = Experiment(
+        problem, model=KAN(2, 3, 1, basis=Chebyshev(6)), training=[LevenbergMarquardt(steps=25)], sampling=Sampling(interior=100)
+    ).run()
+    assert result.metrics["relative_l2"] < 1e-5

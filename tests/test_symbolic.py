@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import sympy
 
+from kanpde.conditions import Condition, Dirichlet, Initial
 from kanpde.domains import Box
 from kanpde.fields import laplacian
 from kanpde.functions import cos, erf, exp, pi, sin, sqrt, tanh
-from kanpde.problem import Condition, Dirichlet, Initial, Problem
+from kanpde.problem import Problem
 from kanpde.symbolic.equations import contradictions, equations, exact_solution, latex
 
 segment = Box(x=(-1, 1))

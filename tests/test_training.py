@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from kanpde.bases import BSpline, Chebyshev, SiLU
+from kanpde.conditions import Dirichlet
 from kanpde.domains import Box
 from kanpde.experiment import Experiment
 from kanpde.functions import cos, exp, sin
 from kanpde.kan import KAN
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, LevenbergMarquardt
-from kanpde.problem import Dirichlet, Problem
+from kanpde.problem import Problem
 from kanpde.sampling import Sampling
 from kanpde.schedule import Refine, RefineTo, Rung, rungs
 from kanpde.training import History, fit

@@ -13,14 +13,17 @@ import sympy
 from sympy.core.function import UndefinedFunction
 from sympy.printing.latex import LatexPrinter
 
+from kanpde.conditions import Condition, Data, InitialVelocity, Integral, Neumann, Periodic, Place, Point, Robin, Values, evaluated
+from kanpde.domains import TIME
 from kanpde.fields import Field, call_by_name, coordinate_fields
 from kanpde.functions import exact as exactly
 from kanpde.jets import MultiIndex
-from kanpde.problem import Condition, Dirichlet, Problem, evaluated
+from kanpde.problem import Problem
 
 logger = logging.getLogger("kanpde")
 
 DIGITS = 30
+QUADRATURE = 1e-9
 TOLERANCE = 1e-12  # relative to the terms: what is typed as a float is known to no more than 16 digits
 
 
@@ -34,7 +37,7 @@ class Contradiction:
 
     def __str__(self) -> str:
         place = ", ".join(f"{name}={value:.4g}" for name, value in self.point.items())
-        return f"{self.where} is off by {self.residual:.3g} at {place}"
+        return f"{self.where} is off by {self.residual:.3g}{f' at {place}' if place else ''}"
 
 
 def symbols(problem: Problem) -> dict[str, sympy.Symbol]:
@@ -43,7 +46,12 @@ def symbols(problem: Problem) -> dict[str, sympy.Symbol]:
 
 
 def _parameters(problem: Problem) -> dict[str, Any]:
-    return {name: exactly(value) for name, value in problem.parameters.items()}
+    """Numbers exactly, unknown coefficients as symbols."""
+    unknown = problem.coefficients
+    return {
+        name: sympy.Symbol(name, real=True) if name in unknown else value if callable(value) else exactly(value)
+        for name, value in problem.parameters.items()
+    }
 
 
 def _fields(problem: Problem, expressions: Mapping[str, Any]) -> tuple[dict[str, Field], dict[str, Field]]:
@@ -99,17 +107,52 @@ def contradictions(problem: Problem) -> list[Contradiction]:
         label = "the equation" if len(residuals) == 1 else f"component {number} of the equation"
         found += _largest(problem, residual, label, {})
     for condition in problem.conditions:
-        for side in condition.on.sides:
-            fixed = {problem.domain.names[side.axis]: sympy.Rational(repr(side.value))}
-            for residual in _condition(problem, condition, solution):
+        for row in condition.places(problem):
+            for residual, fixed in _rows(problem, condition, solution, row):
                 found += _largest(problem, residual, f"{condition!r}", fixed)
+        if isinstance(condition, Integral):
+            found += _integral(problem, condition, solution)
     return found
 
 
-def _condition(problem: Problem, condition: Condition, expressions: Mapping[str, Any]) -> list[sympy.Expr]:
+def _condition(
+    problem: Problem, condition: Condition, expressions: Mapping[str, Any], extra: Mapping[str, Any] | None = None
+) -> list[sympy.Expr]:
     coordinates, unknowns = _fields(problem, expressions)
-    known = {**unknowns, **coordinates, **_parameters(problem)}
+    known = {**unknowns, **coordinates, **_parameters(problem), **(extra or {})}
     return [_plain(value) for value in condition.residuals(problem, known)]
+
+
+def _rows(
+    problem: Problem, condition: Condition, solution: Mapping[str, Any], row: tuple[Place, ...]
+) -> list[tuple[sympy.Expr, dict[str, Any]]]:
+    """What a row leaves of each component, and the coordinates that are held; several places become one expression."""
+    where = symbols(problem)
+    fixed = [{name: sympy.Rational(repr(float(value))) for name, value in place.fixed.items()} for place in row]
+    parts = [_condition(problem, condition, solution, place.known) for place in row]
+    if len(row) == 1:
+        return [(each, fixed[0]) for each in parts[0]]
+    held = [{where[name]: value for name, value in each.items()} for each in fixed]
+    return [
+        (sympy.Add(*(exactly(place.factor) * part.xreplace(at) for place, part, at in zip(row, each, held, strict=True))), {})
+        for each in zip(*parts, strict=True)
+    ]
+
+
+def _integral(problem: Problem, condition: Integral, solution: Mapping[str, Any]) -> list[Contradiction]:
+    """The quadrature of the condition itself, in floating point."""
+    points = condition.points(0, lambda u: u, 0)
+    where, weights = symbols(problem), condition.coefficients(points)
+    found = []
+    for residual in _condition(problem, condition, solution):
+        if residual.free_symbols - set(where.values()):
+            continue
+        values = sympy.lambdify(list(where.values()), residual, ["scipy", "numpy"])(*points.T)
+        terms = weights * np.broadcast_to(np.asarray(values, dtype=float), len(points))
+        size = abs(float(terms.sum()))
+        if not size <= QUADRATURE * max(1.0, float(np.abs(terms).sum())):
+            found.append(Contradiction(repr(condition), size, {}))
+    return found
 
 
 def _largest(problem: Problem, residual: sympy.Expr, label: str, fixed: dict[str, Any]) -> list[Contradiction]:
@@ -117,6 +160,10 @@ def _largest(problem: Problem, residual: sympy.Expr, label: str, fixed: dict[str
     if residual == 0:
         return []
     box, where = problem.domain, symbols(problem)
+    unknown = sorted(str(symbol) for symbol in residual.free_symbols - set(where.values()))
+    if unknown:
+        logger.info("%s was not checked: it depends on %s, which is to be found", label, ", ".join(unknown))
+        return []
     random = np.random.default_rng(0)
     worst, place = 0.0, {}
     for _ in range(6):
@@ -151,25 +198,82 @@ class _Printer(LatexPrinter):
         return super()._print_Function(expr, exp)
 
 
-def latex(problem: Problem) -> list[str]:
-    """One line for each component of the equation and for each condition, for the report."""
-    lines = []
+def latex(problem: Problem, estimates: Mapping[str, tuple[float, float]] | None = None) -> list[str]:
+    """One line for each component of the equation, each condition and each unknown coefficient (value, sigma), for the report."""
     printer = _Printer()
-    for residual in equations(problem):
-        lines.append(f"{printer.doprint(residual)} = 0")
-    where = symbols(problem)
-    unknowns = {name: sympy.Function(name)(*where.values()) for name in problem.unknowns}
+    lines = [f"{printer.doprint(residual)} = 0" for residual in equations(problem)]
     for condition in problem.conditions:
-        sides = ",\\ ".join(f"{problem.domain.names[s.axis]} = {s.value:g}" for s in condition.on.sides)
         try:
-            if isinstance(condition, Dirichlet):
-                known = {**where, **_parameters(problem)}
-                parts = [
-                    f"{name} = {printer.doprint(_plain(evaluated(value, known)))}" for name, value in condition.values(problem).items()
-                ]
-            else:
-                parts = [f"{printer.doprint(each)} = 0" for each in _condition(problem, condition, unknowns)]
+            parts = _statement(problem, condition, printer)
         except (TypeError, AttributeError, ValueError):
             parts = [f"\\text{{{condition.name} as given}}"]
-        lines.append(",\\ ".join(parts) + f"\\quad\\text{{at }} {sides}")
+        where = _where(problem, condition)
+        lines.append(",\\ ".join(parts) + (f"\\quad\\text{{{where[0]}}} {where[1]}" if where[0] else ""))
+    for name in problem.coefficients:
+        symbol, (value, sigma) = sympy.latex(sympy.Symbol(name)), (estimates or {}).get(name, (None, None))
+        lines.append(f"{symbol}\\ \\text{{to be found}}" if value is None else f"{symbol} = {value:.8g} \\pm {sigma:.2g}")
     return lines
+
+
+def _statement(problem: Problem, condition: Condition, printer: _Printer) -> list[str]:
+    """What a condition says, one formula a component."""
+    where = symbols(problem)
+    unknowns = {name: sympy.Function(name)(*where.values()) for name in problem.unknowns}
+    known = {**where, **_parameters(problem)}
+
+    def shown(value: Any) -> str:
+        return printer.doprint(_plain(evaluated(value, known)))
+
+    if isinstance(condition, Periodic):
+        (box, coordinate), orders = (problem.domain, condition.coordinate), condition.orders.items()
+        low, high = (f"{coordinate} = {bound[box.names.index(coordinate)]:g}" for bound in (box.lower, box.upper))
+        names = [
+            f"{printer.doprint(unknowns[name])}{f'_{{{coordinate * k}}}' if k else ''}" for name, order in orders for k in range(order)
+        ]
+        return [f"{name}|_{{{low}}} = {name}|_{{{high}}}" for name in names]
+    if isinstance(condition, Data):
+        count = len(condition.points(0, lambda u: u, 0))
+        return [f"{printer.doprint(unknowns[name])} \\approx \\text{{{count} measurements}}" for name in condition.measured]
+    if isinstance(condition, Integral):
+        values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+        bare = Integral(condition.integrand, over=condition.over, points=1)
+        parts = _condition(problem, bare, unknowns)
+        values = values * len(parts) if len(values) == 1 else values
+        return [f"\\int {printer.doprint(part)} = {shown(value)}" for part, value in zip(parts, values, strict=True)]
+    if not isinstance(condition, Values):
+        return [f"{printer.doprint(each)} = 0" for each in _condition(problem, condition, unknowns)]
+    found = []
+    for name, value in condition.values(problem).items():
+        left = printer.doprint(unknowns[name])
+        if isinstance(condition, Robin):
+            terms = [(condition.alpha, left), (condition.beta, f"\\partial_{{n}} {left}")]
+            left = " + ".join(_product(shown(factor), term) for factor, term in terms if callable(factor) or float(factor) != 0)
+        elif isinstance(condition, Neumann):
+            left = f"\\partial_{{n}} {left}"
+        elif isinstance(condition, InitialVelocity):
+            left = f"{left}_{{{TIME}}}"
+        found.append(f"{left} = {shown(value)}")
+    return found
+
+
+def _product(factor: str, term: str) -> str:
+    if factor == "1":
+        return term
+    return f"{factor} {term}" if factor.isalnum() else f"\\left({factor}\\right) {term}"
+
+
+def _where(problem: Problem, condition: Condition) -> tuple[str, str]:
+    """The word and the formula for where a condition holds."""
+    if isinstance(condition, (Periodic, Data)):
+        return "", ""
+    if isinstance(condition, Point):
+        points = ["(" + ",\\ ".join(f"{name} = {float(value):g}" for name, value in point.items()) + ")" for point in condition.at]
+        return "at ", ",\\ ".join(points)
+    box = problem.domain
+    if isinstance(condition, Integral) and not hasattr(condition.over, "sides"):
+        box = condition.over
+        ranges = zip(box.names, box.lower, box.upper, strict=True)  # type: ignore[union-attr]
+        return "over ", ",\\ ".join(f"{low:g} < {name} < {high:g}" for name, low, high in ranges)
+    on = condition.over if isinstance(condition, Integral) else condition.on
+    sides = ",\\ ".join(f"{box.names[side.axis]} = {side.value:g}" for side in on.sides)  # type: ignore[union-attr]
+    return ("over " if isinstance(condition, Integral) else "at "), sides

@@ -1,0 +1,127 @@
+"""Blocks: the points at which one kind of residual is taken, and how residuals become rows of r."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kanpde.fields import Field, coefficient, coordinate_fields
+from kanpde.jets import Channels, MultiIndex, channels
+from kanpde.problem import Problem
+
+
+@dataclass
+class Chunk:
+    """Some points of a block, with what does not change from step to step."""
+
+    points: Tensor  # (n, d)
+    coordinates: dict[str, Field]
+    hard: dict[str, tuple[Field, Any]]  # G and D by unknown
+    columns: dict[str, Tensor] = field(default_factory=dict)  # what else is known at the points, (n,) each
+    factors: Tensor | None = None  # with which they enter rows, (n,)
+
+
+@dataclass
+class Block:
+    """Residuals of one kind: the equation inside, or one condition.
+
+    A row of r is the sum of factor times residual over ``group`` points in succession, or over all of them if that is 0.
+    """
+
+    name: str
+    residuals: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    points: Tensor  # (N, d)
+    weight: float
+    chosen: Channels
+    components: int
+    group: int = 1
+    chunks: list[Chunk] = field(default_factory=list)
+    records: dict[int, list[Any]] = field(default_factory=dict)  # the network's memory by size of chunk, used by one after another
+
+    @property
+    def rows(self) -> int:
+        """Rows of each component."""
+        return len(self.points) // self.group if self.group else 1
+
+    @property
+    def size(self) -> int:
+        return self.components * self.rows
+
+    @property
+    def scale(self) -> float:
+        return math.sqrt(self.weight / self.rows)
+
+    def factors(self, chunk: Chunk) -> float | Tensor:
+        """What residuals at the points of a chunk are multiplied by in r."""
+        return self.scale if chunk.factors is None else self.scale * chunk.factors
+
+    def summed(self, values: Tensor) -> Tensor:
+        """Contributions of points (..., n) as contributions to rows (..., n / group)."""
+        if self.group == 1:
+            return values
+        return values.unflatten(-1, (-1, self.group or values.shape[-1])).sum(-1)
+
+
+@dataclass
+class Piece:
+    """One component of one chunk, reversed: what its points contribute to rows, factors and scale included."""
+
+    block: Block
+    component: int
+    place: slice  # in r
+    last: bool  # of its block's chunks
+    records: list[Any]
+    adjoint: Tensor  # (C, outputs, n)
+    slopes: Tensor  # (coefficients, n)
+    value: Tensor  # (n,)
+
+
+def unknown_fields(problem: Problem, lookup: Callable[[int, MultiIndex], Any], chunk: Chunk) -> dict[str, Field]:
+    """The unknowns as fields, hard conditions built in; ``lookup(output, alpha)`` gives the network's derivatives."""
+    found = {}
+    for number, name in enumerate(problem.unknowns):
+        raw = Field(problem.domain.names, lambda alpha, number=number: lookup(number, alpha), name)
+        if name in chunk.hard:
+            lifted, distance = chunk.hard[name]
+            raw = lifted + distance * raw
+            raw._name = name
+        found[name] = raw
+    return found
+
+
+def make_chunk(problem: Problem, points: Tensor) -> Chunk:
+    """Coordinates as fields, and the hard conditions at these points."""
+    coordinates = coordinate_fields(problem.domain.names, list(points.T.contiguous()))
+    hard = {}
+    for name in problem.unknowns:
+        pair = problem.ansatz(name, coordinates)
+        if pair is not None:
+            hard[name] = pair
+    return Chunk(points, coordinates, hard)
+
+
+def demand(
+    problem: Problem, residuals: Callable[[Mapping[str, Any]], tuple[Any, ...]], columns: Mapping[str, Tensor] | None = None
+) -> tuple[Channels, int]:
+    """The derivatives of the network that ``residuals`` read, found by calling it once, and its number of components."""
+    read: set[MultiIndex] = set()
+    box = problem.domain
+    middle = np.array([[0.5 * (low + high) for low, high in zip(box.lower, box.upper, strict=True)]])
+    shift = 0.1 * (np.asarray(box.upper) - middle)
+    chunk = make_chunk(problem, torch.from_numpy(np.concatenate([middle, middle + shift])))
+
+    def lookup(number: int, alpha: MultiIndex) -> Tensor:
+        read.add(alpha)
+        return torch.full((2,), 0.5, dtype=torch.float64)
+
+    guesses = {name: coefficient(guess, box.names, name) for name, guess in problem.coefficients.items()}
+    known = problem.known(chunk.coordinates, unknown_fields(problem, lookup, chunk), guesses)
+    values = residuals({**known, **dict.fromkeys(columns or (), torch.ones(2, dtype=torch.float64))})
+    for value in values:
+        if isinstance(value, Field):
+            _ = value.value
+    return channels(read), len(values)
