@@ -27,6 +27,7 @@ class Stage:
     slab_axis: int | None = None
     finished: tuple[tuple[Problem, Network], ...] = ()
     maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    rehearsal: bool = False  # nothing is trained yet, so that there is nothing to measure
 
     @classmethod
     def first(cls, problem: Problem, network: Network, maps: Mapping[int, tuple[float, float]] | None = None) -> "Stage":
@@ -119,7 +120,7 @@ class FitMap:
             )
         axis = names.index(self.options.coordinate)
         found = stage.maps.get(stage.rung)
-        if found is None:
+        if found is None and not stage.rehearsal:
             found = self.options.renewed(stage.network.bases[axis], *steepest_front(stage.problem, stage.network, axis))
         if found is None:
             return stage

@@ -176,7 +176,7 @@ def climbed(stage: Stage, number: int, rung: Rung) -> Stage:
 
 def rehearse(stage: Stage, ladder: Sequence[Rung]) -> None:
     """Raise before time is spent if a rung cannot be reached, or the last does not solve the problem that was asked."""
-    asked = stage.problem.parameters
+    asked, stage = stage.problem.parameters, replace(stage, rehearsal=True)
     for number, rung in enumerate(ladder):
         stage = climbed(stage, number, rung)
     for name, value in stage.problem.parameters.items():

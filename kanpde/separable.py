@@ -13,6 +13,7 @@ cost no more than values: D^alpha u = sum_r prod_i f_{r,i}^(alpha_i).
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -138,6 +139,7 @@ class Factors(nn.Module):
         return torch.cat(parts)
 
 
+@cache
 def constant_one(basis: Basis) -> np.ndarray:
     """Coefficients (K,) of the function nearest to 1."""
     x = torch.from_numpy(basis.quantile((np.arange(8 * basis.size) + 0.5) / (8 * basis.size)))

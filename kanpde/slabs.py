@@ -138,7 +138,7 @@ class AdaptMap:
         return (centre, min(width, held.width)) if steeper or moved else None
 
 
-def steepest_front(problem: Problem, network: Network, axis: int, *, along: int = 2001, across: int = 17) -> tuple[float, float]:
+def steepest_front(problem: Problem, network: Network, axis: int, *, along: int = 1001, across: int = 9) -> tuple[float, float]:
     """(centre, width) of the steepest front along a coordinate, in the units in which its range is [-1, 1]."""
     box = problem.domain
     rng = np.random.default_rng(0)
