@@ -115,7 +115,9 @@ def _numerical(problem: Problem, reason: str) -> list[str]:
 def _misfits(problem: Problem, label: str, residuals: Callable[..., tuple[Any, ...]], points: np.ndarray) -> list[str]:
     """Where ``residuals`` do not vanish for ``exact``, the worst point of each; ``TypeError`` if they need unknown derivatives."""
     coordinates = coordinate_fields(problem.domain.names, list(np.ascontiguousarray(points.T)))
-    scale = [0.0]
+    assert problem.exact is not None
+    inside = solution_values(problem, problem.exact, _inside(problem, POINTS))
+    scale = [max(float(np.abs(value).max()) for value in inside.values())]
 
     def watched(field: Field) -> Field:
         def evaluate(alpha: tuple[int, ...]) -> Any:

@@ -84,6 +84,7 @@ def _short(model: str) -> str:
     model = re.sub(r"-?\d+\.\d*(?:e[-+]?\d+)?|-?\d+e[-+]?\d+", rounded, model)
     return re.sub(r"breaks=[(\[]([^()\[\]]*)[)\]]", thinned, model)
 
+
 def summary_rows(results: Iterable[Result]) -> list[dict[str, Any]]:
     """One row a run, with the columns of `comparison_table` as keys; what a run does not have is None."""
     rows = []
@@ -128,5 +129,3 @@ def _cell(column: str, value: Any) -> str:
         return "-"
     formats = {"parameters": ".0f", "relative_l2": ".2e", "max_error": ".2e", "mse": ".2e", "seconds": ".1f"}
     return format(value, formats.get(column, ""))
-
-

@@ -81,4 +81,6 @@ class Solution:
             outside = ~((coordinates[name] >= low - slack) & (coordinates[name] <= high + slack))
             if outside.any():
                 value = coordinates[name][outside][0]
-                raise ValueError(f"{name}={value:g} lies outside the domain, where nothing was solved: {name} runs from {low:g} to {high:g}")
+                raise ValueError(
+                    f"{name}={value:g} lies outside the domain, where nothing was solved: {name} runs from {low:g} to {high:g}"
+                )

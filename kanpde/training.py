@@ -150,6 +150,7 @@ class Snapshot:
     parameters: np.ndarray
     descent: bytes
     history: dict[str, np.ndarray]
+    stops: tuple[str, ...] = ()  # how the rungs below ended, and this one, if it has
 
 
 @dataclass
@@ -164,6 +165,7 @@ class Fit:
     history: History = field(default_factory=History)
     status: str = "running"
     stops: list[str] = field(default_factory=list)
+    ending: str = ""  # of the rung that is being left
     rung: int = 0
     step: int = 0
     total_steps: int = 0
@@ -177,7 +179,8 @@ class Fit:
         stream = io.BytesIO()
         torch.save(self.descent_state, stream)
         parameters = self.accepted.cpu().numpy().copy()
-        return Snapshot(self.rung, self.step, self.seconds, parameters, stream.getvalue(), self.history.arrays())
+        stops = (*self.stops[: self.rung], *filter(None, [self.ending]))
+        return Snapshot(self.rung, self.step, self.seconds, parameters, stream.getvalue(), self.history.arrays(), stops)
 
 
 def fit(
@@ -194,7 +197,7 @@ def fit(
     ladder = rungs(training)
     progress = Fit(network, total_steps=sum(rung.optimizer.steps for rung in ladder))
     if resume is not None:
-        progress.seconds = resume.seconds
+        progress.seconds, progress.stops = resume.seconds, list(resume.stops[: resume.rung])
         progress.history = History({name: column.tolist() for name, column in resume.history.items()}, len(resume.history.get("step", ())))
     began = time.perf_counter() - progress.seconds
     judge = _error_measure(problem, network, seed)
@@ -243,7 +246,9 @@ def _climb(
     progress.rung, progress.step, progress.accepted = number, done, network.vector()
     progress.descent_state = deepcopy(descent.state())
     recent = progress.history.columns.get("loss", [])[-done:] if done else []
-    reason = "all steps done" if not _stalled(recent, rung.optimizer) else "stalled"
+    ended = resume.stops[number:] if resume is not None and number == resume.rung else ()
+    reason = ended[0] if ended else "all steps done" if not _stalled(recent, rung.optimizer) else "stalled"
+    progress.ending = ended[0] if ended else ""
     while done < rung.optimizer.steps and not _stalled(recent, rung.optimizer):
         outcome = descent.advance(objective, network)
         done += 1
@@ -252,14 +257,16 @@ def _climb(
         progress.step = done if outcome.stop is None else rung.optimizer.steps
         _record(progress, objective, outcome.residual, outcome.damping, judge(network))
         recent.append(progress.history.columns["loss"][-1])
+        if outcome.stop is not None:
+            progress.ending = outcome.stop
+        elif _stalled(recent, rung.optimizer):
+            optimizer = rung.optimizer
+            progress.ending = f"the loss fell by less than a factor {optimizer.progress:g} in {optimizer.patience} steps"
+        reason = progress.ending or reason
         if listener is not None:
             listener(progress)
         if outcome.stop is not None:
-            reason = outcome.stop
             break
-        if _stalled(recent, rung.optimizer):
-            optimizer = rung.optimizer
-            reason = f"the loss fell by less than a factor {optimizer.progress:g} in {optimizer.patience} steps"
     logger.info("rung %d of %s ended after %d steps: %s", number, type(rung.optimizer).__name__, done, reason)
     progress.stops.append(reason)
 

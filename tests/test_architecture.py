@@ -13,13 +13,13 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
     {"functions", "jets", "domains", "results"},
-    {"bases", "fields", "figures"},  # figures draws from results alone: any figure can be redrawn without retraining
+    {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"network"},
     {"kan", "mlp", "problem"},
     {"objective", "interpret", "settings"},
-    {"measures"},
+    {"measures", "solution"},
     {"optimizers", "symbolic"},
-    {"training"},
+    {"training", "checks"},
     {"experiment"},
     {"problem_files"},
     {"cli"},

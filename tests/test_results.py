@@ -24,10 +24,8 @@ from kanpde.results import (
     Edges,
     Result,
     ResultsError,
-    comparison_table,
     load,
     save,
-    summary_rows,
     write_index,
 )
 
@@ -577,7 +575,7 @@ def test_result_that_cannot_be_a_file(saved, changes, words):
     assert os.listdir(saved.parent) == [saved.name]
 
 
-# -------------------------------------------------------------------------------------- index and table
+# -------------------------------------------------------------------------------------- the index of a sweep
 
 
 def test_index_links_open(tmp_path):
@@ -615,47 +613,6 @@ def test_index_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ResultsError, match="index.h5"):
         write_index(tmp_path / "file", [])
-
-
-def test_summary_rows():
-    (row,) = summary_rows([make_result(seed=3, mse=2e-18)])
-    assert row == {
-        "problem": "poisson",
-        "experiment": "experiment",
-        "seed": 3,
-        "status": "complete",
-        "parameters": 96,
-        "relative_l2": 1.25e-9,
-        "max_error": 3e-9,
-        "mse": 2e-18,
-        "seconds": 12.34,
-    }
-
-
-def test_comparison_table():
-    results = [
-        make_result(relative_l2=1e-9, mse=1e-18),
-        make_result(seed=1, relative_l2=4e-9, seconds=20.0),
-        make_result(seed=2, relative_l2=np.nan, status="failed"),
-        make_result(experiment="separable", parameters=1200),
-    ]
-    assert comparison_table(iter(results)) == "\n".join(
-        [
-            "problem  experiment    seed        status  parameters  relative L2  max error       mse  seconds",
-            "poisson  experiment       0      complete          96     1.00e-09   3.00e-09  1.00e-18     12.3",
-            "poisson  experiment       1      complete          96     4.00e-09   3.00e-09         -     20.0",
-            "poisson  experiment       2        failed          96          nan   3.00e-09         -     12.3",
-            "poisson   separable       0      complete        1200     1.25e-09   3.00e-09         -     12.3",
-            "poisson  experiment  median  2/3 complete          96     4.00e-09   3.00e-09  1.00e-18     12.3",
-            "poisson  experiment   worst  2/3 complete          96          inf   3.00e-09  1.00e-18     20.0",
-        ]
-    )
-
-
-def test_comparison_table_of_nothing_and_of_missing_numbers():
-    assert comparison_table([]).split()[:3] == ["problem", "experiment", "seed"]
-    bare = replace(make_result(), provenance={}, metrics={})
-    assert comparison_table([bare]).splitlines()[1].split() == ["poisson", "experiment", "-", "complete", "96", *"----"]
 
 
 def test_importing_the_room_alone_loads_nothing_heavy():
