@@ -60,11 +60,8 @@ class Experiment:
             schedule = getattr(self, name)
             if name == "quick" and schedule is None:
                 continue
-            if isinstance(schedule, (str, bytes, Mapping)) or not (
-                isinstance(schedule, Iterable) or hasattr(schedule, "__dataclass_fields__")
-            ):
-                raise TypeError(f"Experiment takes {name}=[LevenbergMarquardt(steps=100), ...], got {schedule!r}")
-            object.__setattr__(self, name, list(schedule) if isinstance(schedule, Iterable) else [schedule])
+            many = isinstance(schedule, Iterable) and not isinstance(schedule, (str, bytes, Mapping))
+            object.__setattr__(self, name, list(schedule) if many else [schedule])
             rungs(getattr(self, name))
         _check_names(self.problem)
         box, unknowns = self.problem.domain, self.problem.unknowns
