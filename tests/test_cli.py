@@ -234,6 +234,76 @@ def test_resume_skips_what_is_complete_and_refuses_another_experiment(problem, t
     assert "experiment_repr" in capsys.readouterr().err
 
 
+def test_a_rerun_keeps_the_finished_result_until_there_is_a_better_one(problem, tmp_path, capsys):
+    run(problem, results=tmp_path)
+    target = tmp_path / "line" / "experiment-s0.h5"
+    kept, before = target.with_name("experiment-s0.checkpoint.h5"), target.read_bytes()
+    problem.write_text(ENDLESS)
+    process = start(problem, "--results", tmp_path, "--no-figures", "--checkpoint", 0, cwd=tmp_path)
+    wait_for(kept)
+    assert target.read_bytes() == before
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "complete result of an earlier run was kept" in err and kept.name in out
+    assert target.read_bytes() == before
+    assert load(kept).status == "interrupted" and load(kept).solution
+    problem.write_text(PROBLEM)
+    assert run(problem, "--resume", results=tmp_path) == 1  # of another experiment
+    assert kept.name in capsys.readouterr().err
+    assert run(problem, "--checkpoint", 0, results=tmp_path) == 0
+    assert not kept.exists()
+
+
+def test_a_second_interrupt_says_what_was_saved(problem, tmp_path, monkeypatch, capsys):
+    def twice(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("kanpde.experiment.measure", twice)
+    assert run(problem, "--checkpoint", 0, results=tmp_path) == 130
+    message = capsys.readouterr().err
+    assert "its last checkpoint is" in message and message.count("\n") == 1
+    assert load(tmp_path / "line" / "experiment-s0.checkpoint.h5").checkpoint is not None
+
+
+def test_an_interrupt_after_the_last_step_keeps_the_result(problem, tmp_path, monkeypatch, capsys):
+    from kanpde import experiment
+
+    real = experiment.measure
+
+    def once(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(*arguments)
+
+    monkeypatch.setattr(experiment, "measure", once)
+    assert run(problem, "--seeds", 2, results=tmp_path) == 130
+    assert [path.name for path in (tmp_path / "line").iterdir()] == ["experiment-s0.h5"]
+
+
+def test_an_interrupt_while_figures_are_drawn_says_what_was_saved(problem, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("kanpde.figures.draw", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    assert main([str(problem), "--results", str(tmp_path)]) == 130
+    captured = capsys.readouterr()
+    assert "while figures were drawn" in captured.err and captured.err.count("\n") == 1
+    assert captured.out.startswith("line/experiment seed 0: complete")
+    assert load(tmp_path / "line" / "experiment-s0.h5").status == "complete"
+
+
+def test_an_interrupt_while_libraries_load(problem, tmp_path):
+    for delay in (0.15, 0.6):
+        process = start(problem, "--results", tmp_path, cwd=tmp_path)
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130 and err == "interrupted\n"
+
+
+def test_warnings_reach_the_user(problem, tmp_path, caplog):
+    problem.write_text(PROBLEM.replace("exact=exact)", "exact=lambda x: (1 + 0 * x) * __import__('numpy').sin(float(pi) * x))"))
+    assert run(problem, results=tmp_path) == 0
+    assert "sympy cannot check it" in caplog.text
+
+
 # ---- errors: one line, before training ----
 
 
@@ -266,6 +336,13 @@ def failure(capsys, *arguments, results):
         ("experiment = Experiment(", "other = Experiment(", "defines no experiment"),
         ("line = Box", "line == Box", "line 5"),
         ("Refine(8, 10)", "Refine(10, 8)", "must rise"),
+        ("return u.xx + strength * pi**2 * exact(x)", "return ()", "equation() returns an empty tuple"),
+        ("return u.xx + strength", "return 1 / 0 + strength", "ZeroDivisionError: division by zero (raised at"),
+        ("return u.xx + strength", "return dict()[3] + strength", "line.py, line 14)"),
+        ("return sin(pi * x)", "return {'w': sin(pi * x)}", "'w'"),
+        ("return sin(pi * x)", "return None", "returns None for u"),
+        ("exact=exact)", "exact=lambda x: {'w': x})", "no 'u' among its values"),
+        ("exact=exact)", "exact=lambda x: None)", "returns None for u"),
     ],
 )
 def test_bad_problems_fail_with_one_clear_error(problem, tmp_path, capsys, old, new, message):
@@ -306,6 +383,15 @@ def test_a_nan_is_found_before_training_with_its_point(problem, tmp_path, capsys
         (["--seeds", "0"], "--seeds"),
         (["--seed", "-1"], "--seed"),
         (["--threads", "0"], "--threads"),
+        (["--seed", "1", "--seeds", "2"], "give one of them"),
+        (["--seed", str(2**70)], "--seed must be a whole number from 0 to"),
+        (["--device", "meta"], "meta"),
+        (["--set", "problem=3"], "problem cannot be 3"),
+        (["--set", "problem.domain=3"], "domain cannot be 3"),
+        (["--set", "model=3"], "model cannot be 3"),
+        (["--set", "model.basis.degree=9999999999"], "model.basis.degree=9999999999"),
+        (["--set", "problem.conditions.wieght=1"], "did you mean 'weight'"),
+        (["--set", "problem.parameters.strength=many"], "line.py, line 14"),
     ],
 )
 def test_bad_options_fail_with_one_clear_error(problem, tmp_path, capsys, arguments, message):
@@ -353,3 +439,63 @@ def test_one_bad_run_of_several_makes_the_status_1_but_runs_the_others(problem, 
     bad.write_text(PROBLEM.replace("strength=1)", "strength=2)"))
     assert run(bad, problem, results=tmp_path / "out") == 1
     assert load(tmp_path / "out" / "line" / "experiment-s0.h5").status == "complete"
+
+
+def test_figures_that_cannot_be_written_leave_the_report(problem, tmp_path, capsys, monkeypatch):
+    from kanpde import figures
+
+    real = figures.write_whole
+
+    def full(path, image, what):
+        if "convergence" in path.name:
+            monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        return real(path, image, what)
+
+    monkeypatch.setattr(figures, "write_whole", full)
+    assert main([str(problem), "--results", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert "experiment-s0.h5" in captured.out.splitlines()[-1]
+    assert captured.err.count("error:") == 1 and "the convergence figure" in captured.err and "Traceback" not in captured.err
+    assert not list((tmp_path / "line").glob("*convergence*"))
+    assert main(["draw", str(tmp_path / "line" / "experiment-s0.h5")]) == 1
+    message = capsys.readouterr().err
+    assert message.count("error:") == 1 and "No space left" in message and "Traceback" not in message
+
+
+def test_one_bad_file_does_not_stop_the_others(problem, tmp_path, capsys):
+    run(problem, "--seeds", 2, results=tmp_path)
+    folder = tmp_path / "line"
+    (folder / "broken.h5").write_text("not HDF5")
+    capsys.readouterr()
+    for verb, shown in (("compare", "median"), ("draw", "experiment-s1-network.png")):
+        assert main([verb, str(folder / "broken.h5"), str(folder / "index.h5"), str(folder / "experiment-s1.h5")]) == 1
+        captured = capsys.readouterr()
+        assert shown in captured.out and captured.err.count("error:") == 1 and "broken.h5" in captured.err
+    assert main(["compare", str(folder / "index.h5")]) == 0
+    assert capsys.readouterr().out.count("complete") == 4
+    (folder / "experiment-s1.h5").unlink()
+    assert main(["compare", str(folder / "index.h5")]) == 1
+    assert "experiment-s1.h5" in capsys.readouterr().err
+
+
+def test_damaged_numbers_are_one_error(problem, tmp_path, capsys):
+    run(problem, results=tmp_path)
+    path = tmp_path / "line" / "experiment-s0.h5"
+    with h5py.File(path, "r+") as file:
+        file["solution/x"][:] = np.nan
+        file["history/seconds"][:] = 1e308
+        file["model/edges/layer_0"].attrs["sums"] = 77
+    assert main(["draw", str(path)]) in (0, 1)
+    assert "Traceback" not in capsys.readouterr().err
+    with h5py.File(path, "r+") as file:
+        del file["solution/u"]
+    assert main(["draw", str(path)]) == 1
+    assert capsys.readouterr().err.count("error:") == 1
+
+
+def test_two_problem_files_of_one_name(problem, tmp_path, capsys):
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / "line.py"
+    other.write_text(PROBLEM)
+    message = failure(capsys, problem, other, results=tmp_path / "out")
+    assert str(problem) in message and str(other) in message
