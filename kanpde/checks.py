@@ -25,10 +25,10 @@ def objections(problem: Problem) -> list[str]:
     What could not be checked is logged as a warning. Raises ``ValueError`` or ``TypeError`` if the equation, or the solution to
     compare with, does not return numbers for each component. ``Problem(check=False)`` switches off all but that.
     """
-    check_equation(problem)
     solution = problem.exact or problem.reference
-    if solution is not None:
+    if solution is not None:  # first, because the equation may call it
         solution_values(problem, solution, _inside(problem, 4))
+    check_equation(problem)
     if problem.exact is None or not problem.check:
         return []
     from kanpde.symbolic.equations import contradictions, exact_solution

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,8 +20,10 @@ def draw_files(arguments: Sequence[str]) -> int:
             print(f"{path}: only a checkpoint, nothing to draw yet; finish it with --resume")
             continue
         try:
-            for figure in draw(result, path.with_suffix("")):
-                print(figure)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # of arithmetic with damaged numbers
+                figures = draw(result, path.with_suffix(""))
+            print(*figures, sep="\n")
         except ResultsError as error:
             readable.fail(str(error))
         except Exception as error:  # the numbers in a damaged file can be anything
