@@ -264,6 +264,9 @@ def test_a_second_interrupt_says_what_was_saved(problem, tmp_path, monkeypatch, 
     message = capsys.readouterr().err
     assert "its last checkpoint is" in message and message.count("\n") == 1
     assert load(tmp_path / "line" / "experiment-s0.checkpoint.h5").checkpoint is not None
+    monkeypatch.undo()
+    assert run(problem, "--resume", results=tmp_path) == 0
+    assert [path.name for path in (tmp_path / "line").iterdir()] == ["experiment-s0.h5"]
 
 
 def test_an_interrupt_after_the_last_step_keeps_the_result(problem, tmp_path, monkeypatch, capsys):

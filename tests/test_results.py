@@ -24,6 +24,8 @@ from kanpde.results import (
     Edges,
     Result,
     ResultsError,
+    is_complete,
+    linked,
     load,
     save,
     write_index,
@@ -593,6 +595,24 @@ def test_index_links_open(tmp_path):
             assert file[name].attrs["status"] == "complete"
             assert np.array_equal(file[name]["solution/u"][()], make_result(seed=seed).solution["u"])
     assert_unreadable(moved / "index.h5", "index of a sweep", "nu=0.1-s0, nu=0.1-s1")
+
+
+def test_files_that_an_index_links_to(tmp_path):
+    paths = [save(make_result(seed=seed), tmp_path / "sweep" / f"a-s{seed}.h5") for seed in range(2)]
+    paths.append(save(make_result(), tmp_path / "sweep" / "poisson" / "b-s0.h5"))
+    paths.append(tmp_path / "sweep" / "absent-s0.h5")
+    assert linked(write_index(tmp_path / "sweep", paths)) == paths
+    assert linked(paths[0]) == [paths[0]] and linked(paths[-1]) == [paths[-1]]
+    (tmp_path / "other.h5").write_text("no HDF5")
+    assert linked(tmp_path / "other.h5") == [tmp_path / "other.h5"]
+
+
+def test_whether_a_file_is_of_a_complete_run(saved, tmp_path):
+    assert is_complete(saved)
+    assert not is_complete(save(make_result(status="interrupted"), tmp_path / "part.h5"))
+    assert not is_complete(tmp_path / "absent.h5") and not is_complete(tmp_path)
+    saved.write_bytes(saved.read_bytes()[:1000])
+    assert not is_complete(saved)
 
 
 def test_index_works_with_relative_paths(tmp_path, monkeypatch):
