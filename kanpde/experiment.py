@@ -1,12 +1,16 @@
 """An experiment: a problem, a network and a schedule; running it gives a :class:`~kanpde.results.Result`."""
 
+import inspect
+import json
 import logging
 import math
 import os
 import platform
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,15 +21,18 @@ import torch
 from torch import Tensor
 
 from kanpde.changes import Stage
-from kanpde.fields import nearest
+from kanpde.fields import function_name, nearest
 from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
 from kanpde.measures import measure
 from kanpde.network import Network
+from kanpde.objections import objections
 from kanpde.problem import Problem
+from kanpde.reports import overfitting
 from kanpde.results import Edges, Result
 from kanpde.sampling import Sampling
 from kanpde.schedule import Refine, climbed, rungs
+from kanpde.solution import Solution
 from kanpde.training import Fit, Snapshot, fit
 from kanpde.uncertainty import estimates
 
@@ -37,7 +44,9 @@ class Experiment:
     """What to solve, with which network, and how: all that a run needs but its seed, device and precision.
 
     ``quick`` is the training for a first look; without it, every descent has a third of its steps and every ladder a third of its
-    rungs.
+    rungs. A single optimizer needs no list.
+
+    Raises ``TypeError`` or ``ValueError`` for parts that are not what they should be, or do not fit one another.
     """
 
     problem: Problem
@@ -47,9 +56,18 @@ class Experiment:
     quick: Sequence[Any] | None = None
 
     def __post_init__(self) -> None:
-        rungs(self.training)
-        if self.quick is not None:
-            rungs(self.quick)
+        for name, kind, example in (("problem", Problem, "Problem(box, equation)"), ("model", Network, "KAN(2, 8, 1, basis=...)"),
+                                    ("sampling", Sampling, "Sampling(interior=100)")):  # fmt: skip
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(f"Experiment takes {name}={example}, got {getattr(self, name)!r}")
+        for name in ("training", "quick"):
+            schedule = getattr(self, name)
+            if name == "quick" and schedule is None:
+                continue
+            many = isinstance(schedule, Iterable) and not isinstance(schedule, (str, bytes, Mapping))
+            object.__setattr__(self, name, list(schedule) if many else [schedule])
+            rungs(getattr(self, name))
+        _check_names(self.problem)
         box, unknowns = self.problem.domain, self.problem.unknowns
         if self.model.inputs != len(box.names):
             raise ValueError(
@@ -76,8 +94,9 @@ class Experiment:
         return network.with_coefficients(list(self.problem.coefficients.values()))
 
     def trained_network(self, result: Result) -> Network:
-        """The network whose parameters ``result`` holds: refinements replayed, then its parameters set.
+        """The bare network whose parameters ``result`` holds: refinements replayed, then its parameters set.
 
+        Hard conditions are not in it: where there are some, its outputs are not the unknowns. :meth:`solution` has them built in.
         Raises ``ValueError`` if the result is of another experiment.
         """
         maps = {int(rung): (centre, width) for rung, centre, width in result.architecture.get("maps", ())}
@@ -95,13 +114,20 @@ class Experiment:
         network.assign(torch.from_numpy(result.parameters))
         return network
 
-    def checks(self) -> list[str]:
-        """Reasons not to train: what ``exact`` contradicts (unless ``problem.check`` is False)."""
-        if self.problem.exact is None or not self.problem.check:
-            return []
-        from kanpde.symbolic.equations import contradictions
+    def solution(self, result: Result) -> Solution:
+        """What ``result`` found, as functions of the coordinates by name: ``u = experiment.solution(load(path)); u(x=0.5, y=0.5)``.
 
-        return [str(found) for found in contradictions(self.problem)]
+        Hard conditions are built in; derivatives are ``u.xx(...)``. Raises ``ValueError`` if the result is of another experiment.
+        """
+        if repr(self.problem) not in str(result.provenance.get("experiment_repr", "")):
+            logger.warning(
+                "the result is of a problem that reads otherwise; what it fixes (hard conditions, parameters) is taken from this one"
+            )
+        return Solution(self.problem, self.trained_network(result))
+
+    def checks(self) -> list[str]:
+        """Reasons not to train: what ``exact`` contradicts (unless ``problem.check`` is False); see :mod:`kanpde.objections`."""
+        return objections(self.problem)
 
     def run(
         self,
@@ -115,9 +141,14 @@ class Experiment:
         listener: Callable[["Run"], None] | None = None,
         resume: Result | None = None,
     ) -> Result:
-        """Check, train and measure. ``listener`` hears of every step; ``resume`` is an unfinished result to go on from.
+        """Check, train and measure.
 
-        Raises ``ValueError`` before training if ``exact`` contradicts the problem, or a residual is not finite somewhere.
+        ``seed`` is that of weights and points, ``device`` any that torch knows ("cpu", "cuda", "cuda:1"), ``dtype`` torch.float64 or
+        torch.float32. ``name`` (of the problem), ``key`` (of the experiment) and ``source`` (the problem file's text) are only kept in
+        the result. ``listener`` hears of every step; ``resume`` is an unfinished result to go on from.
+
+        Ctrl-C while it trains does not raise: the result has status "interrupted", is measured as any other, and can be resumed.
+        Raises ``ValueError`` or ``TypeError`` before training if ``exact`` contradicts the problem, or a residual is not finite.
         """
         found = self.checks()
         if found:
@@ -156,7 +187,7 @@ class Run:
         problem, progress, box = self.experiment.problem, self.fit, self.experiment.problem.domain
         network = progress.network
         unfinished = checkpoint or progress.status != "complete"
-        axes, points, solution, metrics = ({}, None, {}, {}) if checkpoint else measure(problem, network)
+        axes, points, solution, metrics = ({}, None, {}, {}) if checkpoint else measure(problem, network, progress.points.get("equation"))
         history = progress.history.arrays()
         found = {} if checkpoint else estimates(problem, network, progress.points)
         if not checkpoint:
@@ -169,6 +200,8 @@ class Run:
                 **{name: value for name, (value, _) in found.items()},
                 **{f"{name}_sigma": sigma for name, (_, sigma) in found.items()},
             }
+            if caution := overfitting(metrics):
+                logger.warning("%s", caution)
         snapshot = _stored(progress.snapshot()) if unfinished and progress.descent_state is not None else None
         return Result(
             problem=self.name,
@@ -200,6 +233,18 @@ class Run:
         )
 
 
+def _check_names(problem: Problem) -> None:
+    """Raise ``ValueError`` for names under which a result keeps something else."""
+    unknowns = problem.unknowns
+    for kind, names in (("unknown", unknowns), ("coordinate", problem.domain.names)):
+        for name in names:
+            if re.fullmatch(r"residual(_\d+)?|points", name) or name in {f"{word}_{u}" for u in unknowns for word in ("exact", "error")}:
+                raise ValueError(f"the {kind} {name!r} has a name that the results need for something else: rename it")
+    for condition in problem.conditions:
+        if condition.name == "interior":
+            raise ValueError(f"{condition!r} is called 'interior', as the points inside are in the results: give it another name")
+
+
 # ---- what a result holds ----
 
 
@@ -226,10 +271,14 @@ def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dic
 
     try:
         lines = latex(problem, found)
-    except (TypeError, AttributeError, ValueError) as error:
+    except Exception as error:  # whatever a user's function makes of symbols: a result must not be lost for its LaTeX
         logger.info("the equation has no LaTeX form: %s", error)
         lines = []
-    return {"latex": "\n".join(lines), "text": repr(problem.equation)}
+    try:
+        text = textwrap.dedent(inspect.getsource(problem.equation)).strip()
+    except (OSError, TypeError):  # typed in a terminal, or not a plain function
+        text = function_name(problem.equation)
+    return {"latex": "\n".join(lines), "text": "\n".join([text, *map(repr, problem.conditions)])}
 
 
 def _words(network: Network) -> str:
@@ -287,6 +336,7 @@ def _stored(snapshot: Snapshot) -> dict[str, Any]:
         "interior": snapshot.interior,
         "maps": np.array([(rung, *found) for rung, found in snapshot.maps.items()]).reshape(-1, 3),
         **{f"slab_{number}": parameters for number, parameters in enumerate(snapshot.finished)},
+        "stops": json.dumps(snapshot.stops),
     }
 
 
@@ -305,6 +355,7 @@ def _snapshot_of(result: Result) -> Snapshot | None:
         np.asarray(kept["interior"]),
         tuple(np.asarray(kept[f"slab_{number}"]) for number in range(sum(key.startswith("slab_") for key in kept))),
         {int(rung): (float(centre), float(width)) for rung, centre, width in np.asarray(kept["maps"]).reshape(-1, 3)},
+        tuple(json.loads(str(kept.get("stops", "[]")))),
     )
 
 

@@ -6,6 +6,7 @@ while a figure is being made, so that the user's backend and settings stay as th
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .results import Edges, Result
+from .results import Edges, Result, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,17 +35,16 @@ GREEK = re.compile(
 def draw(result: Result, directory_stem: str | Path) -> list[Path]:
     """Write the figures that apply: ``<stem>-solution``, ``-convergence``, ``-network``, as .pdf and .png; their paths.
 
-    Creates the directory. Raises OSError where a file cannot be written.
+    Creates the directory. Raises ResultsError (an OSError) naming the file that cannot be written; each is whole or absent.
     """
-    stem, paths, steps = Path(directory_stem), [], result.history.get("step", ())
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    needs = {"solution": result.solution, "convergence": steps, "network": result.edges}
+    stem, paths = Path(directory_stem), []
+    needs = {"solution": result.solution, "convergence": result.history.get("step", ()), "network": result.edges}
     for name in [name for name, need in needs.items() if len(need)]:
         figure = {"solution": triptych, "convergence": convergence, "network": network}[name](result)
         for suffix, extra in (("pdf", {"CreationDate": None}), ("png", {})):  # undated: the same bytes again
-            paths.append(stem.with_name(f"{stem.name}-{name}.{suffix}"))
-            with style():
-                figure.savefig(paths[-1], metadata={"Title": f"{result.problem}, {result.experiment}: {name}"} | extra)
+            with style(), io.BytesIO() as image:
+                figure.savefig(image, format=suffix, metadata={"Title": f"{result.problem}, {result.experiment}: {name}"} | extra)
+                paths.append(write_whole(stem.with_name(f"{stem.name}-{name}.{suffix}"), image.getvalue(), f"the {name} figure"))
     return paths
 
 

@@ -3,12 +3,15 @@
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from kanpde.fields import Field, coordinate_fields
+from kanpde.functions import Constant
 from kanpde.network import Network
 from kanpde.objective import equation_residuals, outputs
 from kanpde.problem import Problem
@@ -19,11 +22,14 @@ GRID = {1: 1001, 2: 201, 3: 41}  # points along each axis of the grid that error
 SCATTERED = 20_000  # and their number in more dimensions
 
 
-def measure(problem: Problem, network: Network) -> tuple[dict[str, np.ndarray], np.ndarray | None, dict[str, np.ndarray], dict[str, Any]]:
+def measure(
+    problem: Problem, network: Network, trained: Tensor | None = None
+) -> tuple[dict[str, np.ndarray], np.ndarray | None, dict[str, np.ndarray], dict[str, Any]]:
     """Solution, reference, error and residual on a grid that training never saw, and the errors in numbers.
 
     Relative errors are over all unknowns together: L2 as |u_h - u| / |u|, H1 with the gradients added, both as sums over the grid
-    (equally spaced, ends included; Sobol points beyond three dimensions); the maximum error is absolute.
+    (equally spaced, ends included; Sobol points beyond three dimensions), NaN where u is 0 on all of it; RMS and maximum error are
+    absolute. ``trained`` (n, d) are the collocation points, on which the residual's RMS is taken too.
     """
     box = problem.domain
     d = len(box.names)
@@ -49,7 +55,9 @@ def measure(problem: Problem, network: Network) -> tuple[dict[str, np.ndarray], 
     residuals = equation_residuals(problem, network, where).cpu().double().numpy()
     for number, residual in enumerate(residuals):
         arrays["residual" if len(residuals) == 1 else f"residual_{number}"] = residual.reshape(shape)
-    metrics["residual_rms"] = float(np.sqrt(np.mean(np.square(residuals))))
+    metrics["residual_rms"] = _rms(residuals)
+    if trained is not None:
+        metrics["residual_rms_training"] = _rms(equation_residuals(problem, network, trained).cpu().double().numpy())
     metrics["grid_points"] = len(points)
     return axes, None if axes else points, arrays, metrics
 
@@ -64,6 +72,8 @@ def _truth(problem: Problem, solution: Callable[..., Any], points: np.ndarray) -
         found[name] = {(): np.array(np.broadcast_to(np.asarray(value, dtype=float), n))}
     try:
         for name, value in problem.solution(solution, coordinate_fields(names, columns)).items():
+            if not isinstance(value, (Field, Real, Constant)):
+                raise TypeError(f"{name} is a {type(value).__name__}")  # an array: how it depends on the coordinates is lost
             for axis in range(len(names)):
                 slope = value.partial((axis,)) if isinstance(value, Field) else 0.0
                 found[name][(axis,)] = np.array(np.broadcast_to(np.asarray(slope, dtype=float), n))
@@ -77,14 +87,19 @@ def _errors(found: Mapping[str, Any], truth: Mapping[str, Any]) -> dict[str, flo
     def sums(kinds: Sequence[tuple[int, ...]]) -> float:
         pairs = [(found[name][a].cpu().double().numpy(), by[a]) for name, by in truth.items() for a in kinds]
         size = sum(float(np.sum(right**2)) for _, right in pairs)
-        return math.sqrt(sum(float(np.sum((left - right) ** 2)) for left, right in pairs) / (size or 1.0))
+        return math.sqrt(sum(float(np.sum((left - right) ** 2)) for left, right in pairs) / size) if size else math.nan
 
     derivatives = list(next(iter(truth.values())))
     differences = [found[name][()].cpu().double().numpy() - by[()] for name, by in truth.items()]
     errors = {
         "relative_l2": sums([()]),
         "relative_h1": sums(derivatives) if len(derivatives) > 1 else math.nan,
+        "rms_error": _rms(differences),
         "max_error": max(float(np.max(np.abs(difference))) for difference in differences),
         "mse": float(np.mean(np.square(differences))),
     }
     return errors
+
+
+def _rms(arrays: Sequence[np.ndarray]) -> float:
+    return float(np.sqrt(np.mean(np.square(arrays))))

@@ -1,15 +1,22 @@
 """Problem files: plain Python that defines ``experiment`` or a dict ``experiments``; and the runs that they stand for."""
 
 import ast
+import hashlib
 import importlib.util
+import re
+import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from kanpde.experiment import Experiment
 from kanpde.settings import with_setting
+
+LONGEST = 80  # letters of settings in a file name
 
 
 class UserError(Exception):
@@ -18,25 +25,45 @@ class UserError(Exception):
 
 @dataclass(frozen=True)
 class Task:
-    """One run: an experiment with a seed, and where its results go."""
+    """One run: an experiment of a problem file with a seed, and where its results go."""
 
     experiment: Experiment
-    problem: str
+    file: Path
     key: str
     seed: int
     source: str
     path: Path
 
     @property
+    def problem(self) -> str:
+        """The name of the problem."""
+        return self.file.stem
+
+    @property
     def label(self) -> str:
+        """The run in words."""
         return f"{self.problem}/{self.key} seed {self.seed}"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where an unfinished run is kept, so that an earlier result stays until there is a better one."""
+        return self.path.with_name(f"{self.path.stem}.checkpoint.h5")
 
 
 def tasks_of(
-    path: Path, *, seeds: Sequence[int], results: Path, only: str | None = None, quick: bool = False, settings: Sequence[str] = ()
+    path: Path,
+    *,
+    seeds: Sequence[int],
+    results: Path,
+    only: str | None = None,
+    quick: bool = False,
+    settings: Sequence[str] = (),
+    variant: str = "",
 ) -> list[Task]:
     """The runs of a problem file: every experiment with every seed, or ``only`` one; with ``settings`` FIELD=VALUE replaced.
 
+    What makes a run another than that of the plain command is in its key, and so in its file's name: ``-quick``, the settings, and
+    a ``variant`` such as "float32".
     Raises :class:`UserError` if the file cannot be run, defines no experiment, or has no such experiment or field.
     """
     module = load_problem(path)
@@ -49,52 +76,135 @@ def tasks_of(
         raise UserError(
             f"{path} defines no experiment: it needs `experiment = Experiment(...)` or a dict `experiments = {{'name': Experiment(...)}}`"
         )
+    for key in experiments:
+        if not (isinstance(key, str) and re.fullmatch(r"(?!\.)[\w .,+=()-]{1,80}", key)):
+            raise UserError(f"the experiment {key!r} in {path} names a file: give it up to 80 letters, digits, or '-_ .,+=()'")
     if only is not None:
         if only not in experiments:
             raise UserError(f"{path} has no experiment {only!r}: it defines {', '.join(experiments)}")
         experiments = {only: experiments[only]}
+    given = _parsed(settings)
+    suffix = "".join(f"-{words}" for words in ("quick" if quick else "", _in_a_name(given), variant) if words)
     source = path.read_text(encoding="utf-8")
     found = []
     for key, experiment in experiments.items():
-        if quick:
-            experiment = experiment.shortened()
-        experiment = _configured(experiment, settings)
-        stem = f"{key}-quick" if quick else key
+        experiment = _configured(experiment.shortened() if quick else experiment, given)
         for seed in seeds:
-            target = results / path.stem / f"{stem}-s{seed}.h5"
-            found.append(Task(experiment, path.stem, stem, seed, source, target))
+            target = results / path.stem / f"{key}{suffix}-s{seed}.h5"
+            found.append(Task(experiment, path, f"{key}{suffix}", seed, source, target))
     return found
 
 
+def check_apart(tasks: Sequence[Task]) -> None:
+    """Raise :class:`UserError` if two runs would write one file, or something is in the way of one."""
+    taken: dict[Path, Task] = {}
+    for task in tasks:
+        other = taken.setdefault(task.path, task)
+        if other is not task:
+            both = f"{other.file} is given twice" if other.file == task.file else f"{other.file} and {task.file} have one name"
+            raise UserError(f"{both}, and both would write {task.path}: rename one, or run them with different --results")
+        for path in (task.path, task.checkpoint):
+            if path.is_dir():
+                raise UserError(f"{path} is a directory, where the results file should go: move it, or choose another one with --results")
+
+
+# ---- executing a problem file ----
+
+
 def load_problem(path: Path) -> ModuleType:
-    """Execute a problem file; :class:`UserError` naming file, line and error if that fails."""
+    """Execute a problem file; :class:`UserError` naming file, line and error if that fails.
+
+    It may import modules from its own folder; ``sys.path`` is left as it was.
+    """
     if not path.is_file():
         raise UserError(f"there is no problem file {path}")
     spec = importlib.util.spec_from_file_location(f"kanpde_problem_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise UserError(f"{path} is not a Python file: problem files end in .py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look up their annotations
     try:
-        spec.loader.exec_module(module)
+        with _importing_from(path.resolve().parent):
+            spec.loader.exec_module(module)
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in last if frame.filename == str(path)]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else "?"
-        raise UserError(f"{path}, line {line}: {type(error).__name__}: {error}") from error
+        del sys.modules[spec.name]
+        raise UserError(f"{_place(error, path) or path}: {type(error).__name__}: {error}") from error
     return module
 
 
-def _configured(experiment: Experiment, settings: Sequence[str]) -> Experiment:
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Let modules be imported from ``folder``; afterwards they are forgotten, so that another folder may have its own of that name."""
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            origin = getattr(sys.modules[name], "__file__", None)
+            if name.partition(".")[0] not in before and origin and folder in Path(origin).parents and "site-packages" not in origin:
+                del sys.modules[name]
+
+
+def complaint(error: BaseException, path: Path) -> str:
+    """An error in words: with its type where it is not one that kanpde words itself, and the user's line where there is one."""
+    worded = isinstance(error, (UserError, ValueError, TypeError, AttributeError, OSError)) and str(error)
+    text = str(error) if worded else f"{type(error).__name__}: {error}".removesuffix(": ")
+    place = _place(error, path)
+    return f"{text} (raised at {place})" if place else text
+
+
+def _place(error: BaseException | None, path: Path) -> str:
+    """``problems/poisson.py, line 14``: the innermost line of the problem file, or of another in its folder, that an error passed."""
+    script = Path(getattr(sys.modules["__main__"], "__file__", None) or "").resolve()
+    while error is not None:
+        if isinstance(error, SyntaxError) and error.filename and Path(error.filename).resolve().parent == path.resolve().parent:
+            return f"{_as_given(Path(error.filename), path)}, line {error.lineno}"
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            here = Path(frame.filename).resolve()
+            if here.parent == path.resolve().parent and here != script:
+                return f"{_as_given(here, path)}, line {frame.lineno}"
+        error = error.__cause__
+    return ""
+
+
+def _as_given(file: Path, path: Path) -> Path:
+    return path if file.resolve() == path.resolve() else path.with_name(file.name)
+
+
+# ---- settings ----
+
+
+def _parsed(settings: Sequence[str]) -> dict[str, tuple[str, Any]]:
+    """Text and value by field; the last one counts."""
+    found = {}
     for setting in settings:
         path, equals, text = setting.partition("=")
-        if not equals:
+        if not (equals and path):
             raise UserError(f"--set takes FIELD=VALUE, as in --set training.steps=50, got {setting!r}")
         try:
             value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
             value = text
+        found[path] = (text, value)
+    return found
+
+
+def _in_a_name(settings: Mapping[str, tuple[str, Any]]) -> str:
+    """``training.steps=50`` as it is; what a file name cannot hold is replaced, and told apart by a few letters of a hash."""
+    whole = ",".join(f"{path}={text}" for path, (text, _) in sorted(settings.items()))
+    short = re.sub(r"[^\w.,+=-]+", "_", whole)[:LONGEST]
+    return short if short == whole else f"{short}~{hashlib.sha256(whole.encode()).hexdigest()[:6]}"
+
+
+def _configured(experiment: Experiment, settings: Mapping[str, tuple[str, Any]]) -> Experiment:
+    for path, (text, value) in settings.items():
         try:
             experiment = with_setting(experiment, path, value)
-        except (ValueError, TypeError) as error:
-            raise UserError(f"--set {setting}: {error}") from error
+        except Exception as error:  # the user's value may fail anywhere in what is made of it
+            words = str(error).partition("\n")[0] or "no reason given"
+            kind = "" if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: "
+            raise UserError(f"--set {path}={text}: {kind}{words}") from error
     return experiment

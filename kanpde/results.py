@@ -1,4 +1,4 @@
-"""What a run leaves behind: the `Result`, its HDF5 file, the index of a sweep and the comparison table.
+"""What a run leaves behind: the `Result`, its HDF5 file, and the index of a sweep.
 
 A file is whole or absent: composed in memory, so that HDF5 never meets a full disk, then written beside its place,
 synced and renamed. It is plain HDF5 with named dimensions, for h5py, HDFView and
@@ -10,13 +10,11 @@ dimension, as netCDF does, and holds no data.
 import errno
 import io
 import json
-import math
 import os
 import re
 import secrets
-import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +29,6 @@ POINTS_KEPT = 100_000
 SIGNATURE = b"\x89HDF\r\n\x1a\n"  # how every HDF5 file begins
 STATUSES = ("complete", "interrupted", "failed")
 TEXTS = ("problem_source", "experiment_repr")  # long texts of the provenance: datasets, not attributes
-COLUMNS = ("problem", "experiment", "seed", "status", "parameters", "relative_l2", "max_error", "mse", "seconds")
 
 Node = Any  # an open h5py group or dataset, which h5py's own annotations cannot tell apart
 Attributes = Mapping[str, object]
@@ -62,6 +59,18 @@ class Edges:
 class Result:
     """Arrays and provenance of one run: all that figures, tables and a resumed run need.
 
+    ``history`` has one entry a step, in columns: ``step`` (from 1, over all rungs), ``seconds`` of training since the run began
+    (cumulative, over interruptions too), ``loss`` = sum of ``loss_equation`` and ``loss_<condition>`` (weight times mean square),
+    ``error_l2`` (relative, at 1,000 random points; NaN without a solution to compare with), ``damping`` (that of Levenberg-Marquardt,
+    the learning rate of Adam, NaN for L-BFGS) and ``refinement`` (degree or intervals of the basis).
+
+    ``solution`` has each unknown by name; with a solution to compare with, ``exact_u`` and ``error_u`` = u - exact_u (signed); and
+    ``residual`` of the equation, or ``residual_0``, ``residual_1``, ... of a system's.
+
+    ``metrics``, all on that grid: ``relative_l2``, ``relative_h1`` (NaN where exact is 0 or its gradient unknown), ``rms_error``,
+    ``max_error``, ``mse``, ``residual_rms``, ``grid_points``; and ``residual_rms_training`` on the collocation points,
+    ``parameters``, ``steps``, ``seconds``, ``loss``, ``seconds_to_1e-3`` and ``_1e-6`` (NaN if never reached).
+
     Raises ValueError when ``status`` is not one of complete, interrupted, failed.
     """
 
@@ -69,7 +78,7 @@ class Result:
     experiment: str
     status: str
     provenance: dict[str, str | int | float | bool]  # command, versions, seed, wall_seconds, problem_source, ...
-    equation: dict[str, str]  # "latex" and "text", one line an equation or condition
+    equation: dict[str, str]  # "latex", a line an equation or condition; "text", as the user wrote them
     coordinates: tuple[str, ...]
     lower: np.ndarray  # (d,)
     upper: np.ndarray  # (d,)
@@ -106,7 +115,7 @@ def save(result: Result, path: str | Path) -> Path:
     image = io.BytesIO()
     with h5py.File(image, "w", track_order=True) as file:
         _write_result(file, result)
-    return _replace(Path(path), image.getvalue())
+    return write_whole(Path(path), image.getvalue())
 
 
 def load(path: str | Path) -> Result:
@@ -134,10 +143,37 @@ def load(path: str | Path) -> Result:
             foreign = _foreign(file)
             if not foreign:
                 return _read_result(file)
-        except (KeyError, ValueError, TypeError, AttributeError, OSError, RuntimeError) as error:
+        except Exception as error:  # whatever h5py and NumPy make of damaged bytes
             reason = f"is incomplete or damaged: {error}; delete it and run the experiment again"
             raise ValueError(f"{path} {reason}") from error
     raise ValueError(f"{path} {foreign}")
+
+
+def is_complete(path: Path) -> bool:
+    """Whether there is a readable file at ``path`` with the result of a complete run."""
+    try:
+        return load(path).status == "complete"
+    except (ValueError, OSError):
+        return False
+
+
+def linked(path: Path) -> list[Path]:
+    """The files that an index links to, in its order; ``path`` itself, alone, if it is no index or cannot be read."""
+    import h5py
+
+    def walk(group: Node) -> Iterable[Path]:
+        for name in group:
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                yield path.parent / link.filename
+            else:
+                yield from walk(group[name])
+
+    try:
+        with h5py.File(io.BytesIO(path.read_bytes()), "r") as file:
+            return list(walk(file)) if file.attrs.get("Conventions") == INDEX_CONVENTIONS else [path]
+    except Exception:  # damaged in any way: loading it says how
+        return [path]
 
 
 def write_index(directory: str | Path, paths: Iterable[str | Path]) -> Path:
@@ -156,57 +192,11 @@ def write_index(directory: str | Path, paths: Iterable[str | Path]) -> Path:
             if name in file:
                 raise ValueError(f"two files of the sweep are called {name!r}; index a directory above both")
             file[name] = h5py.ExternalLink(relative.as_posix(), "/")
-    return _replace(Path(directory) / "index.h5", image.getvalue())
+    return write_whole(Path(directory) / "index.h5", image.getvalue())
 
 
-def summary_rows(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """One row a run, with the columns of `comparison_table` as keys; what a run does not have is None."""
-    rows = []
-    for result in results:
-        known = {"seconds": result.provenance.get("wall_seconds"), "parameters": result.parameters.size}
-        known |= result.metrics | {"seed": result.provenance.get("seed")}
-        known |= {"problem": result.problem, "experiment": result.experiment, "status": result.status}
-        rows.append({column: known.get(column) for column in COLUMNS})
-    return rows
-
-
-def comparison_table(results: Iterable[Result]) -> str:
-    """The runs as aligned plain text, one line each, then the median and the worst of every group of several seeds.
-
-    ``-`` stands for what is missing. Medians are over the runs that have the number, and a nan counts as infinite;
-    the status of a group says how many of its runs are complete.
-    """
-    rows = summary_rows(results)
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault((row["problem"], row["experiment"]), []).append(row)
-    for group in groups.values():
-        if len(group) > 1:
-            rows += [_summary(group, "median", statistics.median), _summary(group, "worst", max)]
-    lines = [[column.replace("_l2", " L2").replace("_", " ") for column in COLUMNS]]
-    lines += [[_cell(column, row[column]) for column in COLUMNS] for row in rows]
-    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
-
-
-def _summary(group: Sequence[dict[str, Any]], label: str, summarise: Callable[[list[float]], float]) -> dict[str, Any]:
-    complete = sum(row["status"] == "complete" for row in group)
-    summary = {**group[0], "seed": label, "status": f"{complete}/{len(group)} complete"}
-    for column in COLUMNS[4:]:
-        values = [math.inf if math.isnan(row[column]) else row[column] for row in group if row[column] is not None]
-        summary[column] = summarise(values) if values else None
-    return summary
-
-
-def _cell(column: str, value: Any) -> str:
-    if value is None:
-        return "-"
-    formats = {"parameters": ".0f", "relative_l2": ".2e", "max_error": ".2e", "mse": ".2e", "seconds": ".1f"}
-    return format(value, formats.get(column, ""))
-
-
-def _replace(path: Path, image: bytes) -> Path:
-    """Put the bytes at ``path`` in one step: write beside it, sync, rename, sync the directory."""
+def write_whole(path: Path, image: bytes, what: str = "results") -> Path:
+    """Put the bytes at ``path`` in one step: write beside it, sync, rename, sync the directory. Raises ResultsError as `save` does."""
     temporary = path.parent / f".kanpde-{secrets.token_hex(8)}.partial"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -219,7 +209,7 @@ def _replace(path: Path, image: bytes) -> Path:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         fix = f"free some space ({len(image) / 1e6:.1f} MB are needed)" if full else f"make {path.parent} writable"
         reason = f"{error.strerror or error}; {fix} or choose another directory with --results"
-        raised = ResultsError(f"could not write results to {path}: {reason}")
+        raised = ResultsError(f"could not write {what} to {path}: {reason}")
         raised.errno = error.errno
         raise raised from error
     finally:

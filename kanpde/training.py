@@ -59,6 +59,7 @@ class Snapshot:
     interior: np.ndarray  # the points where the equation holds, which resampling changes
     finished: tuple[np.ndarray, ...] = ()  # the parameters of the slabs that are done
     maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # grid maps that were found, by rung
+    stops: tuple[str, ...] = ()  # how the rungs below ended, and this one, if it has
 
 
 @dataclass
@@ -73,6 +74,7 @@ class Fit:
     history: History = field(default_factory=History)
     status: str = "running"
     stops: list[str] = field(default_factory=list)
+    ending: str = ""  # of the rung that is being left
     rung: int = 0
     step: int = 0
     total_steps: int = 0
@@ -89,9 +91,18 @@ class Fit:
         torch.save(self.descent_state, stream)
         parameters = self.accepted.cpu().numpy().copy()
         interior = self.points["equation"].cpu().double().numpy()
-        history = self.history.arrays()
+        stops = (*self.stops[: self.rung], *filter(None, [self.ending]))
         return Snapshot(
-            self.rung, self.step, self.seconds, parameters, stream.getvalue(), history, interior, self.finished, dict(self.maps)
+            self.rung,
+            self.step,
+            self.seconds,
+            parameters,
+            stream.getvalue(),
+            self.history.arrays(),
+            interior,
+            self.finished,
+            dict(self.maps),
+            stops,
         )
 
 
@@ -113,7 +124,7 @@ def fit(
     stage = Stage.first(problem, network, resume.maps if resume is not None else None)
     progress = Fit(network, total_steps=sum(rung.optimizer.steps for rung in ladder))
     if resume is not None:
-        progress.seconds = resume.seconds
+        progress.seconds, progress.stops = resume.seconds, list(resume.stops[: resume.rung])
         progress.history = History({name: column.tolist() for name, column in resume.history.items()}, len(resume.history.get("step", ())))
     climb = Climb(progress, sampling, seed, time.perf_counter() - progress.seconds, _error_measure(problem, network, seed), listener)
     try:
@@ -163,8 +174,9 @@ class Climb:
         progress.descent_state = deepcopy(descent.state())
         recent = progress.history.columns.get("loss", [])[-done:] if done else []
         best = (math.inf, network.vector())
-        reason = _ended(recent, rung, 0.0)
-        while reason is None and done < optimizer.steps:
+        ended = resume.stops[number:] if resume is not None else ()
+        progress.ending = ended[0] if ended else _ended(recent, rung, 0.0) or ""
+        while not progress.ending and done < optimizer.steps:
             if rung.resample is not None and done and done % rung.resample.every == 0:
                 objective, best = self._resample(rung, number, done, stage, progress), (math.inf, network.vector())
                 recent.clear()
@@ -178,13 +190,13 @@ class Climb:
             recent.append(progress.history.columns["loss"][-1])
             if recent[-1] < best[0]:
                 best = (recent[-1], before if outcome.residual_before else progress.accepted)
+            progress.ending = outcome.stop or _ended(recent, rung, progress.seconds) or ""
             if self.listener is not None:
                 self.listener(progress)
-            reason = outcome.stop or _ended(recent, rung, progress.seconds)
         if best[0] < math.inf and not _loss(objective, network) <= best[0]:
             network.assign(best[1])
             progress.accepted = network.vector()
-        progress.stops.append(reason or "all steps done")
+        progress.stops.append(progress.ending or "all steps done")
         logger.info("rung %d of %s ended after %d steps: %s", number, type(optimizer).__name__, done, progress.stops[-1])
 
     def _resample(self, rung: Rung, number: int, done: int, stage: Stage, progress: Fit) -> Objective:

@@ -13,18 +13,18 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
     {"functions", "jets", "domains", "results", "science"},
-    {"bases", "fields", "figures"},  # figures draws from results alone: any figure can be redrawn without retraining
+    {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"network", "conditions"},
     {"kan", "mlp", "separable", "pieces", "checks"},
     {"ansatz"},
     {"problem"},
     {"blocks", "interpret", "settings"},
     {"objective"},
-    {"measures", "uncertainty"},
+    {"measures", "solution", "uncertainty"},
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"changes"},
     {"schedule"},
-    {"training"},
+    {"training", "objections"},
     {"experiment"},
     {"problem_files"},
     {"cli"},

@@ -41,6 +41,9 @@ experiment = Experiment(
 """
 
 
+ENDLESS = PROBLEM.replace("LevenbergMarquardt(steps=15)", "Adam(steps=10**6, patience=10**6)").replace("import KAN", "import KAN, Adam")
+
+
 @pytest.fixture
 def problem(tmp_path):
     path = tmp_path / "line.py"
@@ -57,6 +60,14 @@ def start(*arguments, cwd):
     command = [sys.executable, str(SCRIPT), *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=cwd, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes)
+
+
+def wait_for(path):
+    for _ in range(1200):
+        if path.exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} did not appear within a minute")
 
 
 def numbers(path):
@@ -148,14 +159,14 @@ def test_settings_reach_where_they_point(problem, tmp_path):
         )
         == 0
     )
-    result = load(tmp_path / "line" / "experiment-s0.h5")
+    result = load(tmp_path / "line" / "experiment-model.basis.degree=4,problem.parameters.strength=1.0,training.steps=4-s0.h5")
     assert result.metrics["steps"] == 12  # three rungs of four
     assert result.history["refinement"].tolist() == [4] * 4 + [8] * 4 + [10] * 4
 
 
 def test_float32_runs_and_says_so(problem, tmp_path):
     assert run(problem, "--dtype", "float32", results=tmp_path) == 0
-    result = load(tmp_path / "line" / "experiment-s0.h5")
+    result = load(tmp_path / "line" / "experiment-float32-s0.h5")
     assert result.provenance["dtype"] == "float32"
     assert result.metrics["relative_l2"] < 1e-2
 
@@ -172,34 +183,37 @@ def test_two_fresh_processes_give_identical_numbers(problem, tmp_path):
 
 
 def test_a_killed_run_resumes_to_the_same_numbers(problem, tmp_path):
-    slow = ["--set", "training.steps=60", "--set", "training.progress=1.0", "--no-figures", "--threads", 1, "--checkpoint", 0]
+    problem.write_text(PROBLEM.replace("steps=15", "steps=60, progress=1.0"))
+    slow = ["--no-figures", "--threads", 1, "--checkpoint", 0]
     process = start(problem, "--results", tmp_path / "whole", *slow, cwd=tmp_path)
     assert process.wait(timeout=120) == 0
     process.communicate()
     target = tmp_path / "killed" / "line" / "experiment-s0.h5"
+    kept = target.with_name("experiment-s0.checkpoint.h5")
     process = start(problem, "--results", tmp_path / "killed", *slow, cwd=tmp_path)
     for _ in range(6000):
-        if target.exists() and len(load(target).history["step"]) >= 70:
+        if kept.exists() and len(load(kept).history["step"]) >= 70:
             break
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    left = load(target)
-    assert left.status == "interrupted" and left.checkpoint is not None
+    left = load(kept)
+    assert left.status == "interrupted" and left.checkpoint is not None and not target.exists()
     process = start(problem, "--results", tmp_path / "killed", *slow, "--resume", cwd=tmp_path)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    assert load(target).status == "complete"
-    assert_identical(target, tmp_path / "whole" / "line" / "experiment-s0.h5")
+    assert load(target).status == "complete" and not kept.exists()
+    whole = tmp_path / "whole" / "line" / "experiment-s0.h5"
+    assert_identical(target, whole)
+    assert load(target).provenance["stops"] == load(whole).provenance["stops"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupting_saves_what_there_is(problem, tmp_path, number):
-    endless = ["--set", "training.steps=100000", "--set", "training.patience=100000", "--no-figures", "--checkpoint", 0]
+    problem.write_text(ENDLESS)
     target = tmp_path / "out" / "line" / "experiment-s0.h5"
-    process = start(problem, "--results", tmp_path / "out", *endless, cwd=tmp_path)
-    while not target.exists():
-        time.sleep(0.05)
+    process = start(problem, "--results", tmp_path / "out", "--no-figures", "--checkpoint", 0, cwd=tmp_path)
+    wait_for(target.with_name("experiment-s0.checkpoint.h5"))
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -207,6 +221,7 @@ def test_interrupting_saves_what_there_is(problem, tmp_path, number):
     result = load(target)
     assert result.status == "interrupted" and result.checkpoint is not None
     assert result.solution["u"].shape == (1001,)
+    assert [path.name for path in target.parent.iterdir()] == ["experiment-s0.h5"]
 
 
 def test_resume_skips_what_is_complete_and_refuses_another_experiment(problem, tmp_path, capsys):
@@ -214,8 +229,82 @@ def test_resume_skips_what_is_complete_and_refuses_another_experiment(problem, t
     capsys.readouterr()
     assert run(problem, "--resume", results=tmp_path) == 0
     assert "already complete" in capsys.readouterr().out
-    assert run(problem, "--resume", "--set", "training.steps=3", results=tmp_path) == 1
+    problem.write_text(PROBLEM.replace("steps=15", "steps=3"))
+    assert run(problem, "--resume", results=tmp_path) == 1
     assert "experiment_repr" in capsys.readouterr().err
+
+
+def test_a_rerun_keeps_the_finished_result_until_there_is_a_better_one(problem, tmp_path, capsys):
+    run(problem, results=tmp_path)
+    target = tmp_path / "line" / "experiment-s0.h5"
+    kept, before = target.with_name("experiment-s0.checkpoint.h5"), target.read_bytes()
+    problem.write_text(ENDLESS)
+    process = start(problem, "--results", tmp_path, "--no-figures", "--checkpoint", 0, cwd=tmp_path)
+    wait_for(kept)
+    assert target.read_bytes() == before
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "complete result of an earlier run was kept" in err and kept.name in out
+    assert target.read_bytes() == before
+    assert load(kept).status == "interrupted" and load(kept).solution
+    problem.write_text(PROBLEM)
+    assert run(problem, "--resume", results=tmp_path) == 1  # of another experiment
+    assert kept.name in capsys.readouterr().err
+    assert run(problem, "--checkpoint", 0, results=tmp_path) == 0
+    assert not kept.exists()
+
+
+def test_a_second_interrupt_says_what_was_saved(problem, tmp_path, monkeypatch, capsys):
+    def twice(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("kanpde.experiment.measure", twice)
+    assert run(problem, "--checkpoint", 0, results=tmp_path) == 130
+    message = capsys.readouterr().err
+    assert "its last checkpoint is" in message and message.count("\n") == 1
+    assert load(tmp_path / "line" / "experiment-s0.checkpoint.h5").checkpoint is not None
+    monkeypatch.undo()
+    assert run(problem, "--resume", results=tmp_path) == 0
+    assert [path.name for path in (tmp_path / "line").iterdir()] == ["experiment-s0.h5"]
+
+
+def test_an_interrupt_after_the_last_step_keeps_the_result(problem, tmp_path, monkeypatch, capsys):
+    from kanpde import experiment
+
+    real = experiment.measure
+
+    def once(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(*arguments)
+
+    monkeypatch.setattr(experiment, "measure", once)
+    assert run(problem, "--seeds", 2, results=tmp_path) == 130
+    assert [path.name for path in (tmp_path / "line").iterdir()] == ["experiment-s0.h5"]
+
+
+def test_an_interrupt_while_figures_are_drawn_says_what_was_saved(problem, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("kanpde.figures.draw", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    assert main([str(problem), "--results", str(tmp_path)]) == 130
+    captured = capsys.readouterr()
+    assert "while figures were drawn" in captured.err and captured.err.count("\n") == 1
+    assert captured.out.startswith("line/experiment seed 0: complete")
+    assert load(tmp_path / "line" / "experiment-s0.h5").status == "complete"
+
+
+def test_an_interrupt_while_libraries_load(problem, tmp_path):
+    for delay in (0.15, 0.6):
+        process = start(problem, "--results", tmp_path, cwd=tmp_path)
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130 and err == "interrupted\n"
+
+
+def test_warnings_reach_the_user(problem, tmp_path, caplog):
+    problem.write_text(PROBLEM.replace("exact=exact)", "exact=lambda x: (1 + 0 * x) * __import__('numpy').sin(float(pi) * x))"))
+    assert run(problem, results=tmp_path) == 0
+    assert "sympy cannot check it" in caplog.text
 
 
 # ---- errors: one line, before training ----
@@ -250,6 +339,13 @@ def failure(capsys, *arguments, results):
         ("experiment = Experiment(", "other = Experiment(", "defines no experiment"),
         ("line = Box", "line == Box", "line 5"),
         ("Refine(8, 10)", "Refine(10, 8)", "must rise"),
+        ("return u.xx + strength * pi**2 * exact(x)", "return ()", "equation() returns an empty tuple"),
+        ("return u.xx + strength", "return 1 / 0 + strength", "ZeroDivisionError: division by zero (raised at"),
+        ("return u.xx + strength", "return dict()[3] + strength", "line.py, line 13)"),
+        ("return sin(pi * x)", "return {'w': sin(pi * x)}", "no 'u' among its values"),
+        ("return sin(pi * x)", "return None", "returns None for u"),
+        ("exact=exact)", "exact=lambda x: {'w': x})", "no 'u' among its values"),
+        ("exact=exact)", "exact=lambda x: None)", "returns None for u"),
     ],
 )
 def test_bad_problems_fail_with_one_clear_error(problem, tmp_path, capsys, old, new, message):
@@ -290,6 +386,15 @@ def test_a_nan_is_found_before_training_with_its_point(problem, tmp_path, capsys
         (["--seeds", "0"], "--seeds"),
         (["--seed", "-1"], "--seed"),
         (["--threads", "0"], "--threads"),
+        (["--seed", "1", "--seeds", "2"], "give one of them"),
+        (["--seed", str(2**70)], "--seed must be a whole number from 0 to"),
+        (["--device", "meta"], "meta"),
+        (["--set", "problem=3"], "problem cannot be 3"),
+        (["--set", "problem.domain=3"], "domain cannot be 3"),
+        (["--set", "model=3"], "model cannot be 3"),
+        (["--set", "model.basis.degree=9999999999"], "model.basis.degree=9999999999"),
+        (["--set", "problem.conditions.wieght=1"], "did you mean 'weight'"),
+        (["--set", "problem.parameters.strength=many"], "line.py, line 13"),
     ],
 )
 def test_bad_options_fail_with_one_clear_error(problem, tmp_path, capsys, arguments, message):
@@ -324,10 +429,12 @@ def test_a_full_disk_keeps_what_was_computed(problem, tmp_path, capsys, monkeypa
         return real(source, destination)
 
     monkeypatch.setattr("os.replace", full)
-    assert run(problem, results=target) == 0
-    message = capsys.readouterr().err
-    assert "No space left" in message and "were kept in" in message
-    assert load(tmp_path / "spare" / "kanpde" / "line" / "experiment-s0.h5").status == "complete"
+    for _ in range(2):
+        assert run(problem, results=target) == 1
+        message = capsys.readouterr().err
+        assert "No space left" in message and "were kept in" in message
+    kept = list((tmp_path / "spare").glob("kanpde-line-*/experiment-s0.h5"))
+    assert len(kept) == 2 and all(load(path).status == "complete" for path in kept)
 
 
 def test_one_bad_run_of_several_makes_the_status_1_but_runs_the_others(problem, tmp_path, capsys):
@@ -335,3 +442,63 @@ def test_one_bad_run_of_several_makes_the_status_1_but_runs_the_others(problem, 
     bad.write_text(PROBLEM.replace("strength=1)", "strength=2)"))
     assert run(bad, problem, results=tmp_path / "out") == 1
     assert load(tmp_path / "out" / "line" / "experiment-s0.h5").status == "complete"
+
+
+def test_figures_that_cannot_be_written_leave_the_report(problem, tmp_path, capsys, monkeypatch):
+    from kanpde import figures
+
+    real = figures.write_whole
+
+    def full(path, image, what):
+        if "convergence" in path.name:
+            monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        return real(path, image, what)
+
+    monkeypatch.setattr(figures, "write_whole", full)
+    assert main([str(problem), "--results", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert "experiment-s0.h5" in captured.out.splitlines()[-1]
+    assert captured.err.count("error:") == 1 and "the convergence figure" in captured.err and "Traceback" not in captured.err
+    assert not list((tmp_path / "line").glob("*convergence*"))
+    assert main(["draw", str(tmp_path / "line" / "experiment-s0.h5")]) == 1
+    message = capsys.readouterr().err
+    assert message.count("error:") == 1 and "No space left" in message and "Traceback" not in message
+
+
+def test_one_bad_file_does_not_stop_the_others(problem, tmp_path, capsys):
+    run(problem, "--seeds", 2, results=tmp_path)
+    folder = tmp_path / "line"
+    (folder / "broken.h5").write_text("not HDF5")
+    capsys.readouterr()
+    for verb, shown in (("compare", "median"), ("draw", "experiment-s1-network.png")):
+        assert main([verb, str(folder / "broken.h5"), str(folder / "index.h5"), str(folder / "experiment-s1.h5")]) == 1
+        captured = capsys.readouterr()
+        assert shown in captured.out and captured.err.count("error:") == 1 and "broken.h5" in captured.err
+    assert main(["compare", str(folder / "index.h5")]) == 0
+    assert capsys.readouterr().out.count("complete") == 4
+    (folder / "experiment-s1.h5").unlink()
+    assert main(["compare", str(folder / "index.h5")]) == 1
+    assert "experiment-s1.h5" in capsys.readouterr().err
+
+
+def test_damaged_numbers_are_one_error(problem, tmp_path, capsys):
+    run(problem, results=tmp_path)
+    path = tmp_path / "line" / "experiment-s0.h5"
+    with h5py.File(path, "r+") as file:
+        file["solution/x"][:] = np.nan
+        file["history/seconds"][:] = 1e308
+        file["model/edges/layer_0"].attrs["sums"] = 77
+    assert main(["draw", str(path)]) in (0, 1)
+    assert "Traceback" not in capsys.readouterr().err
+    with h5py.File(path, "r+") as file:
+        del file["solution/u"]
+    assert main(["draw", str(path)]) == 1
+    assert capsys.readouterr().err.count("error:") == 1
+
+
+def test_two_problem_files_of_one_name(problem, tmp_path, capsys):
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / "line.py"
+    other.write_text(PROBLEM)
+    message = failure(capsys, problem, other, results=tmp_path / "out")
+    assert str(problem) in message and str(other) in message

@@ -24,10 +24,10 @@ from kanpde.results import (
     Edges,
     Result,
     ResultsError,
-    comparison_table,
+    is_complete,
+    linked,
     load,
     save,
-    summary_rows,
     write_index,
 )
 
@@ -577,7 +577,7 @@ def test_result_that_cannot_be_a_file(saved, changes, words):
     assert os.listdir(saved.parent) == [saved.name]
 
 
-# -------------------------------------------------------------------------------------- index and table
+# -------------------------------------------------------------------------------------- the index of a sweep
 
 
 def test_index_links_open(tmp_path):
@@ -595,6 +595,24 @@ def test_index_links_open(tmp_path):
             assert file[name].attrs["status"] == "complete"
             assert np.array_equal(file[name]["solution/u"][()], make_result(seed=seed).solution["u"])
     assert_unreadable(moved / "index.h5", "index of a sweep", "nu=0.1-s0, nu=0.1-s1")
+
+
+def test_files_that_an_index_links_to(tmp_path):
+    paths = [save(make_result(seed=seed), tmp_path / "sweep" / f"a-s{seed}.h5") for seed in range(2)]
+    paths.append(save(make_result(), tmp_path / "sweep" / "poisson" / "b-s0.h5"))
+    paths.append(tmp_path / "sweep" / "absent-s0.h5")
+    assert linked(write_index(tmp_path / "sweep", paths)) == paths
+    assert linked(paths[0]) == [paths[0]] and linked(paths[-1]) == [paths[-1]]
+    (tmp_path / "other.h5").write_text("no HDF5")
+    assert linked(tmp_path / "other.h5") == [tmp_path / "other.h5"]
+
+
+def test_whether_a_file_is_of_a_complete_run(saved, tmp_path):
+    assert is_complete(saved)
+    assert not is_complete(save(make_result(status="interrupted"), tmp_path / "part.h5"))
+    assert not is_complete(tmp_path / "absent.h5") and not is_complete(tmp_path)
+    saved.write_bytes(saved.read_bytes()[:1000])
+    assert not is_complete(saved)
 
 
 def test_index_works_with_relative_paths(tmp_path, monkeypatch):
@@ -615,47 +633,6 @@ def test_index_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ResultsError, match="index.h5"):
         write_index(tmp_path / "file", [])
-
-
-def test_summary_rows():
-    (row,) = summary_rows([make_result(seed=3, mse=2e-18)])
-    assert row == {
-        "problem": "poisson",
-        "experiment": "experiment",
-        "seed": 3,
-        "status": "complete",
-        "parameters": 96,
-        "relative_l2": 1.25e-9,
-        "max_error": 3e-9,
-        "mse": 2e-18,
-        "seconds": 12.34,
-    }
-
-
-def test_comparison_table():
-    results = [
-        make_result(relative_l2=1e-9, mse=1e-18),
-        make_result(seed=1, relative_l2=4e-9, seconds=20.0),
-        make_result(seed=2, relative_l2=np.nan, status="failed"),
-        make_result(experiment="separable", parameters=1200),
-    ]
-    assert comparison_table(iter(results)) == "\n".join(
-        [
-            "problem  experiment    seed        status  parameters  relative L2  max error       mse  seconds",
-            "poisson  experiment       0      complete          96     1.00e-09   3.00e-09  1.00e-18     12.3",
-            "poisson  experiment       1      complete          96     4.00e-09   3.00e-09         -     20.0",
-            "poisson  experiment       2        failed          96          nan   3.00e-09         -     12.3",
-            "poisson   separable       0      complete        1200     1.25e-09   3.00e-09         -     12.3",
-            "poisson  experiment  median  2/3 complete          96     4.00e-09   3.00e-09  1.00e-18     12.3",
-            "poisson  experiment   worst  2/3 complete          96          inf   3.00e-09  1.00e-18     20.0",
-        ]
-    )
-
-
-def test_comparison_table_of_nothing_and_of_missing_numbers():
-    assert comparison_table([]).split()[:3] == ["problem", "experiment", "seed"]
-    bare = replace(make_result(), provenance={}, metrics={})
-    assert comparison_table([bare]).splitlines()[1].split() == ["poisson", "experiment", "-", "complete", "96", *"----"]
 
 
 def test_importing_the_room_alone_loads_nothing_heavy():

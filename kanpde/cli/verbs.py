@@ -1,0 +1,69 @@
+"""The other verbs of the command line: ``draw`` and ``compare``, of results files or of the index of a sweep."""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kanpde.reports import comparison_table
+from kanpde.results import Result, ResultsError, linked, load
+
+
+def draw_files(arguments: Sequence[str]) -> int:
+    """Redraw figures; one error for each file that cannot be, and then status 1."""
+    from kanpde.figures import draw
+
+    readable = Readable(_given("draw", "Redraw the figures of results files.", arguments))
+    for path, result in readable:
+        if not result.solution:
+            print(f"{path}: only a checkpoint, nothing to draw yet; finish it with --resume")
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # of arithmetic with damaged numbers
+                figures = draw(result, path.with_suffix(""))
+            print(*figures, sep="\n")
+        except ResultsError as error:
+            readable.fail(str(error))
+        except Exception as error:  # the numbers in a damaged file can be anything
+            readable.fail(f"{path} cannot be drawn ({type(error).__name__}: {error}); if the file is damaged, run the experiment again")
+    return 1 if readable.failed else 0
+
+
+def compare_files(arguments: Sequence[str]) -> int:
+    """Print one table; one error for each file that cannot be read, and then status 1."""
+    readable = Readable(_given("compare", "One table of the runs in results files.", arguments))
+    results = [result for _, result in readable]
+    if results:
+        print(comparison_table(results))
+    return 1 if readable.failed else 0
+
+
+def _given(verb: str, description: str, arguments: Sequence[str]) -> list[Path]:
+    """The files on the command line, indices replaced by what they link to, each once."""
+    parser = argparse.ArgumentParser(prog=f"run_experiments.py {verb}", description=description)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.h5", help="results, or the index.h5 of a sweep")
+    paths = [each for path in parser.parse_args(arguments).files for each in linked(path)]
+    return list({path.resolve(): path for path in reversed(paths)}.values())[::-1]
+
+
+class Readable:
+    """Those of some files that can be loaded; the others are reported, and remembered in ``failed``."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths, self.failed = paths, False
+
+    def __iter__(self) -> Iterator[tuple[Path, Result]]:
+        for path in self.paths:
+            try:
+                result = load(path)
+            except (ValueError, OSError) as error:
+                self.fail(str(error))
+                continue
+            yield path, result
+
+    def fail(self, message: str) -> None:
+        """Report one error."""
+        print(f"error: {message}", file=sys.stderr)
+        self.failed = True

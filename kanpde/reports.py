@@ -1,0 +1,131 @@
+"""Words and tables about runs: the lines that a run ends on, and the comparison of many."""
+
+import math
+import os
+import re
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kanpde.results import Result
+
+COLUMNS = ("problem", "experiment", "seed", "status", "parameters", "relative_l2", "max_error", "mse", "seconds")
+ERRORS = (("relative L2", "relative_l2"), ("relative H1", "relative_h1"), ("maximum", "max_error"), ("MSE", "mse"))
+ABSOLUTE = (("RMS", "rms_error"), ("maximum", "max_error"))
+ORDINARY = ("all steps done", "stalled", "the loss fell by less than")  # how a rung ends when all is well
+OVERFITTING = 5.0  # times the residual in training: a larger one between the points is no accident
+
+
+def report(result: Result, files: Sequence[Path]) -> str:
+    """The five lines that a run ends on, and a sixth for each thing that went wrong on the way."""
+    metrics = result.metrics
+    lines = [
+        f"{result.problem}/{result.experiment} seed {result.provenance['seed']}: {result.status} after {metrics['steps']} steps",
+        f"  error     {_accuracy(metrics)}",
+        f"  time      {metrics['seconds']:.1f} s on {result.provenance['device']}, {result.provenance['threads']} threads",
+        f"  network   {_short(result.architecture['model'])}, {metrics['parameters']} parameters",
+        *(f"  stopped   {words}" for words in _endings(str(result.provenance.get("stops", "")))),
+        *(f"  caution   {words}" for words in [overfitting(metrics)] if words),
+        f"  files     {os.path.relpath(files[0])}{_figures(files[1:])}",
+    ]
+    return "\n".join(lines)
+
+
+def overfitting(metrics: Mapping[str, Any]) -> str:
+    """What to say where the residual between the collocation points is far larger than on them; nothing where it is not."""
+    grid, training = metrics.get("residual_rms", math.nan), metrics.get("residual_rms_training", math.nan)
+    if not grid > OVERFITTING * training:
+        return ""
+    return f"residual {grid:.2g} on the grid against {training:.2g} in training: more points, Sampling(interior=...), or a coarser basis"
+
+
+def _accuracy(metrics: Mapping[str, Any]) -> str:
+    def words(kinds: Sequence[tuple[str, str]]) -> str:
+        return ", ".join(f"{name} {metrics[key]:.2e}" for name, key in kinds if not math.isnan(metrics.get(key, math.nan)))
+
+    if "max_error" not in metrics:
+        return f"residual {metrics['residual_rms']:.2e} (no solution to compare with)"
+    if math.isnan(metrics.get("relative_l2", math.nan)):
+        return f"{words(ABSOLUTE) or 'not a number'} (absolute: there is no relative error where the solution to compare with is 0)"
+    return words(ERRORS)
+
+
+def _endings(stops: str) -> list[str]:
+    """Why rungs ended early, where it was not for want of steps or patience."""
+    reasons = stops.split("; ") if stops else []
+    rungs: dict[str, list[str]] = {}
+    for number, reason in enumerate(reasons, 1):
+        if not reason.startswith(ORDINARY):
+            rungs.setdefault(reason, []).append(str(number))
+    return [f"rung{'s' * (len(numbers) > 1)} {', '.join(numbers)} of {len(reasons)}: {reason}" for reason, numbers in rungs.items()]
+
+
+def _figures(files: Sequence[Path]) -> str:
+    """``and 3 figures beside it, as PDF and PNG``."""
+    if not files:
+        return ""
+    count, formats = len({path.stem for path in files}), dict.fromkeys(path.suffix[1:].upper() for path in files)
+    return f" and {count} figure{'s' * (count > 1)} beside it, as {' and '.join(formats)}"
+
+
+def _short(model: str) -> str:
+    """A network's repr with six digits a number, and the middle of long lists of breaks left out."""
+
+    def rounded(found: re.Match[str]) -> str:
+        value = float(found[0])
+        return "0.0" if abs(value) < 1e-12 else repr(float(f"{value:.6g}"))
+
+    def thinned(found: re.Match[str]) -> str:
+        items = found[1].split(", ")
+        return f"breaks=({', '.join(items[:3])}, ... {len(items)} in all ..., {items[-1]})" if len(items) > 8 else found[0]
+
+    model = re.sub(r"np\.float64\(([^()]*)\)", r"\1", model)
+    model = re.sub(r"-?\d+\.\d*(?:e[-+]?\d+)?|-?\d+e[-+]?\d+", rounded, model)
+    return re.sub(r"breaks=[(\[]([^()\[\]]*)[)\]]", thinned, model)
+
+
+def summary_rows(results: Iterable[Result]) -> list[dict[str, Any]]:
+    """One row a run, with the columns of `comparison_table` as keys; what a run does not have is None."""
+    rows = []
+    for result in results:
+        known = {"seconds": result.provenance.get("wall_seconds"), "parameters": result.parameters.size}
+        known |= result.metrics | {"seed": result.provenance.get("seed")}
+        known |= {"problem": result.problem, "experiment": result.experiment, "status": result.status}
+        rows.append({column: known.get(column) for column in COLUMNS})
+    return rows
+
+
+def comparison_table(results: Iterable[Result]) -> str:
+    """The runs as aligned plain text, one line each, then the median and the worst of every group of several seeds.
+
+    ``-`` stands for what is missing. Medians are over the runs that have the number, and a nan counts as infinite;
+    the status of a group says how many of its runs are complete.
+    """
+    rows = summary_rows(results)
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["problem"], row["experiment"]), []).append(row)
+    for group in groups.values():
+        if len(group) > 1:
+            rows += [_summary(group, "median", statistics.median), _summary(group, "worst", max)]
+    lines = [[column.replace("_l2", " L2").replace("_", " ") for column in COLUMNS]]
+    lines += [[_cell(column, row[column]) for column in COLUMNS] for row in rows]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+
+
+def _summary(group: Sequence[dict[str, Any]], label: str, summarise: Callable[[list[float]], float]) -> dict[str, Any]:
+    complete = sum(row["status"] == "complete" for row in group)
+    summary = {**group[0], "seed": label, "status": f"{complete}/{len(group)} complete"}
+    for column in COLUMNS[4:]:
+        values = [math.inf if math.isnan(row[column]) else row[column] for row in group if row[column] is not None]
+        summary[column] = summarise(values) if values else None
+    return summary
+
+
+def _cell(column: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    formats = {"parameters": ".0f", "relative_l2": ".2e", "max_error": ".2e", "mse": ".2e", "seconds": ".1f"}
+    return format(value, formats.get(column, ""))
