@@ -8,6 +8,7 @@ import keyword
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -120,12 +121,30 @@ class Box:
 
     @classmethod
     def cube(cls, dimensions: int, lower: float, upper: float) -> "Box":
-        """[lower, upper]^dimensions with coordinates x1, x2, ..."""
+        """[lower, upper]^dimensions with coordinates x1, x2, ..., all of which together are ``x``."""
         return cls(**{f"x{number}": (lower, upper) for number in range(1, dimensions + 1)})
 
     def __repr__(self) -> str:
         bounds = (f"{n}=({a!r}, {b!r})" for n, a, b in zip(self.names, self.lower, self.upper, strict=True))
         return f"Box({', '.join(bounds)})"
+
+    @property
+    def vectors(self) -> dict[str, tuple[str, ...]]:
+        """Coordinates that are numbered in succession, by what comes before the numbers: {"x": ("x1", "x2", "x3")}."""
+        found: dict[str, list[str]] = {}
+        for name in self.names:
+            stem = name.rstrip("0123456789")
+            found.setdefault(stem, []).append(name)
+        return {
+            stem: tuple(names)
+            for stem, names in found.items()
+            if stem and stem not in self.names and names == [f"{stem}{number}" for number in range(1, len(names) + 1)]
+        }
+
+    def together(self, coordinates: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+        """The values of :attr:`vectors` as tuples, where all their coordinates are given."""
+        every = self.vectors.items()
+        return {stem: tuple(coordinates[n] for n in names) for stem, names in every if all(n in coordinates for n in names)}
 
     @property
     def spatial(self) -> tuple[str, ...]:
@@ -165,7 +184,7 @@ class Box:
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Whether each of the ``points`` (n, d) lies in the box, up to rounding: (n,)."""
         slack = 1e-9 * np.subtract(self.upper, self.lower)
-        return ((points >= self.lower - slack) & (points <= self.upper + slack)).all(1)
+        return np.all((points >= self.lower - slack) & (points <= self.upper + slack), axis=1)
 
     def scaled(self, reference: np.ndarray, axis: int) -> np.ndarray:
         """Points of [-1, 1] carried to the range of a coordinate."""

@@ -51,7 +51,7 @@ class Problem:
     ``unknowns`` are by default those arguments without a default value that are neither coordinates nor ``parameters``; a parameter is a
     number or ``Unknown(guess)``. ``exact`` (one value, or a tuple with one for each unknown) is checked against equation
     and conditions before training, unless ``check`` is False; ``reference`` is a solution that is only compared with. Where both are
-    given, errors are those against ``exact``.
+    given, errors are those against ``exact``. Where coordinates are x1, x2, ..., a function may also ask for ``x``, the tuple of them all.
     """
 
     domain: Box
@@ -92,7 +92,8 @@ class Problem:
     def _found_unknowns(self) -> tuple[str, ...]:
         names = argument_names(self.equation)
         given = (self.unknowns,) if isinstance(self.unknowns, str) else tuple(self.unknowns)
-        found = given or tuple(name for name in names if name not in self.domain.names and name not in self.parameters)
+        taken = {*self.domain.names, *self.domain.vectors, *self.parameters}
+        found = given or tuple(name for name in names if name not in taken)
         if not found:
             raise ValueError(f"{function_name(self.equation)} asks for no unknown: its arguments are {', '.join(names) or 'none'}")
         for place, name in enumerate(found):
@@ -119,7 +120,7 @@ class Problem:
 
     def check_names(self, function: Callable[..., Any], *, unknowns: bool = True) -> None:
         """Raise ``TypeError`` if ``function`` asks for a name that does not exist."""
-        known = [*(self.unknowns if unknowns else ()), *self.domain.names, *self.parameters]
+        known = [*(self.unknowns if unknowns else ()), *self.domain.names, *self.domain.vectors, *self.parameters]
         for name in argument_names(function):
             if name not in known:
                 kinds = "unknowns, coordinates and parameters are" if unknowns else "coordinates and parameters are"
@@ -149,7 +150,8 @@ class Problem:
         self, coordinates: Mapping[str, Any], unknowns: Mapping[str, Any] | None = None, coefficients: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Everything that a user's function may ask for, by name; unknown coefficients are their guesses unless given."""
-        return {**(unknowns or {}), **coordinates, **self.parameters, **self.coefficients, **(coefficients or {})}
+        vectors = self.domain.together(coordinates)
+        return {**vectors, **(unknowns or {}), **coordinates, **self.parameters, **self.coefficients, **(coefficients or {})}
 
     def residuals(self, known: Mapping[str, Any]) -> tuple[Any, ...]:
         """The residuals of the equation, one a component."""

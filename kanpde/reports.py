@@ -15,6 +15,7 @@ ERRORS = (("relative L2", "relative_l2"), ("relative H1", "relative_h1"), ("maxi
 ABSOLUTE = (("RMS", "rms_error"), ("maximum", "max_error"))
 ORDINARY = ("all steps done", "stalled", "the loss fell by less than")  # how a rung ends when all is well
 OVERFITTING = 5.0  # times the residual in training: a larger one between the points is no accident
+ROUNDING = 1e-10  # a residual below says nothing about over-fitting
 
 
 def report(result: Result, files: Sequence[Path]) -> str:
@@ -35,7 +36,7 @@ def report(result: Result, files: Sequence[Path]) -> str:
 def overfitting(metrics: Mapping[str, Any]) -> str:
     """What to say where the residual between the collocation points is far larger than on them; nothing where it is not."""
     grid, training = metrics.get("residual_rms", math.nan), metrics.get("residual_rms_training", math.nan)
-    if not grid > OVERFITTING * training:
+    if not grid > max(OVERFITTING * training, ROUNDING):
         return ""
     return f"residual {grid:.2g} on the grid against {training:.2g} in training: more points, Sampling(interior=...), or a coarser basis"
 

@@ -168,13 +168,14 @@ class SeparableKAN(Network):
         whole_number(inputs, "the number of inputs of SeparableKAN")
         whole_number(outputs, "the number of outputs of SeparableKAN")
         self.rank = whole_number(rank, "the rank of SeparableKAN")
-        bases = tuple(basis) if isinstance(basis, (tuple, list)) else (basis,) * inputs
+        bases: tuple[Any, ...] = tuple(basis) if isinstance(basis, (tuple, list)) else (basis,) * inputs
         for each in bases:
             if not isinstance(each, Basis):
                 raise TypeError(f"basis must be a basis such as Chebyshev(degree=8), or a tuple of them, got {each!r}")
         if len(bases) != inputs:
             raise ValueError(f"SeparableKAN has {inputs} inputs, but {len(bases)} bases: give one for all, or one for each")
-        self.bases, self.basis = bases, bases[0] if len(set(bases)) == 1 else bases
+        self.bases: tuple[Basis, ...] = bases
+        self.basis: Basis | tuple[Basis, ...] = bases[0] if len(set(bases)) == 1 else bases
         generator = torch.Generator().manual_seed(seed)
         super().__init__([Factors(bases, outputs, rank, generator=generator, dtype=dtype)], inputs, dtype, seed)
 

@@ -78,7 +78,7 @@ def equations(problem: Problem, expressions: Mapping[str, Any] | None = None) ->
         where = symbols(problem)
         expressions = {name: sympy.Function(name)(*where.values()) for name in problem.unknowns}
     coordinates, unknowns = _fields(problem, expressions)
-    known = {**unknowns, **coordinates, **_parameters(problem)}
+    known = {**problem.domain.together(coordinates), **unknowns, **coordinates, **_parameters(problem)}
     return [_plain(value) for value in problem.residuals(known)]
 
 
@@ -86,7 +86,8 @@ def exact_solution(problem: Problem) -> dict[str, sympy.Expr] | None:
     """``exact`` as sympy expressions by unknown; None if it is not written in functions that sympy knows."""
     assert problem.exact is not None
     try:
-        values = call_by_name(problem.exact, {**symbols(problem), **_parameters(problem)})
+        where = symbols(problem)
+        values = call_by_name(problem.exact, {**problem.domain.together(where), **where, **_parameters(problem)})
         if isinstance(values, Mapping):
             values = tuple(values[name] for name in problem.unknowns)
         values = values if isinstance(values, tuple) else (values,)
@@ -119,7 +120,7 @@ def _condition(
     problem: Problem, condition: Condition, expressions: Mapping[str, Any], extra: Mapping[str, Any] | None = None
 ) -> list[sympy.Expr]:
     coordinates, unknowns = _fields(problem, expressions)
-    known = {**unknowns, **coordinates, **_parameters(problem), **(extra or {})}
+    known = {**problem.domain.together(coordinates), **unknowns, **coordinates, **_parameters(problem), **(extra or {})}
     return [_plain(value) for value in condition.residuals(problem, known)]
 
 
@@ -219,7 +220,7 @@ def _statement(problem: Problem, condition: Condition, printer: _Printer) -> lis
     """What a condition says, one formula a component."""
     where = symbols(problem)
     unknowns = {name: sympy.Function(name)(*where.values()) for name in problem.unknowns}
-    known = {**where, **_parameters(problem)}
+    known = {**problem.domain.together(where), **where, **_parameters(problem)}
 
     def shown(value: Any) -> str:
         return printer.doprint(_plain(evaluated(value, known)))
