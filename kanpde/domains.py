@@ -159,7 +159,7 @@ class Box:
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Whether each of the ``points`` (n, d) lies in the box, up to rounding: (n,)."""
         slack = 1e-9 * np.subtract(self.upper, self.lower)
-        return ((points >= self.lower - slack) & (points <= self.upper + slack)).all(1)
+        return np.all((points >= self.lower - slack) & (points <= self.upper + slack), axis=1)
 
     def scaled(self, reference: np.ndarray, axis: int) -> np.ndarray:
         """Points of [-1, 1] carried to the range of a coordinate."""
