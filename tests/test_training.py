@@ -245,7 +245,7 @@ def test_points_come_where_they_were_asked_for():
         conditions=[
             Dirichlet(0, on=square.side(y=3)),
             Dirichlet(0, on=square.side(y=0), hard=True),
-            Dirichlet(1, on=square.boundary, name="all"),
+            Dirichlet(0, on=square.boundary, name="all"),
         ],
     )
     network = KAN(2, 3, 1, basis=Chebyshev(3)).on_box(square.lower, square.upper)
