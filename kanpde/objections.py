@@ -10,7 +10,6 @@ import numpy as np
 from kanpde.domains import Boundary
 from kanpde.fields import Field, constant, coordinate_fields, function_name
 from kanpde.functions import Constant
-from kanpde.objective import demand
 from kanpde.problem import Problem
 
 logger = logging.getLogger("kanpde")
@@ -28,7 +27,6 @@ def objections(problem: Problem) -> list[str]:
     solution = problem.exact or problem.reference
     if solution is not None:  # first, because the equation may call it
         solution_values(problem, solution, _inside(problem, 4))
-    check_equation(problem)
     if problem.exact is None or not problem.check:
         return []
     from kanpde.symbolic.equations import contradictions, exact_solution
@@ -39,24 +37,6 @@ def objections(problem: Problem) -> list[str]:
         return [str(found) for found in contradictions(problem)]
     except (TypeError, AttributeError, ValueError, NotImplementedError) as error:
         return _numerical(problem, f"the problem is not written in kanpde.functions, so that sympy cannot check exact ({error})")
-
-
-def check_equation(problem: Problem) -> None:
-    """Raise ``TypeError`` unless the equation returns something that can be a residual."""
-    returned: list[Any] = []
-
-    def recorded(known: Mapping[str, Any]) -> tuple[Any, ...]:
-        returned[:] = problem.residuals(known)
-        return tuple(returned)
-
-    demand(problem, recorded)
-    name = function_name(problem.equation)
-    if not returned:
-        raise TypeError(f"{name} returns an empty tuple: return the residual of the equation, or a tuple with one for each of a system")
-    for value in returned:
-        found = value.value if isinstance(value, Field) else value
-        if isinstance(found, (str, bytes)) or not (hasattr(found, "expand") or hasattr(found, "__float__")):
-            raise TypeError(f"{name} returns {found!r}, which is not a residual: return the left-hand side of the equation, left = 0")
 
 
 def solution_values(problem: Problem, which: Callable[..., Any], points: np.ndarray) -> dict[str, np.ndarray]:

@@ -82,11 +82,3 @@ def test_what_is_no_solution_is_an_error(exact, message, check, kind):
     case = Problem(line, poisson, conditions=[Dirichlet(0, on=line.boundary)], check=check, **{kind: exact})
     with pytest.raises((TypeError, ValueError), match=message):
         objections(case)
-
-
-@pytest.mark.parametrize(
-    ("value", "message"), [((), "empty tuple"), (None, "returns None, which is not a residual"), ("u", "not a residual")]
-)
-def test_what_is_no_residual_is_an_error(value, message):
-    with pytest.raises(TypeError, match=message):
-        objections(problem(None, equation=lambda u: value))

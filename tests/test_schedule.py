@@ -21,9 +21,10 @@ from kanpde import (
     Sampling,
     Until,
 )
+from kanpde.changes import RefineTo, SetParameters, Stage
 from kanpde.functions import exp
 from kanpde.sampling import resampled
-from kanpde.schedule import RefineTo, Rung, SetParameters, Stage, rungs
+from kanpde.schedule import Rung, rungs
 from kanpde.training import fit
 
 segment = Box(x=(0, 1))
@@ -129,7 +130,7 @@ def test_continuation_solves_one_value_after_another():
 
 def test_set_parameters_leaves_the_problem_alone():
     problem = layer()
-    stage = SetParameters({"nu": 0.3}).apply(Stage(problem, KAN(1, 1, basis=Chebyshev(3))))
+    stage = SetParameters({"nu": 0.3}).apply(Stage.first(problem, KAN(1, 1, basis=Chebyshev(3))))
     assert stage.problem.parameters == {"nu": 0.3} and problem.parameters == {"nu": 0.05}
 
 

@@ -77,7 +77,7 @@ class BSpline(Basis):
         """The interval of every point (N,), and of the functions that live there the derivatives: (order + 1, degree + 1, N)."""
         degree, knots = self.degree, _knots(self, x.dtype, x.device)
         # intervals of length zero hold no point: bucketize with right=True passes over them
-        interval = torch.bucketize(x, knots[degree + 1 : degree + self.intervals], right=True)
+        interval = torch.bucketize(x.contiguous(), knots[degree + 1 : degree + self.intervals], right=True)
         around = knots[1:-1].unfold(0, 2 * degree, 1).T[:, interval]  # t_{i-p+1} ... t_{i+p}, the knots around interval i
         values, quotients = torch.ones_like(x)[None], []  # quotients B_{j,p-1} / (t_{j+p} - t_j)
         for p in range(1, degree + 1):
