@@ -10,7 +10,7 @@ import torch
 
 from kanpde.conditions import Condition, Data, Dirichlet, Frame, InitialVelocity, Integral, Neumann, Point, Robin, Values, evaluated
 from kanpde.domains import TIME, Box, Side
-from kanpde.fields import Field, argument_names, call_by_name, coefficient, components_of, coordinate_fields, function_name
+from kanpde.fields import Field, argument_names, call_by_name, coefficient, components_of, coordinate_fields, function_name, nearest
 from kanpde.functions import Constant
 from kanpde.jets import MultiIndex
 
@@ -35,7 +35,13 @@ def trial(problem: Frame, equation: Callable[..., Any]) -> tuple[dict[str, froze
 
     guesses = {name: coefficient(torch.full((2,), guess).double(), box.names, name) for name, guess in problem.coefficients.items()}
     known = problem.known(coordinates, {name: unknown(name) for name in problem.unknowns}, guesses)
-    components = components_of(call_by_name(equation, known), equation)
+    try:
+        components = components_of(call_by_name(equation, known), equation)
+    except NameError as error:
+        names = argument_names(equation, optional=True)
+        raise TypeError(
+            f"{function_name(equation)} uses {error.name!r}, which is not among its arguments {', '.join(names)}{nearest(error.name, names)}"
+        ) from error
     for value in components:
         if isinstance(value, Field):
             _ = value.value

@@ -447,6 +447,7 @@ def forgotten(u):
         (lambda u: np.arctan2(u, 1), TypeError, "numpy.arctan2 of a field is not known"),
         (lambda u: u.z, AttributeError, "u has no derivative 'z': the coordinates are x, y"),
         (3, TypeError, "the equation of a Problem is a function"),
+        (lambda u, alhpa: alpha * u.x, TypeError, "uses 'alpha', which is not among its arguments u, alhpa; did you mean 'alhpa'"),  # noqa: F821
     ],
 )
 def test_equations_that_are_none(equation, error, words):
