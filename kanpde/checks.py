@@ -38,9 +38,9 @@ def trial(problem: Frame, equation: Callable[..., Any]) -> tuple[dict[str, froze
     try:
         components = components_of(call_by_name(equation, known), equation)
     except NameError as error:
-        names = argument_names(equation, optional=True)
+        names, lost = argument_names(equation, optional=True), str(error.name)
         raise TypeError(
-            f"{function_name(equation)} uses {error.name!r}, which is not among its arguments {', '.join(names)}{nearest(error.name, names)}"
+            f"{function_name(equation)} uses {lost!r}, which is not among its arguments {', '.join(names)}{nearest(lost, names)}"
         ) from error
     for value in components:
         if isinstance(value, Field):
