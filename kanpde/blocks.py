@@ -1,7 +1,7 @@
 """Blocks: the points at which one kind of residual is taken, and how residuals become rows of r."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,26 @@ class Chunk:
     factors: Tensor | None = None  # with which they enter rows, (n,)
 
 
+class Chunks(Sequence[Chunk]):
+    """Chunks of a block, kept once they are made where they are few; else made anew each time, so that memory does not grow with them."""
+
+    KEPT = 16
+
+    def __init__(self, problem: Problem, parts: Sequence[Tensor]) -> None:
+        self.problem, self.parts, self.made = problem, parts, {}
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, number: Any) -> Any:
+        if number in self.made:
+            return self.made[number]
+        chunk = make_chunk(self.problem, self.parts[number])
+        if len(self.parts) <= self.KEPT:
+            self.made[number] = chunk
+        return chunk
+
+
 @dataclass
 class Block:
     """Residuals of one kind: the equation inside, or one condition.
@@ -39,7 +59,7 @@ class Block:
     chosen: Channels
     components: int
     group: int = 1
-    chunks: list[Chunk] = field(default_factory=list)
+    chunks: Sequence[Chunk] = ()
     records: dict[int, list[Any]] = field(default_factory=dict)  # the network's memory by size of chunk, used by one after another
 
     @property

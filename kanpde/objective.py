@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanpde.blocks import Block, Chunk, Piece, demand, make_chunk, unknown_fields
+from kanpde.blocks import Block, Chunk, Chunks, Piece, demand, make_chunk, unknown_fields
 from kanpde.conditions import Condition
 from kanpde.fields import Field, coefficient
 from kanpde.jets import Channels, MultiIndex, channels
@@ -50,7 +50,7 @@ class Objective:
         chosen, components = demand(self.problem, residuals)
         block = Block(name, residuals, points, weight, chosen, components)
         count = max(1, math.ceil(len(points) / chunk))
-        block.chunks = [make_chunk(self.problem, part) for part in torch.chunk(points, count)]
+        block.chunks = Chunks(self.problem, torch.chunk(points, count))
         self.blocks.append(block)
 
     def _add_condition(self, condition: Condition, points: Tensor, chunk: int) -> None:
@@ -63,13 +63,14 @@ class Objective:
             raise ValueError(f"{condition!r} takes points in groups of {group}, got {len(points)}")
         block = Block(condition.name, residuals, points, condition.weight, *demand(self.problem, residuals, columns), group)
         count = max(1, math.ceil(len(points) / chunk))
-        size = math.ceil(len(points) / count / (group or 1)) * (group or 1)
+        size, chunks = math.ceil(len(points) / count / (group or 1)) * (group or 1), []
         for start in range(0, len(points), max(size, 1)):
             part = slice(start, start + size)
             each = make_chunk(self.problem, points[part])
             each.columns = {name: column[part] for name, column in columns.items()}
             each.factors = None if factors is None else factors[part]
-            block.chunks.append(each)
+            chunks.append(each)
+        block.chunks = chunks
         self.blocks.append(block)
 
     # ---- one chunk ----
@@ -198,7 +199,7 @@ class Objective:
         offset, coefficients = 0, self._coefficients(network)
         for block in self.blocks:
             start = offset
-            for chunk in block.chunks:
+            for place, chunk in enumerate(block.chunks):
                 n = len(chunk.points)
                 jet = self._forward(network, block, chunk)
                 leaves: dict[tuple[int, int], Tensor] = {}
@@ -214,7 +215,7 @@ class Objective:
                         block,
                         number,
                         slice(first, first + rows),
-                        chunk is block.chunks[-1],
+                        place + 1 == len(block.chunks),
                         block.records[n],
                         adjoint.mul_(factors),
                         slopes.mul_(factors),
