@@ -32,6 +32,7 @@ from kanpde.reports import overfitting
 from kanpde.results import Edges, Result
 from kanpde.sampling import Sampling
 from kanpde.schedule import Refine, climbed, rungs
+from kanpde.separable import SeparableKAN
 from kanpde.solution import Solution
 from kanpde.training import Fit, Snapshot, fit
 from kanpde.uncertainty import estimates
@@ -258,12 +259,9 @@ def _times(history: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def _edges(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
-    if not isinstance(network, KAN) or "equation" not in points:
+    if not isinstance(network, (KAN, SeparableKAN)) or "equation" not in points:
         return ()
-    return tuple(
-        Edges(found.inputs, found.curves, found.importance, layer.sums, layer.products, layer.arity)  # type: ignore[union-attr,arg-type]
-        for found, layer in zip(edge_functions(network, points["equation"]), network.layers, strict=True)
-    )
+    return tuple(Edges(**vars(found)) for found in edge_functions(network, points["equation"]))
 
 
 def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:

@@ -290,7 +290,7 @@ def network(result: Result) -> Figure:
     """
     if not result.edges:
         raise ValueError("The result holds no edge functions to draw: its model has none, or training never began.")
-    width = float(np.clip(0.42 * max(layer.importance.size for layer in result.edges) + 0.4, 3.0, WIDTH))
+    width = float(np.clip(0.42 * max(layer.count for layer in result.edges) + 0.4, 3.0, WIDTH))
     nodes, height, sketch = _spread(result.edges[0].importance.shape[1], width), 0.32, Sketch()
     sketch.sums.extend((x, height) for x in nodes)
     named = [(result.coordinates, nodes, height - 0.08, "top")]
@@ -306,7 +306,7 @@ def network(result: Result) -> Figure:
             pairs = list(zip(names, places, strict=True)) if len(names) == len(places) else []
             for name, x in pairs[:: 1 + len(pairs) // 40]:  # names that would overlap are thinned out
                 ax.text(x, y, symbol(name), ha="center", va=side, fontsize=9)
-        if hidden := sum(max(layer.importance.size - CURVES, 0) for layer in result.edges):
+        if hidden := sum(max(layer.count - CURVES, 0) for layer in result.edges):
             ax.text(0.15, 0.02, f"the {hidden} least important edges are plain lines", color="0.4", fontsize=6.5)
     return figure
 
@@ -343,17 +343,18 @@ def _layer(sketch: Sketch, layer: Edges, nodes: np.ndarray, bottom: float, width
     fan = min(0.24, 0.7 * width / len(outputs) / max(layer.arity, 1)) * (np.arange(layer.arity) - (layer.arity - 1) / 2)
     ends = np.concatenate([outputs[: layer.sums], (outputs[layer.sums :, None] + fan).ravel()])
 
-    importance = np.nan_to_num(layer.importance.T.ravel(), posinf=0.0)  # edges in the order of their inputs
+    importance = layer.importance.T.ravel()  # edges in the order of their inputs
+    there, importance = np.flatnonzero(~np.isnan(importance)), np.nan_to_num(importance, posinf=0.0)
     opacity = 0.1 + 0.9 * np.sqrt(importance / (importance.max() or 1.0))
-    shown = np.sort(np.argsort(-importance, kind="stable")[:CURVES])
-    rows = 1 if len(shown) <= 36 else 2  # two rows are staggered: the lines of one pass between the tiles of the other
+    shown = np.sort(there[np.argsort(-importance[there], kind="stable")[:CURVES]])
+    rows = 1 if len(shown) <= 36 else 2  # staggered: the lines of one pass between the tiles of the other
     side = min(0.36, 0.8 * rows * (width - 0.3) / len(shown))
     tall = max(side, 0.22)
-    reach = 0.25 + 0.03 * np.sqrt(len(importance))  # room for the lines to fan out
+    reach = 0.25 + 0.03 * np.sqrt(len(there))  # room for the lines to fan out
     low, high = bottom + reach, bottom + reach + (1.2 * rows - 0.2) * tall
     top, height = high + reach, high + reach + (0.22 if layer.products else 0.0)
     places = _spread(len(shown), width)
-    for edge in range(len(importance)):
+    for edge in there:
         (i, j), grey = divmod(edge, linear), (*GREY, 0.8 * opacity[edge])
         way = [(ends[j], top), (ends[j], height)] if j < layer.sums else [(ends[j], top)]
         rank = int(np.searchsorted(shown, edge))
@@ -365,8 +366,7 @@ def _layer(sketch: Sketch, layer: Edges, nodes: np.ndarray, bottom: float, width
         sketch.lines.append(([(nodes[i], bottom), (x, low), (x, foot)], grey))
         sketch.lines.append(([(x, foot + tall), (x, high), *way], grey))
         sketch.tiles.append(corner + np.array([(0, 0), (side, 0), (side, tall), (0, tall)]))
-        curve = corner + (side, tall) * _thumbnail(layer.inputs[i], layer.curves[j, i])
-        sketch.curves.append((curve, (*INK, opacity[edge])))
+        sketch.curves.append((corner + (side, tall) * _thumbnail(layer.inputs[i], layer.curves[j, i]), (*INK, opacity[edge])))
     for factor, x in enumerate(ends[layer.sums :]):
         sketch.lines.append(([(x, top), (outputs[layer.sums + factor // layer.arity], height)], (0, 0, 0, 1)))
     sketch.sums.extend((x, height) for x in outputs[: layer.sums])

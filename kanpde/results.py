@@ -49,10 +49,15 @@ class Edges:
 
     inputs: np.ndarray  # (in, S): where each edge curve is evaluated, the range that the data visited
     curves: np.ndarray  # (linear outputs, in, S)
-    importance: np.ndarray  # (linear outputs, in): standard deviation of each edge's contribution, >= 0
+    importance: np.ndarray  # (linear outputs, in): standard deviation of each edge's contribution, >= 0; NaN: no edge
     sums: int
     products: int
     arity: int
+
+    @property
+    def count(self) -> int:
+        """The number of edges."""
+        return int((~np.isnan(self.importance)).sum())
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from scipy.interpolate import BSpline as SciPySpline
 
 from kanpde import Box, BSpline, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Problem, SeparableKAN
 from kanpde.functions import pi, sin
+from kanpde.interpret import edge_functions
 from kanpde.jets import channels
 
 LOWER, UPPER = (0.5, -3.0, 10.0), (2.0, 4.0, 10.5)
@@ -177,3 +178,19 @@ def test_repr_makes_the_same_network():
         again = eval(repr(model), {"SeparableKAN": SeparableKAN, "Chebyshev": Chebyshev, "BSpline": BSpline})
         assert repr(again) == repr(model)
         assert again.parameter_count == model.parameter_count
+
+
+def test_factors_are_drawn_as_edges_with_product_nodes():
+    network, points = on_box(MODELS[2], 30)
+    first, second = edge_functions(network, points)
+    assert (first.sums, first.products, first.arity) == (0, 4, 3) and (second.sums, second.products) == (2, 0)
+    z = (2 * (points - network.lower) / (network.upper - network.lower) - 1).T
+    for o in range(2):
+        for r in range(2):
+            for axis, basis in enumerate(network.bases):
+                row, weight = 3 * (2 * o + r) + axis, list(network.parameters())[axis].detach()[o, r]
+                wanted = series(basis, weight, torch.from_numpy(first.inputs[axis])).numpy()
+                np.testing.assert_allclose(first.curves[row, axis], wanted, atol=1e-12 * np.abs(wanted).max())
+                assert first.importance[row, axis] == pytest.approx(float(series(basis, weight, z[axis]).std(correction=0)))
+                assert np.isnan(np.delete(first.importance[row], axis)).all()
+    assert np.isnan(second.importance).tolist() == [[False, False, True, True], [True, True, False, False]]
