@@ -2,6 +2,7 @@
 
     pip install -c constraints.txt -e '.[peers]'
     python benchmarks/peers.py [--problems poisson burgers helmholtz] [--solvers kanpde pykan ...] [--budget 120] [--threads 1] [--seeds 1]
+    python benchmarks/peers.py --table results/peers-poisson.json
 
 Problems, the same for all: Poisson's equation of problems/poisson.py; Burgers' with nu = 0.01/pi, against Cole-Hopf by Gauss-Hermite
 quadrature with 200 nodes (checked with 300); Helmholtz' with u = sin(pi x) sin(4 pi y), k = 1, on (-1, 1)^2. Errors are relative L2 over a
@@ -141,7 +142,7 @@ def table(problem: str, results: list[dict[str, Any]], options: argparse.Namespa
         each = [figures(result, options.budget) for result in mine if result["looks"]]
         if each:
             rows[solver] = {name: statistics.median(one[name] for one in each) for name in each[0]}
-    head = ["solver", *(f"to {goal:g}" for goal in GOALS), "wall to 1e-3", "1e-3 with imports", "imports, set-up, JIT", "training"]
+    head = ["solver", *(f"to {_short(goal)}" for goal in GOALS), "wall to 1e-3", "1e-3 with imports", "imports, set-up, JIT", "training"]
     head += [f"error after {options.budget:g} s", "peak, MiB", "kanpde sooner at 1e-3", "kanpde's error smaller"]
     lines = [f"**{problem}**: CPU seconds (wall where said), relative L2", "", _row(head), _row(["---"] * len(head))]
     ours = rows.get("kanpde")
@@ -161,6 +162,10 @@ def _seconds(value: float) -> str:
     return f"{value:.2f}" if math.isfinite(value) else "-"
 
 
+def _short(value: float) -> str:
+    return f"{value:.0e}".replace("e-0", "e-")
+
+
 def _ratios(row: dict[str, float], ours: dict[str, float]) -> list[str]:
     """How many times sooner and smaller; what the solver never reached is bounded by its training time."""
     smaller = f"{row['error'] / ours['error']:.1e}"
@@ -178,7 +183,13 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=120, help="CPU seconds of training for each (default 120)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1, help="the seeds 0 ... N-1 (default 1)")
+    parser.add_argument("--table", type=Path, metavar="FILE.json", help="print the tables of an earlier run and stop")
     options = parser.parse_args()
+    if options.table is not None:
+        earlier = json.loads(options.table.read_text())
+        for problem in earlier["options"]["problems"]:
+            print(table(problem, earlier["results"], argparse.Namespace(**earlier["options"])))
+        return
     options.solvers = [name for name in SOLVERS if any(name.startswith(wanted) for wanted in options.solvers)]
     if not options.solvers:
         parser.error(f"no such solver: choose from {', '.join(SOLVERS)}")
@@ -199,7 +210,12 @@ def main() -> None:
     settings = {name: inspect.cleandoc(SOLVERS[name].__doc__ or "") for name in options.solvers}
     path = ROOT / "results" / f"peers-{'-'.join(options.problems)}.json"
     path.parent.mkdir(exist_ok=True)
-    kept = {"date": began, "options": vars(options), "settings": settings, "results": results}
+    kept = {
+        "date": began,
+        "options": {name: value for name, value in vars(options).items() if name != "table"},
+        "settings": settings,
+        "results": results,
+    }
     path.write_text(json.dumps(kept, indent=1))
     print(f"all looks: {path.relative_to(ROOT)}")
 
