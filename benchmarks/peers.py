@@ -210,12 +210,8 @@ def main() -> None:
     settings = {name: inspect.cleandoc(SOLVERS[name].__doc__ or "") for name in options.solvers}
     path = ROOT / "results" / f"peers-{'-'.join(options.problems)}.json"
     path.parent.mkdir(exist_ok=True)
-    kept = {
-        "date": began,
-        "options": {name: value for name, value in vars(options).items() if name != "table"},
-        "settings": settings,
-        "results": results,
-    }
+    chosen = {name: value for name, value in vars(options).items() if name != "table"}
+    kept = {"date": began, "options": chosen, "settings": settings, "results": results}
     path.write_text(json.dumps(kept, indent=1))
     print(f"all looks: {path.relative_to(ROOT)}")
 
