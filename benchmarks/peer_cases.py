@@ -117,7 +117,7 @@ class Clock:
             return
         found = np.concatenate([predict(part) for part in np.split(self.points, len(self.points) // CHUNK)])
         error = float(np.linalg.norm(found - self.truth) / np.linalg.norm(self.truth))
-        beside = sum(self.booked.values())
+        beside = np.sum(list(self.booked.values()), axis=0)
         self.write({"wall": wall, "cpu": cpu, "error": error, "beside_wall": beside[0], "beside_cpu": beside[1]})
         self.due = max(cpu * self.CLOSER, cpu + 0.005)
         self.paused += self.now() - before
