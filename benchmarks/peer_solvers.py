@@ -112,7 +112,7 @@ class TorchDerivatives:
 
 
 def pykan_tutorial(case: Case, clock: Clock, seed: int) -> None:
-    """Notebook Example_6_PDE (tutorials/Example/Example_6_PDE_interpretation in 0.2.8): KAN [2, 2, 1], grid 5, k 3, 441 random points,
+    """Notebook Example_6_PDE (Example_6_PDE_interpretation in its repository): KAN [2, 2, 1], grid 5, k 3, 441 random points,
     21 a side, loss 0.01 equation + conditions, 20 steps (of 20 iterations) of pykan's LBFGS with history 10 and strong Wolfe, grid update
     every 5 steps. The notebook has only Poisson; the same settings for the others. Derivatives by fewer calls of autograd than there."""
     _pykan(case, clock, seed, width=[2, 2, 1], order=3, grids={5: 20}, interior=None, hard=False, memory=10, fast=False)
