@@ -32,8 +32,8 @@ composed = Experiment(
         parameters=dict(a1=1, a2=4, k=1),
         exact=exact,
     ),
-    model=KAN(2, 8, 1, basis=Chebyshev(degree=8)),
-    training=[LevenbergMarquardt(steps=120, patience=30), Refine(12, 16, 20, 24, 28)],
+    model=KAN(2, 10, 1, basis=Chebyshev(degree=8)),
+    training=[LevenbergMarquardt(steps=120, patience=30), Refine(12, 16, 20, 25, 30)],
 )
 separable = replace(
     composed,
