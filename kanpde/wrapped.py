@@ -100,7 +100,7 @@ class Wrapped(Network):
         """A copy with weights drawn anew, as far as the module's parts have ``reset_parameters()``, for the same box."""
         merged = {**self.settings(), **settings}
         seed, dtype = self.seed if seed is None else seed, dtype or self.lower.dtype
-        module = _initialised(_copied(self.module).cpu().to(dtype), seed)
+        module = _initialised(_copied(self.module).to(dtype), seed)
         other = type(self)(module, seed=seed, dtype=dtype, **merged)
         other.on_box(self.lower.tolist(), self.upper.tolist())
         return other.with_coefficients(self.coefficients.tolist()).to(self.lower.device)
@@ -181,6 +181,7 @@ class Wrapped(Network):
             except RuntimeError as error:
                 errors.append(error)
         if not found:
+            del self._modes[chosen]
             raise TypeError(f"torch cannot take the derivatives of {_one_line(self.module)} that are asked for: {errors[0]}") from errors[0]
         agree = len(found) == 2 and all(map(_agree, found[_forward], found[_backward]))
         self._modes[chosen] = mode = _forward if agree or _backward not in found else _backward
@@ -192,8 +193,10 @@ class Wrapped(Network):
             self._batched[chosen] = False
             errors.append(error)
         if not (agree and self._batched[chosen]):
-            words = "; ".join(map(str, errors)) or "the quick way gives other numbers"
-            logger.info("derivatives of %s are taken in a slow way: %s", _one_line(self.module), words)
+            words = "; ".join(map(str, errors)) or "forward mode gives other numbers than reverse mode"
+            how = "by reverse mode" if self._batched[chosen] else "one sample after another, which is slow"
+            level = logging.INFO if self._batched[chosen] else logging.WARNING
+            logger.log(level, "derivatives of %s are taken %s (%s)", _one_line(self.module), how, words)
 
     def _check_curved(self, jet: Tensor, chosen: Channels) -> None:
         """Raise ``ValueError`` if the module has kinks, and no curvature anywhere; asked once."""
@@ -268,12 +271,13 @@ def _maximal(chosen: Channels) -> list[MultiIndex]:
 
 
 def _copied(module: nn.Module) -> nn.Module:
+    """A copy on the CPU, where networks begin."""
     try:
         copy = deepcopy(module)
     except RuntimeError as error:
         raise TypeError(f"{_one_line(module)} cannot be copied, which every seed of an experiment needs: {error}") from error
     copy.zero_grad(set_to_none=True)
-    return copy
+    return copy.cpu()
 
 
 @torch.no_grad()
@@ -310,7 +314,7 @@ def _check_tree(module: nn.Module) -> None:
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             raise ValueError(
                 f"{_named(name, part)} makes the output at a point depend on the other points, so that derivatives by the coordinates mean "
-                "nothing: leave it out, or use nn.LayerNorm"
+                "nothing: leave it out, or use nn.RMSNorm"
             )
         if (isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0) or isinstance(part, nn.RReLU):
             raise ValueError(f"{_named(name, part)} makes the output a matter of chance, of which residuals cannot be: leave it out")
@@ -347,8 +351,7 @@ def _check_map(network: Wrapped) -> None:
         single = torch.cat([network.module(point) for point in points.split(1)])
     if not torch.equal(values.nan_to_num(), again.nan_to_num()):
         raise ValueError(f"{what} gives other values when it is called again on the same points: leave out what depends on chance")
-    tolerance = 1e3 * torch.finfo(like.dtype).eps
-    if not torch.allclose(values, single, rtol=tolerance, atol=tolerance, equal_nan=True):
+    if not _agree(single, values):
         raise ValueError(f"{what} gives other values to a point beside other points than alone: leave out what normalises over the batch")
 
 

@@ -372,7 +372,7 @@ def deep(part):
 @pytest.mark.parametrize(
     ("module", "error", "message"),
     [
-        (deep(nn.BatchNorm1d(4)), ValueError, r"submodule '1.1', BatchNorm1d.* other points.*nn.LayerNorm"),
+        (deep(nn.BatchNorm1d(4)), ValueError, r"submodule '1.1', BatchNorm1d.* other points.*nn.RMSNorm"),
         (deep(nn.Dropout(0.1)), ValueError, r"submodule '1.1', Dropout\(p=0.1.*leave it out"),
         (deep(nn.RReLU()), ValueError, "submodule '1.1', RReLU.*chance"),
         (Batchwise(), ValueError, "Batchwise.*other values to a point beside other points than alone"),
@@ -427,7 +427,7 @@ class Modulated(Batchwise):
         return self.linear(x) * (1.0 if float(x.detach().abs().max()) < 100 else 2.0)
 
 
-def test_samples_one_by_one_where_vmap_fails():
+def test_samples_one_by_one_where_vmap_fails(caplog):
     network = Wrapped(nn.Sequential(nn.Linear(2, 2), nn.Tanh(), Modulated()), inputs=2, outputs=1)
     plain = Wrapped(nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 1)), inputs=2, outputs=1)
     plain.assign(network.vector())
@@ -435,6 +435,8 @@ def test_samples_one_by_one_where_vmap_fails():
     adjoint, out = torch.ones(len(chosen), 1, 3, dtype=torch.float64), torch.empty(plain.parameter_count, 3, dtype=torch.float64)
     found = network.rows(network.jets(points, chosen)[1], adjoint, out.clone())
     assert_close(found, plain.rows(plain.jets(points, chosen)[1], adjoint, out))
+    (record,) = caplog.records
+    assert "Modulated" in record.message and "one sample after another, which is slow" in record.message
 
 
 def test_no_dropout_is_no_chance():
