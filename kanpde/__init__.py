@@ -32,6 +32,7 @@ from kanpde.sampling import Sampling
 from kanpde.schedule import Continue, Refine, Resample, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
+from kanpde.wrapped import Wrapped
 
 __version__ = "0.1.0"
 
@@ -40,5 +41,5 @@ __all__ = [
     "Data", "Dirichlet", "Experiment", "Field", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Initial", "InitialVelocity",
     "Integral", "Jacobi", "Legendre", "LevenbergMarquardt", "Mapped", "MexicanHat", "Monomial", "Neumann", "Periodic", "Point",
     "Polynomials", "Problem", "RationalChebyshev", "Refine", "Resample", "Result", "Robin", "Sampling", "SeparableKAN", "SiLU",
-    "Sine", "SinhMap", "Slabs", "Unknown", "Until", "div", "grad", "laplacian", "load", "manufactured", "save",
+    "Sine", "SinhMap", "Slabs", "Unknown", "Until", "Wrapped", "div", "grad", "laplacian", "load", "manufactured", "save",
 ]  # fmt: skip

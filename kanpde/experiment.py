@@ -36,6 +36,7 @@ from kanpde.separable import SeparableKAN
 from kanpde.solution import Solution
 from kanpde.training import Fit, Snapshot, fit
 from kanpde.uncertainty import estimates
+from kanpde.wrapped import Wrapped
 
 logger = logging.getLogger("kanpde")
 
@@ -45,18 +46,21 @@ class Experiment:
     """What to solve, with which network, and how: all that a run needs but its seed, device and precision.
 
     ``quick`` is the training for a first look; without it, every descent has a third of its steps and every ladder a third of its
-    rungs. A single optimizer needs no list.
+    rungs. A single optimizer needs no list. A plain ``torch.nn.Module`` as ``model`` becomes :class:`~kanpde.wrapped.Wrapped`.
 
     Raises ``TypeError`` or ``ValueError`` for parts that are not what they should be, or do not fit one another.
     """
 
     problem: Problem
-    model: Network
+    model: Network | torch.nn.Module
     training: Sequence[Any]
     sampling: Sampling = field(default_factory=Sampling)
     quick: Sequence[Any] | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.problem, Problem) and isinstance(self.model, torch.nn.Module) and not isinstance(self.model, Network):
+            wrapped = Wrapped(self.model, inputs=len(self.problem.domain.names), outputs=len(self.problem.unknowns))
+            object.__setattr__(self, "model", wrapped)
         for name, kind, example in (("problem", Problem, "Problem(box, equation)"), ("model", Network, "KAN(2, 8, 1, basis=...)"),
                                     ("sampling", Sampling, "Sampling(interior=100)")):  # fmt: skip
             if not isinstance(getattr(self, name), kind):
@@ -69,18 +73,23 @@ class Experiment:
             object.__setattr__(self, name, list(schedule) if many else [schedule])
             rungs(getattr(self, name))
         _check_names(self.problem)
-        box, unknowns = self.problem.domain, self.problem.unknowns
-        if self.model.inputs != len(box.names):
+        box, unknowns, model = self.problem.domain, self.problem.unknowns, self._model
+        if model.inputs != len(box.names):
             raise ValueError(
-                f"the model has {self.model.inputs} inputs, but the domain has {len(box.names)} coordinates: {', '.join(box.names)}"
+                f"the model has {model.inputs} inputs, but the domain has {len(box.names)} coordinates: {', '.join(box.names)}"
             )
-        if self.model.outputs != len(unknowns):
+        if model.outputs != len(unknowns):
             known = [*box.names, *self.problem.parameters]
             hints = "".join(nearest(name, known) for name in unknowns)
             raise ValueError(
-                f"the model has {self.model.outputs} outputs, but the equation has {len(unknowns)} unknowns: {', '.join(unknowns)} "
+                f"the model has {model.outputs} outputs, but the equation has {len(unknowns)} unknowns: {', '.join(unknowns)} "
                 f"(every argument that is not one of {', '.join(known)} counts as an unknown{hints})"
             )
+
+    @property
+    def _model(self) -> Network:
+        assert isinstance(self.model, Network)  # others are wrapped
+        return self.model
 
     def shortened(self) -> "Experiment":
         """The same for a first look."""
@@ -91,7 +100,7 @@ class Experiment:
     def network(self, seed: int = 0, *, device: str = "cpu", dtype: torch.dtype = torch.float64) -> Network:
         """The model on the problem's domain, with the weights of ``seed``."""
         box = self.problem.domain
-        network = self.model.remade(seed=seed, dtype=dtype).to(device).on_box(box.lower, box.upper)
+        network = self._model.remade(seed=seed, dtype=dtype).to(device).on_box(box.lower, box.upper)
         return network.with_coefficients(list(self.problem.coefficients.values()))
 
     def trained_network(self, result: Result) -> Network:
@@ -112,6 +121,7 @@ class Experiment:
                 f"the result has {len(result.parameters)} parameters, which {self.model} reaches on no rung of its training: "
                 "it belongs to another experiment, or the training was changed since"
             )
+        _check_fixed(network, result)
         network.assign(torch.from_numpy(result.parameters))
         return network
 
@@ -163,6 +173,8 @@ class Experiment:
         provenance = _provenance(self, seed, device, dtype, source)
         run = Run(self, name, key, provenance)
         network = self.network(seed, device=device, dtype=dtype)
+        if resume is not None:
+            _check_fixed(network, resume)
 
         def hear(progress: Fit) -> None:
             run.fit = progress
@@ -227,6 +239,7 @@ class Run:
                 "kind": type(network).__name__,
                 "inputs": network.inputs,
                 "outputs": network.outputs,
+                "fixed": network.fixed,
                 "maps": [[rung, *found] for rung, found in progress.maps.items()],
             },
             edges=() if checkpoint else _edges(network, progress.points),
@@ -244,6 +257,15 @@ def _check_names(problem: Problem) -> None:
     for condition in problem.conditions:
         if condition.name == "interior":
             raise ValueError(f"{condition!r} is called 'interior', as the points inside are in the results: give it another name")
+
+
+def _check_fixed(network: Network, result: Result) -> None:
+    """Raise ``ValueError`` if what is not trained in the network differs from what it was when ``result`` came about."""
+    if network.fixed != result.architecture.get("fixed", ""):
+        raise ValueError(
+            f"the frozen parameters or buffers of {network!r} are not those that the result was computed with, and the result does not "
+            "hold them: build the module with the same ones, for instance under a fixed seed or from a file"
+        )
 
 
 # ---- what a result holds ----

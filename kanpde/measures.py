@@ -101,5 +101,5 @@ def _errors(found: Mapping[str, Any], truth: Mapping[str, Any]) -> dict[str, flo
     return errors
 
 
-def _rms(arrays: Any) -> float:
+def _rms(arrays: np.ndarray | Sequence[np.ndarray]) -> float:
     return float(np.sqrt(np.mean(np.square(arrays))))

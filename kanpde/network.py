@@ -110,6 +110,11 @@ class Network(nn.Module):
         """What refinement raises: a degree, a number of intervals; 0 where there is nothing to refine."""
         return 0
 
+    @property
+    def fixed(self) -> str:
+        """A digest of the numbers that are not trained, such as frozen parameters; "" if there are none."""
+        return ""
+
     def __repr__(self) -> str:
         settings = self.settings()
         widths = [repr(width) for width in settings.pop("widths")]

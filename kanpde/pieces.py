@@ -1,10 +1,11 @@
 """Several networks side by side: a solution that was found slab by slab."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kanpde.network import Network
 
@@ -34,6 +35,14 @@ class Pieces(Network):
     @property
     def networks(self) -> list[Network]:
         return list(self.layers)  # type: ignore[arg-type]
+
+    @property
+    def fixed(self) -> str:
+        return self.networks[0].fixed
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """Those of all networks that are trained."""
+        return chain.from_iterable(network.parameters(recurse) for network in self.networks)
 
     def parts(self, points: Tensor) -> Iterator[tuple[Any, Network, Tensor]]:
         """For each slab with points in it: its problem, its network, and the places (n,) of its points among ``points`` (N, inputs)."""

@@ -51,11 +51,13 @@ composed = Experiment(
         Refine(6, 7, 8, 9),
     ],
     sampling=Sampling(interior=5000),
+    quick=[Continue(nu=[0.1 / pi, 0.03 / pi, 0.01 / pi]), LevenbergMarquardt(steps=18)],  # relative L2 3e-2
 )
 separable = replace(
     composed,
     model=SeparableKAN(2, 1, rank=8, basis=(Chebyshev(degree=60), Chebyshev(degree=8))),
     training=[Slabs("t", 12), LevenbergMarquardt(steps=40, patience=6, progress=0.3), AdaptMap("x", rounds=2)],
     sampling=Sampling(),
+    quick=[Slabs("t", 3), LevenbergMarquardt(steps=6), AdaptMap("x", rounds=1)],  # relative L2 2e-3
 )
 experiments = {"composed": composed, "separable": separable}

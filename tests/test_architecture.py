@@ -15,7 +15,7 @@ FLOORS = (
     {"functions", "jets", "domains", "results", "science"},
     {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"network", "conditions"},
-    {"kan", "mlp", "separable", "pieces", "checks"},
+    {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
     {"ansatz"},
     {"problem"},
     {"blocks", "interpret", "settings"},
