@@ -93,7 +93,7 @@ class LeastSquares:
     def residual(self, network):
         return self.function(network.vector())
 
-    def linearised(self, network):
+    def linearised(self, network, *, tail=None):
         residual, jacobian = self.residual(network), torch.func.jacrev(self.function)(network.vector())
         for place in (slice(0, 1), slice(1, len(residual))):
             yield place, residual[place], jacobian[place].T.contiguous()
