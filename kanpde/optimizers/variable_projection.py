@@ -12,7 +12,7 @@ from kanpde.network import Network
 from kanpde.objective import Objective
 from kanpde.optimizers.descent import Step
 from kanpde.optimizers.levenberg_marquardt import Damped, LevenbergMarquardt
-from kanpde.optimizers.linear_model import LinearModel, linear_model
+from kanpde.optimizers.linear_model import Free, LinearModel, linear_model
 
 logger = logging.getLogger("kanpde")
 
@@ -32,6 +32,8 @@ class VariableProjection(LevenbergMarquardt):
     Source: Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973) 413; without the derivative of Q: Kaufman, BIT 15 (1975) 49.
     """
 
+    share: float = 1e-4
+
     def start(self, network: Network) -> "Projected":
         return Projected(self)
 
@@ -41,7 +43,9 @@ class Projected(Damped):
 
     def __init__(self, options: VariableProjection) -> None:
         super().__init__(options)
+        self.options: VariableProjection = options
         self.linear: bool | None = None
+        self.ridge = 0.0
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "linear": self.linear}
@@ -56,8 +60,8 @@ class Projected(Damped):
             self.linear = is_linear(objective, network)
             if not self.linear:
                 logger.info("the residual is not linear in the weights of a last layer: ordinary Levenberg-Marquardt steps instead")
-        tail = getattr(network, "linear_tail", None)
-        everything = self.linear and tail.stop - tail.start == network.parameter_count
+        everything = self.linear and network.linear_tail.start == 0 and network.linear_tail.stop == network.parameter_count
+        self.ridge = 0.0 if everything else self.options.share * self.damping
         if self.linear and (first or everything):
             start, before = network.vector(), objective.residual(network)
             _, residual = self._arrive(objective, network, start)
@@ -69,7 +73,7 @@ class Projected(Damped):
         return super().advance(objective, network)
 
     def _model(self, objective: Objective, network: Network) -> LinearModel:
-        return linear_model(objective, network, self.options.memory, network.linear_tail if self.linear else None)
+        return linear_model(objective, network, self.options.memory, Free(network.linear_tail, self.ridge) if self.linear else None)
 
     def _arrive(self, objective: Objective, network: Network, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """With the last layer's weights solved for, unless the loss is lower without."""
@@ -77,7 +81,7 @@ class Projected(Damped):
             return super()._arrive(objective, network, parameters)
         tail = network.linear_tail
         network.assign(parameters)
-        model = linear_model(objective, network, self.options.memory, tail, alone=True)
+        model = linear_model(objective, network, self.options.memory, Free(tail, self.ridge), alone=True)
         before = float(model.residual @ model.residual)
         if not (math.isfinite(before) and bool(model.scale.isfinite().all())):
             return parameters, model.residual
