@@ -32,7 +32,7 @@ class VariableProjection(LevenbergMarquardt):
     Source: Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973) 413; without the derivative of Q: Kaufman, BIT 15 (1975) 49.
     """
 
-    share: float = 1e-4
+    share: float = 1e-2
 
     def start(self, network: Network) -> "Projected":
         return Projected(self)
