@@ -2,10 +2,10 @@
 
     python benchmarks/variable_projection.py [--quick] [--seeds 3]
 
-Three trainings with the same ladders: Levenberg-Marquardt ("LM"), variable projection ("VP"), and Levenberg-Marquardt on the first rung with
-variable projection after it ("LM, VP"). For each: its loss, relative L2 error and seconds at the end (median over the seeds, and the worst
-error), and after how many seconds its error was below what LM ended with ("-" if one seed never got there). With --quick in
-two to three minutes on one core, else in about fifteen.
+Three trainings with the same ladders: Levenberg-Marquardt ("LM"), variable projection ("VP"), and Levenberg-Marquardt first with variable
+projection after it ("LM, VP"). For each: loss, relative L2 error and seconds at the end (medians over the seeds, and the worst error), and
+after how many seconds its error was first below what LM ended with on that seed ("-" if most seeds never got there). With --quick in
+under two minutes on one core, else in about twenty.
 """
 
 import argparse

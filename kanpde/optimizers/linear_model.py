@@ -23,7 +23,9 @@ from kanpde.network import Network
 from kanpde.objective import Objective
 
 FLATTEST = 1e-8  # of the largest column norm of J
-SMALLEST_RIDGE = 100.0  # times the rounding of the largest singular value: what is below is of no rank
+ROUNDING = 100.0  # times eps and the largest singular value: eliminated columns are of no rank below, nor is the ridge's root smaller
+    100.0  # times eps and the largest singular value: eliminated columns are of no rank below, and the root of the ridge is not smaller
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class LinearModel:
     def _eliminate(self, columns: Tensor, residual: Tensor, free: Free) -> tuple[Tensor, Tensor]:
         """W of the other columns, and of the residual."""
         left, singular, right = torch.linalg.svd(columns[:, free.columns], full_matrices=False)
-        ridge = max(free.ridge, float(SMALLEST_RIDGE * torch.finfo(singular.dtype).eps * singular[0]) ** 2)
+        noise = float(ROUNDING * torch.finfo(singular.dtype).eps * singular[0])
+        singular, ridge = torch.where(singular > noise, singular, 0.0), max(free.ridge, noise**2)
         rest, damped = _without(columns, free.columns), singular**2 + ridge
         self.eliminated = Eliminated(singular, damped, right, left.T @ residual, left.T @ rest)
         share = 1 - (ridge / damped).sqrt()
@@ -106,8 +109,8 @@ class LinearModel:
         most = self.singular * torch.linalg.vector_norm(vector)  # |s u'v| <= s |v|: more is rounding, which a small damping would blow up
         pulled, along = self.pulled(vector) / self.scale, self.projected
         if (gone := self.eliminated) is not None and self.free is not None:
-            size = gone.singular * torch.linalg.vector_norm(vector)
-            along = (gone.right @ pulled[self.free.columns]).clamp(-size, size) * gone.singular.reciprocal().nan_to_num(posinf=0)  # U' vector
+            size = float(torch.linalg.vector_norm(vector))
+            along = (gone.right @ pulled[self.free.columns] / gone.singular).nan_to_num(0, 0, 0).clamp(-size, size)  # U' vector
             pulled = _without(pulled, self.free.columns) - gone.others.T @ (along * gone.singular**2 / gone.damped)
         projected = (self.right @ pulled).clamp(-most, most)
         found = self.right.T @ (projected / (self.singular**2 + damping))
