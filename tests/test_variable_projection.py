@@ -84,12 +84,8 @@ def test_the_outputs_are_linear_in_the_tail(model, count):
 
 @pytest.mark.parametrize("model", [composed, MLP(2, 4, 1), SeparableKAN(2, 1, rank=3, basis=Chebyshev(4))], ids=repr)
 def test_the_jacobian_of_a_tail_is_the_last_columns_of_the_whole(model):
-    problem = Problem(
-        square,
-        lambda u, k: laplacian(u) + k * u,
-        parameters={"k": Unknown(2.0)},
-        conditions=[Integral(lambda u: u, over=square, value=1, points=5)],
-    )
+    mean = Integral(lambda u: u, over=square, value=1, points=5)
+    problem = Problem(square, lambda u, k: laplacian(u) + k * u, parameters={"k": Unknown(2.0)}, conditions=[mean])
     network, objective = setting(problem, model)
     tail = network.linear_tail
     whole = list(objective.linearised(network))
@@ -162,7 +158,7 @@ def test_columns_of_no_rank_are_left_alone():
     model.factorise()
     step = model.step(0.0)[0].numpy()
     np.testing.assert_allclose(step, -np.linalg.lstsq(jacobian, residual, rcond=None)[0], atol=1e-9)
-    assert np.isfinite(model.solve(torch.from_numpy(residual), 1e-3)).all()
+    assert bool(model.solve(torch.from_numpy(residual), 1e-3).isfinite().all())
 
 
 # ---- descents ----

@@ -24,8 +24,6 @@ from kanpde.objective import Objective
 
 FLATTEST = 1e-8  # of the largest column norm of J
 ROUNDING = 100.0  # times eps and the largest singular value: eliminated columns are of no rank below, nor is the ridge's root smaller
-    100.0  # times eps and the largest singular value: eliminated columns are of no rank below, and the root of the ridge is not smaller
-)
 
 
 @dataclass(frozen=True)
