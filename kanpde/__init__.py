@@ -25,7 +25,7 @@ from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
 from kanpde.kan import KAN
 from kanpde.mlp import MLP
-from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt
+from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
@@ -41,5 +41,6 @@ __all__ = [
     "Data", "Dirichlet", "Experiment", "Field", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Initial", "InitialVelocity",
     "Integral", "Jacobi", "Legendre", "LevenbergMarquardt", "Mapped", "MexicanHat", "Monomial", "Neumann", "Periodic", "Point",
     "Polynomials", "Problem", "RationalChebyshev", "Refine", "Resample", "Result", "Robin", "Sampling", "SeparableKAN", "SiLU",
-    "Sine", "SinhMap", "Slabs", "Unknown", "Until", "Wrapped", "div", "grad", "laplacian", "load", "manufactured", "save",
+    "Sine", "SinhMap", "Slabs", "Unknown", "Until", "VariableProjection", "Wrapped", "div", "grad", "laplacian", "load",
+    "manufactured", "save",
 ]  # fmt: skip

@@ -82,6 +82,11 @@ class Layer(nn.Module):
     def outputs(self) -> int:
         return self.sums + self.products
 
+    @property
+    def linear_parameters(self) -> int:
+        """How many parameters, the last ones, the outputs are linear in: all, unless outputs are multiplied."""
+        return 0 if self.products else self.weight.numel()
+
     def forward(self, z: Tensor) -> Tensor:
         """(..., inputs) -> (..., outputs)."""
         return self.columns(z.reshape(-1, self.inputs).T).T.reshape(*z.shape[:-1], self.outputs)

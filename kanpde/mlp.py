@@ -34,6 +34,11 @@ class Dense(nn.Module):
         self.weight = nn.Parameter(weight.to(dtype))
         self.bias = nn.Parameter(torch.zeros(outputs, dtype=dtype))
 
+    @property
+    def linear_parameters(self) -> int:
+        """How many parameters, the last ones, the outputs are linear in: all."""
+        return self.weight.numel() + self.bias.numel()
+
     def forward(self, z: Tensor) -> Tensor:
         """(..., inputs) -> (..., outputs)."""
         return nn.functional.linear(torch.tanh(z) if self.squash else z, self.weight, self.bias)

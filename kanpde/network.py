@@ -101,6 +101,15 @@ class Network(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     @property
+    def linear_tail(self) -> slice:
+        """Where in the parameter vector the weights lie in which all outputs are linear, the others held; empty if there are none.
+
+        These are the last layer's, without the unknown coefficients behind them.
+        """
+        end = self.parameter_count - len(self.coefficients)
+        return slice(end - getattr(self.layers[-1], "linear_parameters", 0), end)
+
+    @property
     def quantiles(self) -> tuple[Quantile, ...]:
         """For each coordinate, where on [-1, 1] training points should be dense: inverses of distribution functions."""
         return (uniform,) * self.inputs
@@ -167,12 +176,20 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def rows(self, records: list[Any], adjoint: Tensor, out: Tensor) -> Tensor:
-        """Per-sample derivatives by every parameter of the layers, in the order of ``parameters()``, into ``out`` (P, N)."""
+        """Per-sample derivatives by every parameter of the layers, in the order of ``parameters()``, into ``out`` (P, N).
+
+        Where ``out`` has fewer rows they are those of the last parameters, and layers before these are not reversed.
+        """
         end = out.shape[0]
         for layer, record, linear in self._reversed(records, adjoint):
-            start = end - sum(parameter.numel() for parameter in layer.parameters())
-            layer.rows(record, linear, out[start:end])  # type: ignore[operator]
-            end = start
+            count = sum(parameter.numel() for parameter in layer.parameters())
+            block = out[end - count : end] if count <= end else out.new_empty((count, out.shape[1]))
+            layer.rows(record, linear, block)  # type: ignore[operator]
+            if count > end:
+                out[:end] = block[count - end :]
+            end -= min(count, end)
+            if end == 0:
+                break
         return out
 
     @torch.no_grad()

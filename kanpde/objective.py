@@ -44,7 +44,8 @@ class Objective:
             if condition.name in points or not condition.optional:
                 self._add_condition(condition, points[condition.name], chunk)
         self.size = sum(block.size for block in self.blocks)
-        self._memory: dict[tuple[int, int], Tensor] = {}
+        self._memory: dict[tuple[int, int, int], Tensor] = {}
+        self._parameters = 0  # of the network that the memory is for
 
     def _add(self, name: str, residuals: Any, points: Tensor, weight: float, chunk: int) -> None:
         chosen, components = demand(self.problem, residuals)
@@ -119,29 +120,32 @@ class Objective:
                 offset += block.size
         return residual
 
-    def linearised(self, network: Network, *, keep: bool = True) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    def linearised(self, network: Network, *, keep: bool = True, tail: int | None = None) -> Iterator[tuple[slice, Tensor, Tensor]]:
         """The scaled residuals and their derivatives, part by part: (places in r, r (n,), rows of J transposed (P, n)).
 
-        With ``keep`` every part has memory of its own, until the next call; without, the next part overwrites it, so
-        that memory does not grow with the number of points.
+        With ``keep`` every part has memory of its own, until the next call (with as large a ``tail``); without, the next part
+        overwrites it, so that memory does not grow with the number of points. With ``tail`` only the derivatives by the last
+        ``tail`` parameters of the network's layers, which may spare most of the work.
         """
-        count = network.parameter_count
-        if self._memory and len(next(iter(self._memory.values()))) != count:
+        if network.parameter_count != self._parameters:
             self._memory.clear()
+            self._parameters = network.parameter_count
+        coefficients = len(network.coefficients) if tail is None else 0
+        count = self._parameters if tail is None else tail
         sums: dict[int, tuple[Tensor, Tensor]] = {}  # by component, of the block whose one row is the sum over its points
         for piece in self._reverse(network):
             block, value = piece.block, piece.value
             if block.group:
                 n = len(value)
                 rows = self._rows(count, n, piece.place.start if keep and block.group == 1 else -1)
-                network.rows(piece.records, piece.adjoint, rows[: count - len(piece.slopes)])
-                rows[count - len(piece.slopes) :] = piece.slopes
+                network.rows(piece.records, piece.adjoint, rows[: count - coefficients])
+                rows[count - coefficients :] = piece.slopes[:coefficients]
                 if block.group > 1:
                     pooled = self._rows(count, n // block.group, piece.place.start if keep else -2)
                     rows = torch.sum(rows.unflatten(1, (-1, block.group)), 2, out=pooled)
                 yield piece.place, block.summed(value), rows
                 continue
-            total = _summed_row(network, piece), value.sum()
+            total = _summed_row(network, piece) if tail is None else network.gradient(piece.records, piece.adjoint)[-tail:], value.sum()
             if piece.component in sums:
                 total = sums[piece.component][0] + total[0], sums[piece.component][1] + total[1]
             sums[piece.component] = total
@@ -153,9 +157,9 @@ class Objective:
 
     def _rows(self, count: int, n: int, key: int) -> Tensor:
         """Memory for rows (P, n), used again under the same key and size."""
-        if (key, n) not in self._memory:
-            self._memory[key, n] = self.blocks[0].points.new_empty((count, n))
-        return self._memory[key, n]
+        if (count, key, n) not in self._memory:
+            self._memory[count, key, n] = self.blocks[0].points.new_empty((count, n))
+        return self._memory[count, key, n]
 
     def jacobian(self, network: Network) -> tuple[Tensor, Tensor]:
         """r (N,) and its Jacobian J (N, P), whole."""

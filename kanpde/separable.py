@@ -55,6 +55,11 @@ class Factors(nn.Module):
             weights.append(nn.Parameter(weight.to(dtype)))
         self.weights = nn.ParameterList(weights)
 
+    @property
+    def linear_parameters(self) -> int:
+        """How many parameters, the last ones, the outputs are linear in: the last coordinate's factors."""
+        return self.weights[-1].numel()
+
     def columns(self, z: Tensor) -> Tensor:
         """(inputs, N) -> (outputs, N)."""
         product = None

@@ -19,7 +19,7 @@ from kanpde.functions import cos, exp, log, pi, sin, sqrt
 from kanpde.kan import KAN
 from kanpde.mlp import MLP
 from kanpde.objective import Objective, outputs
-from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt
+from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
 from kanpde.optimizers.linear_model import LinearModel, StreamedModel, linear_model
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling
@@ -56,7 +56,7 @@ def curve():
     return setting(problem, KAN(1, 3, 1, basis=Chebyshev(4)), interior=40)
 
 
-OPTIMIZERS = [LevenbergMarquardt(steps=5), Adam(steps=5, rate=1e-2), LBFGS(steps=5), GaussNewton(steps=5)]
+OPTIMIZERS = [LevenbergMarquardt(steps=5), Adam(steps=5, rate=1e-2), LBFGS(steps=5), GaussNewton(steps=5), VariableProjection(steps=5)]
 each_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda each: type(each).__name__)
 
 
@@ -93,7 +93,7 @@ class LeastSquares:
     def residual(self, network):
         return self.function(network.vector())
 
-    def linearised(self, network):
+    def linearised(self, network, *, tail=None):
         residual, jacobian = self.residual(network), torch.func.jacrev(self.function)(network.vector())
         for place in (slice(0, 1), slice(1, len(residual))):
             yield place, residual[place], jacobian[place].T.contiguous()

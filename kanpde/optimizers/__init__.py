@@ -8,5 +8,6 @@ from kanpde.optimizers.descent import Descent, Optimizer, Step
 from kanpde.optimizers.gauss_newton import GaussNewton
 from kanpde.optimizers.lbfgs import LBFGS
 from kanpde.optimizers.levenberg_marquardt import LevenbergMarquardt
+from kanpde.optimizers.variable_projection import VariableProjection
 
-__all__ = ["LBFGS", "Adam", "Descent", "GaussNewton", "LevenbergMarquardt", "Optimizer", "Step"]
+__all__ = ["LBFGS", "Adam", "Descent", "GaussNewton", "LevenbergMarquardt", "Optimizer", "Step", "VariableProjection"]

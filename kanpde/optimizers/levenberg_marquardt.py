@@ -49,7 +49,7 @@ class LevenbergMarquardt:
         check_schedule(self)
         for name in ("damping", "probe", "memory"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ValueError(f"LevenbergMarquardt({name}=...) must be a positive number, got {getattr(self, name)!r}")
+                raise ValueError(f"{type(self).__name__}({name}=...) must be a positive number, got {getattr(self, name)!r}")
         if not (0 < self.target < 1 and 0 < self.late_target < 1):
             raise ValueError(f"target ratios must lie in (0, 1), got target={self.target!r}, late_target={self.late_target!r}")
 
@@ -83,7 +83,7 @@ class Damped:
         self.damping, self.target = state["damping"], state["target"]
 
     def advance(self, objective: Objective, network: Network) -> Step:
-        linear = linear_model(objective, network, self.options.memory)
+        linear = self._model(objective, network)
         residual = linear.residual
         if not bool(linear.scale.isfinite().all()):
             return Step(residual, self.damping, "the Jacobian is not finite where the network stands: check the equation there")
@@ -98,6 +98,14 @@ class Damped:
         self.damping = max(best.damping, self.SMALLEST)
         network.assign(best.parameters)
         return Step(best.residual, self.damping)
+
+    def _model(self, objective: Objective, network: Network) -> LinearModel:
+        return linear_model(objective, network, self.options.memory)
+
+    def _arrive(self, objective: Objective, network: Network, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """Where a step to ``parameters`` ends, and the residual there."""
+        network.assign(parameters)
+        return parameters, objective.residual(network)
 
     def _search(self, objective: Objective, network: Network, linear: LinearModel, start: Tensor) -> Trial | None:
         def attempt(damping: float) -> Trial | None:
@@ -134,7 +142,7 @@ class Damped:
                 turn = linear.solve(bend, damping)
                 if float(linear.length(turn)) < 2 * float(linear.length(velocity)):
                     parameters = parameters - 0.5 * turn
-        residual = residual_at(parameters)
+        parameters, residual = self._arrive(objective, network, parameters)
         decrease = float(linear.residual @ linear.residual - residual @ residual) / 2
         if not math.isfinite(decrease):
             logger.warning("a trial step at damping %.1e gave a non-finite residual and was rejected", damping)
@@ -144,6 +152,6 @@ class Damped:
 
 def _why_not(linear: LinearModel, parameters: Tensor) -> str:
     """What to say where no damping helps: that is success where the residual is all rounding, r ~ eps |J p|."""
-    rounding = 100 * torch.finfo(parameters.dtype).eps * float(linear.length(parameters))
+    rounding = 100 * torch.finfo(parameters.dtype).eps * float(torch.linalg.vector_norm(parameters * linear.scale))
     size = float(torch.linalg.vector_norm(linear.residual))
     return "the residual is at the level of rounding" if size < rounding else "no damping lowers the loss any further"

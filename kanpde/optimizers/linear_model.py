@@ -4,9 +4,17 @@
 
 with D the norms of J's columns. QR and singular values keep all digits of float64, of which normal equations lose half. With more
 parameters than residuals the same formula is the kernel form, (J J' + mu)^-1 on the smaller side.
+
+Some columns F of J may have a fixed, small damping of their own, ``ridge`` (:mod:`kanpde.optimizers.variable_projection`), and then their
+parameters are eliminated: with F = U S V' the other columns and r are replaced by W of them,
+
+    W = I - U (1 - (1 + S^2 / ridge)^-1/2) U',   |W v|^2 = min_y |v + F y|^2 + ridge |y|^2   (I - U U' without ridge),
+
+and the eliminated parameters follow from the others, y = -V (S^2 + ridge)^-1 S U' (r + J step).
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,13 +23,37 @@ from kanpde.network import Network
 from kanpde.objective import Objective
 
 FLATTEST = 1e-8  # of the largest column norm of J
+ROUNDING = 100.0  # times eps and the largest singular value: eliminated columns are of no rank below, nor is the ridge's root smaller
+
+
+@dataclass(frozen=True)
+class Free:
+    """The columns F (scaled) that are damped by no more than ``ridge``."""
+
+    columns: slice
+    ridge: float
+
+
+@dataclass(frozen=True)
+class Eliminated:
+    """F = U S V', and what is needed of it to find its parameters again."""
+
+    singular: Tensor  # S (f,)
+    damped: Tensor  # S^2 + ridge
+    right: Tensor  # V' (f, f)
+    residual: Tensor  # U' r, (f,)
+    others: Tensor  # U' J of the other columns, (f, P - f)
 
 
 class LinearModel:
-    """With the whole of J in memory: ``parts`` are those of :meth:`~kanpde.objective.Objective.linearised`, J transposed, (P, n) each."""
+    """With the whole of J in memory: ``parts`` are those of :meth:`~kanpde.objective.Objective.linearised`, J transposed, (P, n) each;
+    ``free`` are the columns with a damping of their own.
+    """
 
-    def __init__(self, parts: list[tuple[slice, Tensor, Tensor]], size: int) -> None:
-        self.parts = parts
+    eliminated: Eliminated | None = None
+
+    def __init__(self, parts: list[tuple[slice, Tensor, Tensor]], size: int, free: Free | None = None) -> None:
+        self.parts, self.free = parts, free
         self.residual = parts[0][1].new_empty(size)
         squares = torch.zeros(len(parts[0][2]), dtype=self.residual.dtype, device=self.residual.device)
         for place, value, rows in parts:
@@ -40,11 +72,23 @@ class LinearModel:
 
     def _decompose(self, triangle: Tensor) -> None:
         """From R of the scaled [J, r]."""
-        count = len(self.scale)
-        left, singular, self.right = torch.linalg.svd(triangle[:, :count], full_matrices=False)
-        noise = torch.finfo(singular.dtype).eps * singular.max()  # what is smaller is the rounding of the largest
+        columns, residual = triangle[:, : len(self.scale)], triangle[:, len(self.scale)]
+        if self.free is not None:
+            columns, residual = self._eliminate(columns, residual, self.free)
+        left, singular, self.right = torch.linalg.svd(columns, full_matrices=False)
+        noise = torch.finfo(singular.dtype).eps * singular[:1]  # what is smaller is the rounding of the largest
         self.singular = torch.where(singular > noise, singular, 0.0)
-        self.projected = left.T @ triangle[:, count]
+        self.projected = left.T @ residual
+
+    def _eliminate(self, columns: Tensor, residual: Tensor, free: Free) -> tuple[Tensor, Tensor]:
+        """W of the other columns, and of the residual."""
+        left, singular, right = torch.linalg.svd(columns[:, free.columns], full_matrices=False)
+        noise = float(ROUNDING * torch.finfo(singular.dtype).eps * singular[0])
+        singular, ridge = torch.where(singular > noise, singular, 0.0), max(free.ridge, noise**2)
+        rest, damped = _without(columns, free.columns), singular**2 + ridge
+        self.eliminated = Eliminated(singular, damped, right, left.T @ residual, left.T @ rest)
+        share = 1 - (ridge / damped).sqrt()
+        return rest - left @ (share[:, None] * self.eliminated.others), residual - left @ (share * self.eliminated.residual)
 
     def step(self, damping: float) -> tuple[Tensor, float]:
         """The damped step (P,), and the decrease of 1/2 |r|^2 that the linear model predicts for it."""
@@ -52,13 +96,30 @@ class LinearModel:
         weights = torch.where(denominator > 0, self.projected * self.singular / denominator, 0.0)
         left_over = self.projected - self.singular * weights
         predicted = float(self.projected @ self.projected - left_over @ left_over) / 2
-        return -(self.right.T @ weights) / self.scale, predicted
+        found = -(self.right.T @ weights)
+        if (gone := self.eliminated) is not None:  # what the ridge keeps them from counts as loss
+            predicted += float((gone.singular**2 / gone.damped) @ gone.residual**2) / 2
+            found = self._completed(found, -gone.residual)
+        return found / self.scale, predicted
 
     def solve(self, vector: Tensor, damping: float) -> Tensor:
         """(J'J + damping)^-1 J' vector in the user's parameters, (P,)."""
         most = self.singular * torch.linalg.vector_norm(vector)  # |s u'v| <= s |v|: more is rounding, which a small damping would blow up
-        projected = (self.right @ (self.pulled(vector) / self.scale)).clamp(-most, most)
-        return (self.right.T @ (projected / (self.singular**2 + damping))) / self.scale
+        pulled, along = self.pulled(vector) / self.scale, self.projected
+        if (gone := self.eliminated) is not None and self.free is not None:
+            size = float(torch.linalg.vector_norm(vector))
+            along = (gone.right @ pulled[self.free.columns] / gone.singular).nan_to_num(0, 0, 0).clamp(-size, size)  # U' vector
+            pulled = _without(pulled, self.free.columns) - gone.others.T @ (along * gone.singular**2 / gone.damped)
+        projected = (self.right @ pulled).clamp(-most, most)
+        found = self.right.T @ (projected / (self.singular**2 + damping))
+        return (found if gone is None else self._completed(found, along)) / self.scale
+
+    def _completed(self, damped: Tensor, wanted: Tensor) -> Tensor:
+        """Scaled parameters (P,) from those that were not eliminated: J times them is nearest to what U' times is ``wanted``."""
+        gone, free = self.eliminated, self.free
+        assert gone is not None and free is not None
+        found = gone.right.T @ ((wanted - gone.others @ damped) * gone.singular / gone.damped)
+        return torch.cat([damped[: free.columns.start], found, damped[free.columns.start :]])
 
     def pulled(self, vector: Tensor) -> Tensor:
         """J' vector, (P,)."""
@@ -76,8 +137,9 @@ class LinearModel:
         return 2 / probe * ((residual_at(start + probe * velocity) - self.residual) / probe - self.times(velocity))
 
     def length(self, parameters: Tensor) -> Tensor:
-        """|D p|, the norm in which steps are damped."""
-        return torch.linalg.vector_norm(parameters * self.scale)
+        """|D p| of the parameters that are not eliminated, the norm in which steps are damped."""
+        scaled = parameters * self.scale
+        return torch.linalg.vector_norm(scaled if self.free is None else _without(scaled, self.free.columns))
 
 
 class StreamedModel(LinearModel):
@@ -86,13 +148,13 @@ class StreamedModel(LinearModel):
     Source: Demmel, Grigori, Hoemmen and Langou, SIAM J. Sci. Comput. 34 (2012) A206, sequential TSQR.
     """
 
-    def __init__(self, objective: Objective, network: Network) -> None:
-        self.objective, self.network, self.start = objective, network, network.vector()
-        count = len(self.start)
+    def __init__(self, objective: Objective, network: Network, free: Free | None = None, tail: int | None = None) -> None:
+        self.objective, self.network, self.start, self.free = objective, network, network.vector(), free
+        count = len(self.start) if tail is None else tail
         self.residual = torch.empty(objective.size, dtype=self.start.dtype, device=self.start.device)
-        squares = torch.zeros_like(self.start)
+        squares = self.start.new_zeros(count)
         triangle = self.residual.new_empty((0, count + 1))
-        for place, value, rows in objective.linearised(network, keep=False):
+        for place, value, rows in objective.linearised(network, keep=False, tail=tail):
             self.residual[place] = value
             squares += torch.linalg.vector_norm(rows, dim=1).square_()
             block = torch.cat([triangle, torch.cat([rows, value[None]]).T])
@@ -123,10 +185,22 @@ def column_scale(squares: Tensor) -> Tensor:
     return torch.where(squares == 0, 1.0, norms.clamp(min=FLATTEST * float(norms.max())))
 
 
-def linear_model(objective: Objective, network: Network, memory: float) -> LinearModel:
-    """The model with all of J if that takes no more than ``memory`` bytes, else the streamed one."""
+def _without(values: Tensor, columns: slice) -> Tensor:
+    """The last dimension without some columns."""
+    return torch.cat([values[..., : columns.start], values[..., columns.stop :]], -1)
+
+
+def linear_model(objective: Objective, network: Network, memory: float, free: Free | None = None, *, alone: bool = False) -> LinearModel:
+    """The model with all of J if that takes no more than ``memory`` bytes, else the streamed one.
+
+    The columns ``free`` have a damping of their own; with ``alone`` these, which must be the layers' last, are all there is.
+    """
     parameters = network.vector()
-    size = objective.size * parameters.numel() * parameters.element_size()
+    tail = None
+    if alone and free is not None:
+        tail = free.columns.stop - free.columns.start
+        free = Free(slice(0, tail), free.ridge)
+    size = objective.size * (parameters.numel() if tail is None else tail) * parameters.element_size()
     if 2 * size <= memory:  # J, and its copy for the QR
-        return LinearModel(list(objective.linearised(network)), objective.size)
-    return StreamedModel(objective, network)
+        return LinearModel(list(objective.linearised(network, tail=tail)), objective.size, free)
+    return StreamedModel(objective, network, free, tail)
