@@ -76,6 +76,8 @@ class SetParameters:
                 raise ValueError(
                     f"Continue({name}=...): the problem has no parameter {name!r}, only {', '.join(known) or 'none'}{nearest(name, known)}"
                 )
+            if name in problem.coefficients:
+                raise ValueError(f"Continue({name}=...): {name} is Unknown, and found in training: leave out Continue, or give it a number")
         return replace(stage, problem=replace(problem, parameters={**problem.parameters, **self.values}))
 
 

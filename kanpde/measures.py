@@ -14,6 +14,7 @@ from kanpde.fields import Field, coordinate_fields
 from kanpde.functions import Constant
 from kanpde.network import Network
 from kanpde.objective import equation_residuals, outputs
+from kanpde.pieces import Pieces
 from kanpde.problem import Problem
 
 logger = logging.getLogger("kanpde")
@@ -29,7 +30,8 @@ def measure(
 
     Relative errors are over all unknowns together: L2 as |u_h - u| / |u|, H1 with the gradients added, both as sums over the grid
     (equally spaced, ends included; Sobol points beyond three dimensions), NaN where u is 0 on all of it; RMS and maximum error are
-    absolute. ``trained`` (n, d) are the collocation points, on which the residual's RMS is taken too.
+    absolute. Of slabs that were interrupted, errors are over the part that is solved; the rest is NaN. ``trained`` (n, d) are the
+    collocation points, on which the residual's RMS is taken too.
     """
     box = problem.domain
     d = len(box.names)
@@ -45,20 +47,24 @@ def measure(
     values = {name: by[()].cpu().double().numpy() for name, by in found.items()}
     arrays = {name: value.reshape(shape) for name, value in values.items()}
     metrics: dict[str, Any] = {}
+    solved = ~np.isnan(points[:, 0])
+    if isinstance(network, Pieces) and network.edges[-1] < box.upper[network.axis]:  # interrupted: the solution ends here
+        solved = points[:, network.axis] <= network.edges[-1]
+        metrics[f"solved_to_{box.names[network.axis]}"] = float(network.edges[-1])
     solution = problem.exact or problem.reference
     if solution is not None:
         truth = _truth(problem, solution, points)
-        metrics = _errors(found, truth)
+        metrics |= _errors(*({name: {alpha: v[solved] for alpha, v in by.items()} for name, by in each.items()} for each in (found, truth)))
         for name, by in truth.items():
             arrays[f"exact_{name}"] = by[()].reshape(shape)
             arrays[f"error_{name}"] = arrays[name] - arrays[f"exact_{name}"]
     residuals = equation_residuals(problem, network, where).cpu().double().numpy()
     for number, residual in enumerate(residuals):
         arrays["residual" if len(residuals) == 1 else f"residual_{number}"] = residual.reshape(shape)
-    metrics["residual_rms"] = _rms(residuals)
+    metrics["residual_rms"] = _rms(residuals[:, solved])
     if trained is not None:
         metrics["residual_rms_training"] = _rms(equation_residuals(problem, network, trained).cpu().double().numpy())
-    metrics["grid_points"] = len(points)
+    metrics["grid_points"] = int(solved.sum())
     return axes, None if axes else points, arrays, metrics
 
 

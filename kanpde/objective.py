@@ -298,9 +298,9 @@ def _bound(condition: Condition, problem: Problem) -> Callable[[Mapping[str, Any
 
 
 def outputs(problem: Problem, network: Network, points: Tensor, demanded: Sequence[MultiIndex] = ((),), *, chunk: int = 4096) -> dict:
-    """Each unknown's derivatives at ``points`` (n, d), hard conditions built in: {unknown: {alpha: (n,)}}."""
+    """Each unknown's derivatives at ``points`` (n, d), hard conditions built in: {unknown: {alpha: (n,)}}; NaN beyond the last slab."""
     demanded = tuple(dict.fromkeys(demanded))
-    found = {name: {alpha: points.new_empty(len(points)) for alpha in demanded} for name in problem.unknowns}
+    found = {name: {alpha: points.new_full((len(points),), math.nan) for alpha in demanded} for name in problem.unknowns}
     chosen = channels(demanded)
     for part_problem, part, places in parts(problem, network, points):
         for where in torch.split(places, chunk):
@@ -320,7 +320,7 @@ def equation_residuals(problem: Problem, network: Network, points: Tensor) -> Te
         bare = replace(part_problem, conditions=tuple(condition for condition in part_problem.conditions if condition.hard))
         objective = Objective(bare, {"equation": points[places]})
         residual = objective.residual(part).view(objective.blocks[0].components, -1) * math.sqrt(len(places))
-        found = residual.new_empty((len(residual), len(points))) if found is None else found
+        found = residual.new_full((len(residual), len(points)), math.nan) if found is None else found
         found[:, places] = residual
     assert found is not None
     return found

@@ -45,9 +45,13 @@ class Pieces(Network):
         return chain.from_iterable(network.parameters(recurse) for network in self.networks)
 
     def parts(self, points: Tensor) -> Iterator[tuple[Any, Network, Tensor]]:
-        """For each slab with points in it: its problem, its network, and the places (n,) of its points among ``points`` (N, inputs)."""
+        """For each slab with points in it: its problem, its network, and the places (n,) of its points among ``points`` (N, inputs).
+
+        Points beyond the last slab, of a run that was interrupted, are in none.
+        """
         inner = torch.as_tensor(self.edges[1:-1], dtype=points.dtype, device=points.device)
         number = torch.bucketize(points[:, self.axis].contiguous(), inner, right=True)
+        number[points[:, self.axis] > self.edges[-1] + 1e-12 * (self.edges[-1] - self.edges[0])] = -1  # not reached yet
         for k, (problem, network) in enumerate(zip(self.problems, self.networks, strict=True)):
             places = (number == k).nonzero().flatten()
             if len(places):

@@ -13,7 +13,7 @@ from kanpde.results import Result
 COLUMNS = ("problem", "experiment", "seed", "status", "parameters", "relative_l2", "max_error", "mse", "seconds")
 ERRORS = (("relative L2", "relative_l2"), ("relative H1", "relative_h1"), ("maximum", "max_error"), ("MSE", "mse"))
 ABSOLUTE = (("RMS", "rms_error"), ("maximum", "max_error"))
-ORDINARY = ("all steps done", "stalled", "the loss", "the residual is at the level", "the least-squares solution is reached")
+ORDINARY = ("all steps done", "stalled", "the loss", "the residual is at the level")
 OVERFITTING = 5.0  # times the residual in training: a larger one between the points is no accident
 ROUNDING = 1e-10  # a residual below says nothing about over-fitting
 
@@ -22,7 +22,8 @@ def report(result: Result, files: Sequence[Path]) -> str:
     """The five lines that a run ends on, and a sixth for each thing that went wrong on the way."""
     metrics = result.metrics
     lines = [
-        f"{result.problem}/{result.experiment} seed {result.provenance['seed']}: {result.status} after {metrics['steps']} steps",
+        f"{result.problem}/{result.experiment} seed {result.provenance['seed']}: {result.status} after {metrics['steps']} steps"
+        + "".join(f", solved up to {key[10:]} = {value:g}" for key, value in metrics.items() if key.startswith("solved_to_")),
         f"  error     {_accuracy(metrics)}",
         f"  time      {metrics['seconds']:.1f} s on {result.provenance['device']}, {result.provenance['threads']} threads",
         f"  network   {_short(result.architecture['model'])}, {metrics['parameters']} parameters",

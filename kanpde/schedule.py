@@ -10,11 +10,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 from kanpde.bases import whole_number
 from kanpde.changes import Change, EnterSlab, FitMap, RefineTo, SetParameters, Stage
 from kanpde.domains import Box
+from kanpde.functions import Constant
 from kanpde.optimizers import Optimizer
 from kanpde.slabs import AdaptMap, Slabs
 
@@ -55,7 +57,7 @@ class Continue:
             if not isinstance(each, Sequence) or isinstance(each, str) or not each:
                 raise ValueError(f"Continue({name}=...) takes a list of values, got {each!r}")
             for value in each:
-                if not math.isfinite(float(value)):
+                if not (isinstance(value, (Real, Constant)) and math.isfinite(float(value))):
                     raise ValueError(f"Continue({name}=...) takes finite numbers, got {value!r}")
         if len({len(each) for each in values.values()}) > 1:
             lengths = ", ".join(f"{name}: {len(each)}" for name, each in values.items())

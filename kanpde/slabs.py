@@ -41,7 +41,15 @@ class HandedOver:
             return self._values(coordinates, ()).cpu().numpy()
         plain = {name: value.value if isinstance(value, Field) else value for name, value in coordinates.items()}
         moving = {names.index(name) for name, value in coordinates.items() if isinstance(value, Field)}
-        return Field(names, lambda beta: self._values(plain, beta) if moving.issuperset(beta) else 0, self.unknown)
+        arrays = not any(isinstance(value, Tensor) for value in plain.values())
+
+        def evaluate(beta: MultiIndex) -> Any:
+            if not moving.issuperset(beta):
+                return 0
+            values = self._values(plain, beta)
+            return values.cpu().numpy() if arrays else values
+
+        return Field(names, evaluate, self.unknown)
 
     def _values(self, coordinates: Mapping[str, Any], beta: MultiIndex) -> Tensor:
         like = self.network.lower
@@ -56,6 +64,8 @@ class HandedOver:
 
 def slab_problem(whole: Problem, axis: int, low: float, high: float, before: tuple[Problem, Network] | None) -> Problem:
     """``whole`` between two values of coordinate ``axis``, the initial conditions taken from the end of ``before`` if given."""
+    if whole.coefficients:
+        raise ValueError(f"{', '.join(whole.coefficients)} is Unknown, and every slab would find a value of its own: leave Slabs out")
     box = whole.domain
     bounds = {name: (a, b) for name, a, b in zip(box.names, box.lower, box.upper, strict=True)}
     bounds[box.names[axis]] = (low, high)
@@ -68,6 +78,11 @@ def slab_problem(whole: Problem, axis: int, low: float, high: float, before: tup
             new = type(condition)(hard=condition.hard, weight=condition.weight, name=condition.name, **handed)
         elif isinstance(condition, (Data, Integral, Point)):
             raise ValueError(f"{condition!r} belongs to the whole domain and cannot be cut into slabs: leave Slabs out of the training")
+        elif not isinstance(condition, (Initial, InitialVelocity)) and any(side.axis == axis for side in condition.on.sides):
+            raise ValueError(
+                f"{condition!r} holds at one time, which only Initial and InitialVelocity may do with Slabs: write it as one of them, or "
+                "leave Slabs out of the training"
+            )
         else:
             new = condition.moved(part)
         conditions.append(new)
@@ -79,7 +94,8 @@ class Slabs:
     """Solve in slabs of one coordinate, by default time: ``Slabs("t", 12)``, or ``Slabs("t", edges=(0, 0.2, 1))``.
 
     Stands first in the training, which is done for each slab anew, with a fresh network; the values at the start of a slab (and, of
-    equations of second order in time, the velocities) are the solution's at the end of the slab before.
+    equations of second order in time, the velocities) are the solution's at the end of the slab before. The history's errors, and the
+    points that a result keeps, are those of one slab at a time.
     """
 
     coordinate: str = "t"
@@ -91,6 +107,11 @@ class Slabs:
             raise ValueError(f"Slabs takes a number of slabs or their edges, as in Slabs('t', 12), got {self}")
         if self.count is not None:
             whole_number(self.count, "the number of Slabs")
+        if self.edges is not None:
+            try:
+                object.__setattr__(self, "edges", tuple(float(edge) for edge in self.edges))
+            except (TypeError, ValueError):
+                raise ValueError(f"Slabs(edges=...) takes numbers that rise, such as (0, 0.2, 1), got {self.edges!r}") from None
 
     def places(self, box: Box) -> tuple[int, np.ndarray]:
         """The number of the coordinate, and the edges of the slabs along it; ``ValueError`` if they do not tile the box."""

@@ -9,7 +9,7 @@ with q such that the solution is sin(a1 pi x) sin(a2 pi y); a1 = 1, a2 = 4, k = 
 
 from dataclasses import replace
 
-from kanpde import KAN, Box, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Problem, Refine, SeparableKAN
+from kanpde import KAN, Box, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Problem, Refine, SeparableKAN, VariableProjection
 from kanpde.functions import pi, sin
 
 square = Box(x=(-1, 1), y=(-1, 1))
@@ -32,8 +32,8 @@ composed = Experiment(
         parameters=dict(a1=1, a2=4, k=1),
         exact=exact,
     ),
-    model=KAN(2, 10, 1, basis=Chebyshev(degree=8)),
-    training=[LevenbergMarquardt(steps=120, patience=30), Refine(12, 16, 20, 25, 30)],
+    model=KAN(2, 8, 1, basis=Chebyshev(degree=8)),
+    training=[LevenbergMarquardt(steps=120, patience=30), VariableProjection(steps=120, patience=30), Refine(12, 16, 20, 24, 28)],
 )
 separable = replace(
     composed,

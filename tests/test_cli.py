@@ -322,7 +322,7 @@ def failure(capsys, *arguments, results):
     ("old", "new", "message"),
     [
         ("u.xx +", "u.xz +", "no derivative 'xz': the coordinates are x"),
-        ("def equation(u, x, strength)", "def equation(u, x, strenth)", "line 13: NameError: name 'strength'"),
+        ("def equation(u, x, strength)", "def equation(u, x, strenth)", "uses 'strength', which is not among its arguments u, x, strenth"),
         ("on=line.boundary", "on=line.side(x=2)", "x=2 is not a side"),
         ("on=line.boundary", "on=line.side(y=1)", "no coordinate 'y'"),
         ("Dirichlet(0,", "Dirichlet((0, 1),", "2 components"),

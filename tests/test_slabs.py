@@ -11,17 +11,22 @@ from kanpde import (
     AdaptMap,
     Box,
     Chebyshev,
+    Condition,
+    Continue,
     Dirichlet,
     Experiment,
+    Fourier,
     Initial,
     InitialVelocity,
     Integral,
     LevenbergMarquardt,
     Mapped,
+    Periodic,
     Problem,
     SeparableKAN,
     SinhMap,
     Slabs,
+    Unknown,
     load,
     save,
 )
@@ -159,6 +164,56 @@ def test_a_slab_keeps_sides_and_takes_its_start_from_before():
 def test_bad_schedules_fail_before_training(training, error, words):
     with pytest.raises(error, match=words):
         Experiment(heat(), small(), training).run()
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Dirichlet(lambda x: sin(pi * x), on=rod.initial),
+        Condition(lambda u, x: u - sin(pi * x), on=rod.initial),
+        Dirichlet(lambda x: heat_exact(x, 1), on=rod.side(t=1)),
+    ],
+)
+def test_conditions_at_one_time_must_be_initial_ones(condition):
+    start = [] if condition.on == rod.initial else [Initial(lambda x: sin(pi * x))]
+    problem = Problem(rod, lambda u: u.t - u.xx / 4, conditions=[Dirichlet(0, on=rod.boundary), *start, condition])
+    with pytest.raises(ValueError, match="only Initial and InitialVelocity may do with Slabs"):
+        Experiment(problem, small(), [Slabs("t", 2), LM(steps=1)]).run()
+
+
+def test_unknown_coefficients_do_not_go_with_slabs_or_continuation():
+    problem = Problem(
+        rod, lambda u, nu: u.t - nu * u.xx, parameters=dict(nu=Unknown(0.1)), conditions=[Dirichlet(0, on=rod.boundary), Initial(0)]
+    )
+    with pytest.raises(ValueError, match="nu is Unknown"):
+        Experiment(problem, small(), [Slabs("t", 2), LM(steps=1)]).run()
+    with pytest.raises(ValueError, match="nu is Unknown"):
+        Experiment(problem, small(), [Continue(nu=[1, 0.1]), LM(steps=1)]).run()
+
+
+def test_a_periodic_basis_hands_over_value_and_velocity():
+    ring = Box(x=(0, 2), t=(0, 1))
+
+    def exact(x, t):
+        return sin(pi * (x - t))
+
+    conditions = [Initial(lambda x: sin(pi * x), hard=True), InitialVelocity(lambda x: -pi * cos(pi * x), hard=True), Periodic("x")]
+    problem = Problem(ring, lambda u: u.tt - u.xx, conditions=conditions, exact=exact)
+    model = SeparableKAN(2, 1, rank=3, basis=(Fourier(2), Chebyshev(10)))
+    result = Experiment(problem, model, [Slabs("t", 2), LM(steps=25)]).run()
+    assert result.metrics["relative_l2"] < 1e-8
+
+
+def test_an_interrupted_march_ends_where_it_was_interrupted():
+    def interrupt(run):
+        if run.fit.rung == 1:
+            raise KeyboardInterrupt
+
+    result = Experiment(heat(), small(), [Slabs("t", edges=(0, 0.5, 0.75, 1)), LM(steps=20)]).run(listener=interrupt)
+    assert result.status == "interrupted" and result.metrics["solved_to_t"] == 0.75
+    later = result.axes["t"] > 0.75
+    assert np.isnan(result.solution["u"][:, later]).all() and np.isfinite(result.solution["u"][:, ~later]).all()
+    assert result.metrics["relative_l2"] < 0.1
 
 
 def test_what_cannot_be_cut_or_stretched_is_refused():

@@ -9,7 +9,7 @@ import torch
 from kanpde.network import Network
 from kanpde.objective import Objective
 from kanpde.optimizers.descent import Step, check_schedule
-from kanpde.optimizers.linear_model import linear_model
+from kanpde.optimizers.linear_model import AT_ROUNDING, linear_model
 
 MEMORY = 2e9
 
@@ -68,4 +68,6 @@ class Undamped:
                 if math.isfinite(loss) and loss < before:
                     return Step(after, share)
         network.assign(start)
-        return Step(residual, stop="the least-squares solution is reached to rounding")
+        rms = math.sqrt(before / len(residual))
+        at_rounding = linear.at_rounding(start)
+        return Step(residual, stop=AT_ROUNDING if at_rounding else f"Gauss-Newton lowers the loss no further, with residuals of {rms:.1g}")

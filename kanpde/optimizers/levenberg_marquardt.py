@@ -5,13 +5,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from kanpde.network import Network
 from kanpde.objective import Objective
 from kanpde.optimizers.descent import Step, check_schedule
-from kanpde.optimizers.linear_model import LinearModel, linear_model
+from kanpde.optimizers.linear_model import AT_ROUNDING, LinearModel, linear_model
 
 logger = logging.getLogger("kanpde")
 
@@ -92,7 +91,7 @@ class Damped:
         best = self._search(objective, network, linear, start)
         if best is None:
             network.assign(start)
-            return Step(residual, self.damping, _why_not(linear, start))
+            return Step(residual, self.damping, AT_ROUNDING if linear.at_rounding(start) else "no damping lowers the loss any further")
         if best.damping > self.damping:
             self.target = max(self.target, self.options.late_target)
         self.damping = max(best.damping, self.SMALLEST)
@@ -148,10 +147,3 @@ class Damped:
             logger.warning("a trial step at damping %.1e gave a non-finite residual and was rejected", damping)
             return Trial(damping, parameters, residual, -math.inf)
         return Trial(damping, parameters, residual, decrease / predicted if predicted > 0 else -math.inf)
-
-
-def _why_not(linear: LinearModel, parameters: Tensor) -> str:
-    """What to say where no damping helps: that is success where the residual is all rounding, r ~ eps |J p|."""
-    rounding = 100 * torch.finfo(parameters.dtype).eps * float(torch.linalg.vector_norm(parameters * linear.scale))
-    size = float(torch.linalg.vector_norm(linear.residual))
-    return "the residual is at the level of rounding" if size < rounding else "no damping lowers the loss any further"

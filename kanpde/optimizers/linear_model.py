@@ -23,6 +23,7 @@ from kanpde.network import Network
 from kanpde.objective import Objective
 
 FLATTEST = 1e-8  # of the largest column norm of J
+AT_ROUNDING = "the residual is at the level of rounding"  # why a descent ends that can do no better
 ROUNDING = 100.0  # times eps and the largest singular value: eliminated columns are of no rank below, nor is the ridge's root smaller
 
 
@@ -135,6 +136,11 @@ class LinearModel:
     def bend(self, residual_at: Callable[[Tensor], Tensor], start: Tensor, velocity: Tensor, probe: float) -> Tensor:
         """The second derivative of r along ``velocity``, (N,), from one more residual, at ``probe`` times the way."""
         return 2 / probe * ((residual_at(start + probe * velocity) - self.residual) / probe - self.times(velocity))
+
+    def at_rounding(self, parameters: Tensor) -> bool:
+        """Whether the residual is all rounding, 1e4 eps |D p| at most: then little is left to gain."""
+        rounding = 1e4 * torch.finfo(parameters.dtype).eps * float(torch.linalg.vector_norm(parameters * self.scale))
+        return float(torch.linalg.vector_norm(self.residual)) < rounding
 
     def length(self, parameters: Tensor) -> Tensor:
         """|D p| of the parameters that are not eliminated, the norm in which steps are damped."""
