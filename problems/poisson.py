@@ -6,7 +6,7 @@
 The solution is sin(pi x) sin(pi y).
 """
 
-from kanpde import KAN, Box, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Problem, Refine
+from kanpde import KAN, Box, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Problem, Refine, VariableProjection
 from kanpde.functions import pi, sin
 
 square = Box(x=(-1, 1), y=(-1, 1))
@@ -23,5 +23,5 @@ def poisson(u, x, y):
 experiment = Experiment(
     Problem(square, poisson, conditions=[Dirichlet(0, on=square.boundary, hard=True)], exact=exact),
     model=KAN(2, 8, 1, basis=Chebyshev(degree=8)),
-    training=[LevenbergMarquardt(steps=120, patience=30), Refine(12, 16, 20, 24)],
+    training=[LevenbergMarquardt(steps=120, patience=30), VariableProjection(steps=120, patience=30), Refine(12, 16, 20, 24)],
 )
