@@ -27,5 +27,5 @@ def poisson(u, x, y):
 experiment = Experiment(
     Problem(square, poisson, conditions=[Dirichlet(0, on=square.boundary, hard=True)], exact=exact),
     model=KAN(2, 8, 1, basis=Chebyshev(degree=8)),
-    training=[LevenbergMarquardt(steps=120, patience=30), VariableProjection(steps=120, patience=30), Refine(12, 16, 20, 24)],
+    training=[LevenbergMarquardt(steps=120, patience=60), VariableProjection(steps=120, patience=60), Refine(12, 16, 20, 24)],
 )
