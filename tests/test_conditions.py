@@ -654,3 +654,9 @@ def test_pieces_are_written_with_functions():
     assert float(maximum(2, 3)) == 3
     problem = Problem(segment, lambda u, x: u.xx - x * heaviside(x), exact=lambda x: maximum(x, 0) ** 3 / 6)
     assert contradictions(problem) == []
+
+
+@pytest.mark.parametrize("make", [lambda: Neumann(0, on=square.boundary, hard=True), lambda: Robin(1, 1, 0, on=square.boundary, hard=True)])
+def test_slopes_cannot_be_built_in(make):
+    with pytest.raises(TypeError, match="cannot be built into the solution: leave out hard=True"):
+        make()

@@ -28,8 +28,10 @@ class Values(Condition):
         weight: float,
         name: str | None,
     ) -> None:
+        kind = type(self).__name__
+        if "hard" in components:
+            raise TypeError(f"{kind} cannot be built into the solution: leave out hard={components['hard']!r}")
         if (value is None) == (not components):
-            kind = type(self).__name__
             raise ValueError(f"{kind} takes either one value or values by unknown, as in {kind}(u=0, v=1, ...)")
         self.value, self.components, self.hard = value, components, hard
         self.weight, self.name = positive(weight, "the weight of a condition"), name or type(self).__name__.lower()
