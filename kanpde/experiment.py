@@ -354,6 +354,7 @@ def _stored(snapshot: Snapshot) -> dict[str, Any]:
         "parameters": snapshot.parameters,
         "descent": np.frombuffer(snapshot.descent, dtype=np.uint8),
         "interior": snapshot.interior,
+        **({} if snapshot.best is None else {"best": snapshot.best}),
         "maps": np.array([(rung, *found) for rung, found in snapshot.maps.items()]).reshape(-1, 3),
         **{f"slab_{number}": parameters for number, parameters in enumerate(snapshot.finished)},
         "stops": json.dumps(snapshot.stops),
@@ -376,6 +377,7 @@ def _snapshot_of(result: Result) -> Snapshot | None:
         tuple(np.asarray(kept[f"slab_{number}"]) for number in range(sum(key.startswith("slab_") for key in kept))),
         {int(rung): (float(centre), float(width)) for rung, centre, width in np.asarray(kept["maps"]).reshape(-1, 3)},
         tuple(json.loads(str(kept.get("stops", "[]")))),
+        np.asarray(kept["best"]) if "best" in kept else None,
     )
 
 

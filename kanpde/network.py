@@ -2,7 +2,7 @@
 
 A layer is a module with ``columns`` (values, points last) and, for equations, ``start`` or ``propagate`` (jets forward),
 ``reverse`` (adjoints backward), ``rows`` (derivatives of every sample by every parameter) and ``gradient`` (their sum):
-:class:`kanpde.kan.Layer` and :class:`kanpde.mlp.Dense`.
+:class:`kanpde.kan.Layer`, :class:`kanpde.mlp.Dense` and :class:`kanpde.separable.Factors`.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -60,6 +60,7 @@ class Snapshot:
     finished: tuple[np.ndarray, ...] = ()  # the parameters of the slabs that are done
     maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # grid maps that were found, by rung
     stops: tuple[str, ...] = ()  # how the rungs below ended, and this one, if it has
+    best: np.ndarray | None = None  # the parameters at which the loss of this descent was lowest
 
 
 @dataclass
@@ -81,6 +82,7 @@ class Fit:
     seconds: float = 0.0
     descent_state: dict[str, Any] | None = None  # of the descent, after the last whole step
     accepted: Tensor | None = None
+    best: Tensor | None = None  # where the loss was lowest since the descent began, or the points were drawn anew
     finished: tuple[np.ndarray, ...] = ()
     maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
@@ -103,6 +105,7 @@ class Fit:
             self.finished,
             dict(self.maps),
             stops,
+            None if self.best is None else self.best.cpu().numpy().copy(),
         )
 
 
@@ -172,13 +175,16 @@ class Climb:
         objective.check_finite(network)
         progress.rung, progress.step, progress.accepted = number, done, network.vector()
         progress.descent_state = deepcopy(descent.state())
-        recent = progress.history.columns.get("loss", [])[-done:] if done else []
-        best = (math.inf, network.vector())
+        since = done if rung.resample is None or not done else done - rung.resample.every * ((done - 1) // rung.resample.every)
+        recent = progress.history.columns.get("loss", [])[-since:] if done else []  # on the present points
+        progress.best = (
+            torch.as_tensor(resume.best).to(network.lower) if resume is not None and resume.best is not None else network.vector()
+        )
         ended = resume.stops[number:] if resume is not None else ()
         progress.ending = ended[0] if ended else _ended(recent, rung, 0.0) or ""
         while not progress.ending and done < optimizer.steps:
             if rung.resample is not None and done and done % rung.resample.every == 0:
-                objective, best = self._resample(rung, number, done, stage, progress), (math.inf, network.vector())
+                objective = self._resample(rung, number, done, stage, progress)
                 recent.clear()
             before = network.vector()
             outcome = descent.advance(objective, network)
@@ -188,13 +194,13 @@ class Climb:
             progress.step = done if outcome.stop is None else optimizer.steps
             self._record(objective, outcome.residual, outcome.damping, stage)
             recent.append(progress.history.columns["loss"][-1])
-            if recent[-1] < best[0]:
-                best = (recent[-1], before if outcome.residual_before else progress.accepted)
+            if recent[-1] < min(recent[:-1], default=math.inf):
+                progress.best = before if outcome.residual_before else progress.accepted
             progress.ending = outcome.stop or _ended(recent, rung, progress.seconds) or ""
             if self.listener is not None:
                 self.listener(progress)
-        if best[0] < math.inf and not _loss(objective, network) <= best[0]:
-            network.assign(best[1])
+        if recent and min(recent) < math.inf and not _loss(objective, network) <= min(recent):
+            network.assign(progress.best)
             progress.accepted = network.vector()
         progress.stops.append(progress.ending or "all steps done")
         logger.info("rung %d of %s ended after %d steps: %s", number, type(optimizer).__name__, done, progress.stops[-1])

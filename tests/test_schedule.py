@@ -240,3 +240,22 @@ def test_an_experiment_prints_its_schedule():
     assert "Continue(nu=[0.1, 0.05])" in repr(experiment) and "Resample(every=2" in repr(experiment)
     result = experiment.shortened().run()
     assert result.status == "complete"
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        [Adam(steps=12, rate=0.5, patience=100)],
+        [Adam(steps=12, rate=0.3, patience=4, progress=0.9), Resample(every=3)],
+        [LM(steps=12, patience=3, progress=0.3), Resample(every=5)],
+    ],
+    ids=["best", "Adam on new points", "patience on new points"],
+)
+def test_what_is_kept_and_when_it_ends_do_not_depend_on_an_interruption(training):
+    snapshots = []
+    whole = train(training, listener=lambda progress: snapshots.append(progress.snapshot()))
+    for snapshot in snapshots[:-1]:
+        resumed = train(training, resume=snapshot)
+        assert torch.equal(resumed.network.vector(), whole.network.vector())
+        assert resumed.history.columns["loss"] == whole.history.columns["loss"]
+        assert resumed.stops == whole.stops
