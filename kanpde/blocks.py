@@ -104,7 +104,7 @@ def unknown_fields(problem: Problem, lookup: Callable[[int, MultiIndex], Any], c
     """The unknowns as fields, hard conditions built in; ``lookup(output, alpha)`` gives the network's derivatives."""
     found = {}
     for number, name in enumerate(problem.unknowns):
-        raw = Field(problem.domain.names, lambda alpha, number=number: lookup(number, alpha), name)
+        raw = Field(problem.domain.names, lambda alpha, number=number: lookup(number, alpha), name, sums=True)
         if name in chunk.hard:
             lifted, distance = chunk.hard[name]
             raw = lifted + distance * raw

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanpde.calling import function_name, nearest
 from kanpde.changes import Stage
-from kanpde.fields import function_name, nearest
 from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
 from kanpde.measures import measure

@@ -6,26 +6,20 @@ calculus, down to the derivatives of the unknowns, which the network's jets supp
 sympy expressions: one equation serves training, LaTeX and proofs.
 """
 
-import difflib
-import inspect
 import linecache
 import operator
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import reduce
 from itertools import product
 from typing import Any
 
+from kanpde.calling import nearest
 from kanpde.domains import TIME
 from kanpde.functions import BY_NAME, Function, exp, log, number
-from kanpde.jets import MultiIndex
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """A hint ``; did you mean ...?`` or nothing."""
-    close = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+from kanpde.jets import MultiIndex, is_sum, laplacian_over, terms_of
 
 
 def _is_zero(value: Any) -> bool:
@@ -46,20 +40,26 @@ _ONE = 1
 class Field:
     """A function of named coordinates with all its partial derivatives: ``u.xx``, ``u.t``, ``u.d("theta", 2)``.
 
-    ``partial(alpha)`` gives D^alpha for a sorted tuple of coordinate numbers, as ``evaluate`` computes it, once.
+    ``partial(alpha)`` gives D^alpha for a sorted tuple of coordinate numbers, as ``evaluate`` computes it, once. With ``sums``, which all
+    expressions have, ``evaluate`` also takes the names of sums of second derivatives (:func:`kanpde.jets.laplacian_over`), that a
+    Laplacian costs less than its terms; without, they are added up here.
     """
 
-    __slots__ = ("_cache", "_coordinates", "_evaluate", "_name")
+    __slots__ = ("_cache", "_coordinates", "_evaluate", "_name", "_origin", "_sums")
     __array_priority__ = 1000
 
-    def __init__(self, coordinates: tuple[str, ...], evaluate: Callable[[MultiIndex], Any], name: str = "the expression"):
-        self._coordinates, self._evaluate, self._name = coordinates, evaluate, name
+    def __init__(
+        self, coordinates: tuple[str, ...], evaluate: Callable[[MultiIndex], Any], name: str = "the expression", *, sums: bool = False
+    ) -> None:
+        self._coordinates, self._evaluate, self._name, self._sums = coordinates, evaluate, name, sums
         self._cache: dict[MultiIndex, Any] = {}
+        self._origin: tuple[Field, tuple[MultiIndex, ...]] | None = None  # the sum of which derivatives of another field this is
 
     def partial(self, alpha: MultiIndex) -> Any:
         """D^alpha of the field, a tensor, array, sympy expression or number; an exact 0 where it vanishes identically."""
         if alpha not in self._cache:
-            self._cache[alpha] = self._evaluate(alpha)
+            apart = is_sum(alpha) and not self._sums
+            self._cache[alpha] = reduce(_plus, map(self.partial, terms_of(alpha))) if apart else self._evaluate(alpha)
         return self._cache[alpha]
 
     @property
@@ -90,7 +90,30 @@ class Field:
         return self._shifted(tuple(sorted(self._coordinates.index(letter) for letter in letters)))
 
     def _shifted(self, beta: MultiIndex) -> "Field":
-        return Field(self._coordinates, lambda alpha: self.partial(tuple(sorted(alpha + beta))), self._name)
+        return self._derivatives((beta,))
+
+    def _derivatives(self, terms: tuple[MultiIndex, ...]) -> "Field":
+        """The sum of some derivatives of this field."""
+        if self._origin is not None and len(self._origin[1]) == 1 == len(terms):
+            field, (alpha,) = self._origin
+            return field._derivatives((tuple(sorted(alpha + terms[0])),))
+
+        def evaluate(alpha: MultiIndex) -> Any:
+            if not alpha and len(terms) > 1:
+                return self.partial(laplacian_over(axis for axis, _ in terms))
+            return reduce(_plus, (self.partial(tuple(sorted(alpha + beta))) for beta in terms))
+
+        found = Field(self._coordinates, evaluate, self._name)
+        found._origin = self, terms
+        return found
+
+    def _laplacian_with(self, other: "Field") -> "Field | None":
+        """The sum of two fields, if it is one of second derivatives of one field by different coordinates, each by itself."""
+        if self._origin is None or other._origin is None or self._origin[0] is not other._origin[0]:
+            return None
+        terms = self._origin[1] + other._origin[1]
+        pure = all(len(alpha) == 2 and alpha[0] == alpha[1] for alpha in terms)
+        return self._origin[0]._derivatives(terms) if pure and len(set(terms)) == len(terms) else None
 
     # ---- arithmetic ----
 
@@ -101,14 +124,17 @@ class Field:
 
     def __add__(self, other: Any) -> "Field":
         other = self._lift(other)
-        return Field(self._coordinates, lambda alpha: _plus(self.partial(alpha), other.partial(alpha)))
+        laplacian = self._laplacian_with(other)
+        if laplacian is not None:
+            return laplacian
+        return Field(self._coordinates, lambda alpha: _plus(self.partial(alpha), other.partial(alpha)), sums=True)
 
     def __mul__(self, other: Any) -> "Field":
         other = self._lift(other)
-        return Field(self._coordinates, lambda alpha: _leibniz(self, other, alpha))
+        return Field(self._coordinates, lambda alpha: _leibniz(self, other, alpha), sums=True)
 
     def __neg__(self) -> "Field":
-        return Field(self._coordinates, lambda alpha: 0 if _is_zero(self.partial(alpha)) else -self.partial(alpha))
+        return Field(self._coordinates, lambda alpha: 0 if _is_zero(self.partial(alpha)) else -self.partial(alpha), sums=True)
 
     def __pos__(self) -> "Field":
         return self
@@ -132,7 +158,7 @@ class Field:
                 return 0
             return (number(value) if isinstance(value, int) else value) / divisor.value
 
-        return Field(self._coordinates, evaluate)
+        return Field(self._coordinates, evaluate, sums=True)
 
     def __rtruediv__(self, other: Any) -> "Field":
         return self._lift(other) * self**-1
@@ -165,9 +191,12 @@ class Field:
                 return function(self.value)
             if not slope:
                 slope.append(self._lift(derivative()))
+            if is_sum(alpha):  # f' Lap g + sum_i (f')_i g_i
+                squares = (_times(slope[0].partial((~axis,)), self.partial((~axis,))) for axis in alpha)
+                return reduce(_plus, squares, _times(slope[0].value, self.partial(alpha)))
             return (slope[0] * self._shifted(alpha[-1:])).partial(alpha[:-1])
 
-        return Field(self._coordinates, evaluate)
+        return Field(self._coordinates, evaluate, sums=True)
 
     # ---- what a field is not ----
 
@@ -260,13 +289,21 @@ def _opaque(function: Any, name: str, arguments: Sequence[Any], options: Mapping
 
 def _leibniz(left: Field, right: Field, alpha: MultiIndex) -> Any:
     total: Any = 0
+    if is_sum(alpha):  # f Lap g + g Lap f + 2 sum_i f_i g_i
+        for axis in alpha:
+            total = _plus(total, _product(left, (~axis,), right, (~axis,)))
+        return reduce(_plus, (_times(2, total), _product(left, alpha, right, ()), _product(left, (), right, alpha)))
     for chosen in product((True, False), repeat=len(alpha)):
         here = tuple(letter for letter, keep in zip(alpha, chosen, strict=True) if keep)
         rest = tuple(letter for letter, keep in zip(alpha, chosen, strict=True) if not keep)
-        factor = left.partial(here)
-        if not _is_zero(factor):
-            total = _plus(total, _times(factor, right.partial(rest)))
+        total = _plus(total, _product(left, here, right, rest))
     return total
+
+
+def _product(left: Field, here: MultiIndex, right: Field, rest: MultiIndex) -> Any:
+    """The product of two derivatives; the second is not asked for where the first vanishes."""
+    factor = left.partial(here)
+    return 0 if _is_zero(factor) else _times(factor, right.partial(rest))
 
 
 def constant(value: Any, coordinates: tuple[str, ...], name: str = "a constant") -> Field:
@@ -331,49 +368,3 @@ def div(fields: Sequence[Field]) -> Field:
 def laplacian(field: Field) -> Field:
     """sum_i d^2u/dx_i^2 over the coordinates other than time."""
     return div(_in_space(grad(field), "laplacian"))
-
-
-# ---- calling what the user wrote ----
-
-
-def argument_names(function: Callable[..., Any], *, optional: bool = False) -> tuple[str, ...]:
-    """The names that a user's function asks for, with ``optional`` those with a default too; ``TypeError`` for *args and **kwargs."""
-    parameters = inspect.signature(function).parameters.values()
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise TypeError(f"{function_name(function)} takes {parameter}, but arguments are matched by name: list them one by one")
-    return tuple(parameter.name for parameter in parameters if optional or parameter.default is parameter.empty)
-
-
-def function_name(function: Callable[..., Any]) -> str:
-    """How messages call a user's function."""
-    name = getattr(function, "__name__", repr(function))
-    return "the function" if name == "<lambda>" else f"{name}()"
-
-
-def call_by_name(function: Callable[..., Any], available: Mapping[str, Any]) -> Any:
-    """Call ``function`` with those of the ``available`` values that it names; ``TypeError`` with a hint for a name that is not there.
-
-    An argument with a default is matched by name too, and keeps its default only where nothing has that name.
-    """
-    required = argument_names(function)
-    for name in required:
-        if name not in available:
-            raise TypeError(
-                f"{function_name(function)} asks for {name!r}, but there is only {', '.join(available)}{nearest(name, list(available))}"
-            )
-    return function(**{name: available[name] for name in argument_names(function, optional=True) if name in available})
-
-
-def components_of(value: Any, function: Callable[..., Any]) -> tuple[Any, ...]:
-    """What an equation returned, as a tuple; an error for nothing, and for what is no number and no field."""
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    if not values:
-        raise ValueError(f"{function_name(function)} returns no component: return a residual, or a tuple of them")
-    for place, each in enumerate(values, 1):
-        if each is None or isinstance(each, (str, bool, Mapping)):
-            name = function_name(function)
-            which = f"component {place} of what {name} returns is" if len(values) > 1 else f"{name} returns"
-            why = "is a `return` missing?" if each is None else "return a residual, or a tuple of them"
-            raise TypeError(f"{which} {each!r}, which is no residual: {why}")
-    return values

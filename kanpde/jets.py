@@ -5,6 +5,9 @@ derivative is named by the sorted tuple of the coordinates that it differentiate
 ``()`` is the value, ``(0,)`` is d/dx, ``(0, 0, 1)`` is d^3/dx^2 dy. Jets are tensors of shape ``(C, width, N)``: one
 row a partial derivative, and the points last, so that every elementary operation runs over contiguous memory.
 
+A sum of second derivatives may be one row of its own, :func:`laplacian_over`: of a Laplacian in d dimensions only the value, the d first
+derivatives and the sum need be propagated, d + 2 rows in place of 2 d + 1 ("collapsed" jets; Dangel et al., arXiv 2505.13644).
+
 The chain rule is Faa di Bruno's in the form of set partitions,
 
     D^alpha phi(g) = sum_m phi^(m)(g) B_{alpha,m},    B_{alpha,m} = sum over partitions of alpha into m blocks
@@ -15,7 +18,7 @@ graph: every forward rule has its reverse written beside it, and the reverse kee
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, cached_property
 from itertools import product
 
@@ -46,8 +49,29 @@ def sub_multisets(alpha: MultiIndex) -> set[MultiIndex]:
     return {tuple(sorted(letter for letter, times in zip(count, chosen, strict=True) for _ in range(times))) for chosen in product(*ranges)}
 
 
+def laplacian_over(axes: Iterable[int]) -> MultiIndex:
+    """The name of sum_i d^2/dx_i^2 over some axes: of one axis ``(i, i)``, of several the tuple of their complements ``~i``."""
+    axes = sorted(axes)
+    return (axes[0], axes[0]) if len(axes) == 1 else tuple(~axis for axis in axes)
+
+
+def is_sum(alpha: MultiIndex) -> bool:
+    """Whether ``alpha`` names a sum of several partial derivatives."""
+    return bool(alpha) and alpha[0] < 0
+
+
+def terms_of(alpha: MultiIndex) -> list[MultiIndex]:
+    """The partial derivatives that ``alpha`` is the sum of; itself alone, unless :func:`is_sum`."""
+    return [(~axis, ~axis) for axis in alpha] if is_sum(alpha) else [alpha]
+
+
+def order_of(alpha: MultiIndex) -> int:
+    """How often ``alpha`` differentiates."""
+    return 2 if is_sum(alpha) else len(alpha)
+
+
 class Channels:
-    """A downward closed set of partial derivatives, with the composition rules among its members.
+    """A downward closed set of partial derivatives, and sums of second ones, with the composition rules among its members.
 
     ``indices`` lists them by order, the value first. Use :func:`channels` to make one: equal sets share one object.
     """
@@ -55,7 +79,8 @@ class Channels:
     def __init__(self, indices: tuple[MultiIndex, ...]) -> None:
         self.indices = indices
         self.position = {alpha: number for number, alpha in enumerate(indices)}
-        self.order = max(len(alpha) for alpha in indices)
+        self.order = max(order_of(alpha) for alpha in indices)
+        self.terms = [terms_of(alpha) for alpha in indices]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -67,7 +92,10 @@ class Channels:
     def bell(self) -> list[list[tuple[int, list[tuple[float, MultiIndex]]]]]:
         """For each derivative the list of (m, terms), where a term is (count, rows of the blocks), summing to B_{alpha,m}."""
         rules = []
-        for alpha in self.indices:
+        for row, alpha in enumerate(self.indices):
+            if is_sum(alpha):
+                rules.append([(1, [(1.0, (row,))]), (2, [(1.0, (self.position[~axis,],) * 2) for axis in alpha])])
+                continue
             by_blocks: dict[int, Counter[MultiIndex]] = {}
             for partition in set_partitions(alpha):
                 blocks = tuple(sorted(self.position[tuple(sorted(block))] for block in partition))
@@ -79,7 +107,11 @@ class Channels:
     def leibniz(self) -> list[list[tuple[float, int, int]]]:
         """For each derivative of a product the terms (count, row of the left factor, row of the right factor)."""
         rules = []
-        for alpha in self.indices:
+        for row, alpha in enumerate(self.indices):
+            if is_sum(alpha):
+                slopes = [self.position[~axis,] for axis in alpha]
+                rules.append([(1.0, row, 0), (1.0, 0, row), *((2.0, slope, slope) for slope in slopes)])
+                continue
             terms: Counter[tuple[int, int]] = Counter()
             for chosen in product((True, False), repeat=len(alpha)):
                 left = tuple(letter for letter, here in zip(alpha, chosen, strict=True) if here)
@@ -90,12 +122,22 @@ class Channels:
 
     @cached_property
     def pure(self) -> dict[int, list[tuple[int, int]]]:
-        """For each coordinate the (row, order) of the derivatives by that coordinate alone."""
+        """For each coordinate the (row, order) of the derivatives by that coordinate alone, and of the sums that hold one of them."""
         found: dict[int, list[tuple[int, int]]] = {}
-        for row, alpha in enumerate(self.indices):
-            if alpha and alpha[0] == alpha[-1]:
-                found.setdefault(alpha[0], []).append((row, len(alpha)))
+        for row, terms in enumerate(self.terms):
+            for alpha in terms:
+                if alpha and alpha[0] == alpha[-1]:
+                    found.setdefault(alpha[0], []).append((row, len(alpha)))
         return found
+
+    @cached_property
+    def plain(self) -> "Channels":
+        """The same with every sum replaced by its terms."""
+        return channels(alpha for terms in self.terms for alpha in terms)
+
+    def collected(self, jet: Tensor) -> Tensor:
+        """Rows for :attr:`plain` as rows for these channels."""
+        return jet if self is self.plain else torch.stack([sum_over(terms, lambda a: jet[self.plain.position[a]]) for terms in self.terms])
 
     @cached_property
     def highest(self) -> int:
@@ -112,6 +154,14 @@ class Channels:
         return values
 
 
+def sum_over(terms: Sequence[MultiIndex], value: Callable[[MultiIndex], Tensor]) -> Tensor:
+    """The sum of ``value`` over partial derivatives."""
+    total = value(terms[0])
+    for alpha in terms[1:]:
+        total = total + value(alpha)
+    return total
+
+
 @cache
 def _channels(indices: tuple[MultiIndex, ...]) -> Channels:
     return Channels(indices)
@@ -121,8 +171,8 @@ def channels(demand: Iterable[MultiIndex]) -> Channels:
     """The smallest downward closed set that holds ``demand`` (and the value), as one shared object for equal sets."""
     closed: set[MultiIndex] = {()}
     for alpha in demand:
-        closed |= sub_multisets(tuple(sorted(alpha)))
-    return _channels(tuple(sorted(closed, key=lambda alpha: (len(alpha), alpha))))
+        closed |= {alpha, *((~axis,) for axis in alpha)} if is_sum(alpha) else sub_multisets(tuple(sorted(alpha)))
+    return _channels(tuple(sorted(closed, key=lambda alpha: (order_of(alpha), alpha))))
 
 
 def _sum_of_products(jet: Tensor, terms: list[tuple[float, MultiIndex]]) -> Tensor:

@@ -113,10 +113,12 @@ class Layer(nn.Module):
             record.span, record.table = self.basis.span(z, chosen.highest, reuse=record.span), None
         span, linear = record.span, record.linear
         torch.mm(self.weight.flatten(1), span.generators(0).flatten(0, 1), out=linear[0])
+        begun = set()
         for coordinate, pure in chosen.pure.items():
             for row, order in pure:
-                weight = self.weight[:, :, coordinate] * scale[coordinate] ** order
-                torch.mm(span.combined(weight, order), span.generators(order)[:, coordinate], out=linear[row])
+                weight = span.combined(self.weight[:, :, coordinate] * scale[coordinate] ** order, order)
+                torch.addmm(linear[row], weight, span.generators(order)[:, coordinate], beta=int(row in begun), out=linear[row])
+                begun.add(row)
         record.scale = scale
         return self._nodes(record), record
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kanpde.ansatz import ansatz, check_hard, hard_sides
+from kanpde.calling import argument_names, call_by_name, components_of, function_name, nearest
 from kanpde.checks import check_agreement, check_parameter, missing, trial
 from kanpde.conditions import Condition as Condition
 from kanpde.conditions import Dirichlet as Dirichlet
 from kanpde.conditions import Initial as Initial
 from kanpde.conditions import Value, shown
 from kanpde.domains import Box, Side
-from kanpde.fields import Field, argument_names, call_by_name, components_of, function_name, nearest
+from kanpde.fields import Field
 from kanpde.jets import MultiIndex
 
 

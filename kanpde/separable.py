@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from kanpde.bases import Basis, Mapped, Span, whole_number
-from kanpde.jets import Channels
+from kanpde.jets import Channels, sum_over
 from kanpde.network import Network
 
 NOISE = 0.2  # of the random part of initial factors, whose mean is 1: products of many random factors would be far apart in size
@@ -73,7 +73,7 @@ class Factors(nn.Module):
         """Jets (C, outputs, N) of the outputs at the coordinates ``z`` (inputs, N), which change by ``scale`` per unit of the user's."""
         spans, factors = [], []
         for axis, (basis, weight) in enumerate(zip(self.bases, self.weights, strict=True)):
-            highest = max(alpha.count(axis) for alpha in chosen.indices)
+            highest = max(alpha.count(axis) for alpha in chosen.plain.indices)
             span = basis.span(z[axis].contiguous(), highest, reuse=record.spans[axis] if record else None)
             orders = [
                 (span.combined(weight.flatten(0, 1), m) * scale[axis] ** m @ span.generators(m)).view(self.outputs, self.rank, -1)
@@ -81,7 +81,9 @@ class Factors(nn.Module):
             ]
             spans.append(span)
             factors.append(torch.stack(orders))
-        jet = torch.stack([self._product([f[alpha.count(i)] for i, f in enumerate(factors)]).sum(1) for alpha in chosen.indices])
+        jet = torch.stack(
+            [sum_over(terms, lambda a: self._product([f[a.count(i)] for i, f in enumerate(factors)]).sum(1)) for terms in chosen.terms]
+        )
         return jet, FactorRecord(chosen, scale, spans, factors, [])
 
     @staticmethod
@@ -94,15 +96,14 @@ class Factors(nn.Module):
     def reverse(self, record: FactorRecord, adjoint: Tensor) -> tuple[Tensor, None]:
         """Adjoints of the outputs' jets -> adjoints of every factor's derivatives, kept in the record."""
         record.adjoints = [{} for _ in self.bases]
-        for alpha, outer in zip(record.chosen.indices, adjoint, strict=True):
-            if not bool(outer.any()):
-                continue
-            orders = [alpha.count(axis) for axis in range(self.inputs)]
-            for axis, others in enumerate(self._leaving_one_out([f[m] for f, m in zip(record.factors, orders, strict=True)])):
-                share = outer[:, None] if others is None else outer[:, None] * others
-                share = share.expand(self.outputs, self.rank, -1)
-                held = record.adjoints[axis].get(orders[axis])
-                record.adjoints[axis][orders[axis]] = share if held is None else held + share
+        for terms, outer in zip(record.chosen.terms, adjoint, strict=True):
+            for alpha in terms if bool(outer.any()) else ():
+                orders = [alpha.count(axis) for axis in range(self.inputs)]
+                for axis, others in enumerate(self._leaving_one_out([f[m] for f, m in zip(record.factors, orders, strict=True)])):
+                    share = outer[:, None] if others is None else outer[:, None] * others
+                    share = share.expand(self.outputs, self.rank, -1)
+                    held = record.adjoints[axis].get(orders[axis])
+                    record.adjoints[axis][orders[axis]] = share if held is None else held + share
         return adjoint, None
 
     @staticmethod

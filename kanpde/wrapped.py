@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, jvp, vjp, vmap
 
 from kanpde.bases import whole_number
-from kanpde.jets import Channels, MultiIndex, sub_multisets
+from kanpde.jets import Channels, MultiIndex, order_of, sub_multisets
 from kanpde.network import Network
 
 logger = logging.getLogger("kanpde")
@@ -136,7 +136,7 @@ class Wrapped(Network):
         def value(x: Tensor) -> Tensor:
             return functional_call(self.module, dict(parameters), (self._entered(x),))
 
-        return self._modes.get(chosen, _forward)(value, points, chosen)
+        return chosen.collected(self._modes.get(chosen, _forward)(value, points, chosen.plain))
 
     def rows(self, records: list[Any], adjoint: Tensor, out: Tensor) -> Tensor:
         """Per-sample derivatives of <adjoint, jets> by every parameter that is trained, into ``out`` (P, N), some samples at a time."""
@@ -200,8 +200,8 @@ class Wrapped(Network):
 
     def _check_curved(self, jet: Tensor, chosen: Channels) -> None:
         """Raise ``ValueError`` if the module has kinks, and no curvature anywhere; asked once."""
-        bent = any(bool(jet[row].any()) for row, alpha in enumerate(chosen.indices) if len(alpha) > 1)
-        sloping = any(bool(jet[row].any()) for row, alpha in enumerate(chosen.indices) if len(alpha) == 1)
+        bent = any(bool(jet[row].any()) for row, alpha in enumerate(chosen.indices) if order_of(alpha) > 1)
+        sloping = any(bool(jet[row].any()) for row, alpha in enumerate(chosen.indices) if order_of(alpha) == 1)
         if sloping and not bent:
             name, kinked = next((name, each) for name, each in self.module.named_modules() if isinstance(each, KINKED))
             raise ValueError(

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
-    {"functions", "jets", "domains", "results", "science"},
+    {"calling", "functions", "jets", "domains", "results", "science"},
     {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"network", "conditions"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},

@@ -8,8 +8,10 @@ import pytest
 import sympy
 import torch
 
-from kanpde.fields import Field, call_by_name, components_of, constant, coordinate_fields, div, grad, laplacian
+from kanpde.calling import call_by_name, components_of
+from kanpde.fields import Field, constant, coordinate_fields, div, grad, laplacian
 from kanpde.functions import BY_NAME, abs, asin, atan, cos, erf, exp, log, pi, sign, sin, sqrt, tanh
+from kanpde.jets import is_sum, laplacian_over, terms_of
 
 NAMES = ("x", "y", "t")
 X, Y, T = SYMBOLS = sympy.symbols("x y t", real=True)
@@ -386,3 +388,73 @@ def test_components():
         components_of((1, "x"), len)
     with pytest.raises(ValueError, match=r"len\(\) returns no component"):
         components_of((), len)
+
+
+# ---- Laplacians by one derivative ----
+
+
+def watched(read):
+    """u, v and coordinates as fields that know sums of second derivatives by themselves, and note what is read of u."""
+
+    def one(name, expression):
+        def evaluate(alpha):
+            if name == "u":
+                read.append(alpha)
+            return sum(numbers(derivative(expression, each)) for each in terms_of(alpha))
+
+        return Field(NAMES, evaluate, name, sums=True)
+
+    return {name: one(name, expression) for name, expression in SOLUTION.items()} | coordinate_fields(NAMES, list(PLACES))
+
+
+def plain_laplacian(expression):
+    return sympy.diff(expression, X, 2) + sympy.diff(expression, Y, 2)
+
+
+LAPLACIANS = {
+    "laplacian(u)": (lambda u: laplacian(u), lambda u: plain_laplacian(u)),
+    "u.xx+u.yy": (lambda u: u.xx + u.yy, lambda u: plain_laplacian(u)),
+    "u+u.x.x+u.yy": (lambda u: u * 0 + (u.x.x + u.yy), lambda u: plain_laplacian(u)),
+    "u.yy+u.tt": (lambda u: u.yy + u.tt, lambda u: sympy.diff(u, Y, 2) + sympy.diff(u, T, 2)),
+    "laplacian(2-3*u)": (lambda u: laplacian(2 - 3 * u), lambda u: plain_laplacian(2 - 3 * u)),
+    "laplacian(u/3)": (lambda u: laplacian(u / 3), lambda u: plain_laplacian(u / 3)),
+    "laplacian(u*v*x)": (lambda u, v, x: laplacian(u * v * x), lambda u, v, x: plain_laplacian(u * v * x)),
+    "laplacian(u**3)": (lambda u: laplacian(u**3), lambda u: plain_laplacian(u**3)),
+    "laplacian(sin(u)/v)": (lambda u, v: laplacian(sin(u) / v), lambda u, v: plain_laplacian(sympy.sin(u) / v)),
+    "laplacian(x*exp(u))": (lambda u, x: laplacian(x * exp(u)), lambda u, x: plain_laplacian(x * sympy.exp(u))),
+}
+
+
+@pytest.mark.parametrize("name", LAPLACIANS)
+def test_laplacians_read_one_second_derivative(name):
+    read = []
+    ours, truth = LAPLACIANS[name]
+    found = call_by_name(ours, watched(read)).value
+    np.testing.assert_allclose(found, numbers(call_by_name(truth, SOLUTION | dict(zip(NAMES, SYMBOLS, strict=True)))), rtol=1e-12)
+    assert [alpha for alpha in read if len(alpha) > 1] == [laplacian_over([1, 2] if "tt" in name else [0, 1])]
+
+
+@pytest.mark.parametrize(
+    ("expression", "seconds"),
+    [
+        (lambda u: u.xx + u.xx, {(0, 0)}),
+        (lambda u: u.xx - u.yy, {(0, 0), (1, 1)}),
+        (lambda u: u.xy + u.xx, {(0, 1), (0, 0)}),
+        (lambda u: u.x.y + u.xx, {(0, 1), (0, 0)}),
+        (lambda u: u.x + u.xx, {(0, 0)}),
+    ],
+)
+def test_other_sums_are_read_term_by_term(expression, seconds):
+    read = []
+    assert expression(watched(read)["u"]).value is not None
+    assert {alpha for alpha in read if len(alpha) == 2} == seconds
+
+
+def test_derivatives_of_laplacians_are_taken_term_by_term():
+    read = []
+    u = watched(read)["u"]
+    truth = plain_laplacian(SOLUTION["u"])
+    np.testing.assert_allclose(laplacian(u).x.value, numbers(sympy.diff(truth, X)), rtol=1e-12)
+    np.testing.assert_allclose(laplacian(laplacian(u)).value, numbers(plain_laplacian(truth)), rtol=1e-12)
+    np.testing.assert_allclose(laplacian(u.t).value, numbers(plain_laplacian(sympy.diff(SOLUTION["u"], T))), rtol=1e-12)
+    assert all(not is_sum(alpha) for alpha in read)

@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 from kanpde.jets import (
     channels,
     compose,
+    is_sum,
+    laplacian_over,
     multiply,
     multiply_reverse,
     set_partitions,
     spread,
     sub_multisets,
     tanh_table,
+    terms_of,
 )
 
 X = sympy.symbols("x y z", real=True)
@@ -34,6 +37,8 @@ DEMANDS = [
     [(0, 0, 1, 1)],
     [(0, 0, 0, 0), (1, 1, 1, 2), (0, 1, 2)],
     [(0, 0, 1, 2)],
+    [laplacian_over([0, 1, 2])],
+    [laplacian_over([0, 1]), (2,), (0, 0), (0, 1, 2)],
 ]
 each_demand = pytest.mark.parametrize("demand", DEMANDS, ids=repr)
 multi_indices = st.lists(st.integers(0, 3), max_size=4).map(lambda letters: tuple(sorted(letters)))
@@ -46,8 +51,8 @@ def places(count=5):
 def jets_of(expressions, chosen, where):
     """(C, width, N) by sympy."""
     rows = []
-    for alpha in chosen.indices:
-        derivatives = [sympy.diff(each, *(X[letter] for letter in alpha)) if alpha else each for each in expressions]
+    for terms in chosen.terms:
+        derivatives = [sum((sympy.diff(each, *(X[i] for i in alpha)) if alpha else each) for alpha in terms) for each in expressions]
         rows.append([np.broadcast_to(sympy.lambdify(X, each, "numpy")(*where), where.shape[1:]) for each in derivatives])
     return torch.from_numpy(np.array(rows, dtype=float))
 
@@ -111,6 +116,20 @@ def test_channels_do_not_mind_the_order_of_letters_and_share_objects():
     assert channels([(0, 1)]) is not channels([(0, 2)])
 
 
+def test_a_laplacian_is_one_row():
+    laplacian = laplacian_over([2, 0, 1])
+    assert is_sum(laplacian) and terms_of(laplacian) == [(0, 0), (1, 1), (2, 2)]
+    assert channels([laplacian]).indices == ((), (0,), (1,), (2,), laplacian)
+    assert channels([laplacian]).plain is channels(terms_of(laplacian))
+    assert laplacian_over([1]) == (1, 1) and not is_sum((1, 1)) and not is_sum(())
+    both = channels([laplacian, (0, 0)])
+    assert both.pure[0] == [(1, 1), (4, 2), (5, 2)]
+    jet = torch.randn(len(both.plain), 2, 3)
+    collected = both.collected(jet)
+    assert torch.equal(collected[5], jet[both.plain.position[0, 0]])
+    assert torch.allclose(collected[4], sum(jet[both.plain.position[i, i]] for i in range(3)))
+
+
 # ---- rules of calculus ----
 
 
@@ -149,11 +168,14 @@ def test_compose_is_nested_autograd(demand):
 
     def derivatives(value):
         rows = []
-        for alpha in chosen.indices:
-            each = value
-            for letter in alpha:
-                each = torch.autograd.grad(each.sum(), points, create_graph=True)[0][letter]
-            rows.append(each.detach())
+        for terms in chosen.terms:
+            total = torch.zeros(())
+            for alpha in terms:
+                each = value
+                for letter in alpha:
+                    each = torch.autograd.grad(each.sum(), points, create_graph=True)[0][letter]
+                total = total + each.detach()
+            rows.append(total)
         return torch.stack(rows)
 
     jet = derivatives(inner(points))
@@ -173,7 +195,7 @@ def test_multiply_is_the_product_rule_of_sympy(demand):
 @each_demand
 def test_leibniz_counts_all_splittings(demand):
     for alpha, rule in zip(channels(demand).indices, channels(demand).leibniz, strict=True):
-        assert sum(times for times, _, _ in rule) == 2 ** len(alpha)
+        assert sum(times for times, _, _ in rule) == 2 + 2 * len(alpha) if is_sum(alpha) else 2 ** len(alpha)
 
 
 @each_demand

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from kanpde.bases import BSpline, Chebyshev
+from kanpde.bases import BSpline, Chebyshev, Fourier
 from kanpde.conditions import Condition, Dirichlet, Initial
 from kanpde.domains import Box
 from kanpde.fields import laplacian
@@ -15,6 +15,8 @@ from kanpde.kan import KAN
 from kanpde.mlp import MLP
 from kanpde.objective import Objective, demand, outputs
 from kanpde.problem import Problem
+from kanpde.separable import SeparableKAN
+from kanpde.wrapped import Wrapped
 
 square = Box(x=(-1, 1), y=(0, 3))
 strip = Box(x=(-2, 1), t=(0, 0.5))
@@ -391,3 +393,31 @@ def test_float32_objective():
     wanted = objective.jacobian(network)
     assert_close(residual.double(), wanted[0], 1e-3)
     assert_close(jacobian.double(), wanted[1], 1e-3)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        KAN(3, 4, (2, 2), 1, basis=Chebyshev(5)),
+        KAN(3, 2, 1, basis=BSpline(5, 3)),
+        KAN(3, 1, basis=Fourier(2)),
+        MLP(3, 5, 4, 1),
+        SeparableKAN(3, 1, rank=2, basis=Chebyshev(4)),
+        Wrapped(torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)), inputs=3, outputs=1),
+    ],
+    ids=lambda network: type(network).__name__,
+)
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_collapsed_laplacian_is_the_sum_of_its_terms(network, hard):
+    box = Box(x=(-1, 1), y=(0, 3), z=(0, 1))
+    conditions = [Dirichlet(lambda y: y**2, on=box.boundary, hard=True)] if hard else []
+    collapsed = Problem(box, lambda u, x: u * laplacian(u) + u.xx * u.x + x, conditions=conditions)
+    apart = Problem(box, lambda u, x: u * (u.xx + u.x * 0 + u.yy + u.z * 0 + u.zz) + u.xx * u.x + x, conditions=conditions)
+    points = torch.from_numpy(box.sample(7, lambda s: 2 * s - 1, 0))
+    network = network.on_box(box.lower, box.upper)
+    objectives = [Objective(problem, {"equation": points}) for problem in (collapsed, apart)]
+    assert [len(each.blocks[0].chosen) for each in objectives] == [6, 7]
+    for one, other in zip(*(objective.jacobian(network) for objective in objectives), strict=True):
+        assert torch.allclose(one, other, rtol=1e-11, atol=1e-11 * float(other.abs().max()))
+    one, other = (objective.gradient(network)[1] for objective in objectives)
+    assert torch.allclose(one, other, rtol=1e-11, atol=1e-11 * float(other.abs().max()))

@@ -9,8 +9,8 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from kanpde.calling import argument_names, call_by_name, components_of
 from kanpde.domains import Boundary, Box, Quantile, Side
-from kanpde.fields import argument_names, call_by_name, components_of
 from kanpde.functions import Constant
 from kanpde.jets import MultiIndex
 
