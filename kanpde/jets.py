@@ -19,7 +19,7 @@ graph: every forward rule has its reverse written beside it, and the reverse kee
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, cached_property
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -73,7 +73,14 @@ def order_of(alpha: MultiIndex) -> int:
 class Channels:
     """A downward closed set of partial derivatives, and sums of second ones, with the composition rules among its members.
 
-    ``indices`` lists them by order, the value first. Use :func:`channels` to make one: equal sets share one object.
+    ``indices`` lists them by order, the value first. Use :func:`channels` to make one: equal sets share one object. The rules, row by
+    row:
+
+    - ``bell``: pairs (m, terms), where a term is (count, rows of the blocks), summing to B_{alpha,m};
+    - ``leibniz``: of a product, the terms (count, row of the left factor, row of the right factor);
+    - ``pure``: for each coordinate the (row, order) of the derivatives by it alone, and of the sums that hold one of them;
+    - ``highest``: the highest order of a derivative by one coordinate alone;
+    - ``plain``: the channels with every sum replaced by its terms.
     """
 
     def __init__(self, indices: tuple[MultiIndex, ...]) -> None:
@@ -81,6 +88,11 @@ class Channels:
         self.position = {alpha: number for number, alpha in enumerate(indices)}
         self.order = max(order_of(alpha) for alpha in indices)
         self.terms = [terms_of(alpha) for alpha in indices]
+        # not cached properties, whose locks torch.compile cannot trace
+        self.bell, self.leibniz, self.pure = self._bell(), self._leibniz(), self._pure()
+        self.highest = max((order for pure in self.pure.values() for _, order in pure), default=0)
+        summed = any(len(terms) > 1 for terms in self.terms)
+        self.plain = channels(alpha for terms in self.terms for alpha in terms) if summed else self
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -88,9 +100,7 @@ class Channels:
     def __repr__(self) -> str:
         return f"Channels({list(self.indices)})"
 
-    @cached_property
-    def bell(self) -> list[list[tuple[int, list[tuple[float, MultiIndex]]]]]:
-        """For each derivative the list of (m, terms), where a term is (count, rows of the blocks), summing to B_{alpha,m}."""
+    def _bell(self) -> list[list[tuple[int, list[tuple[float, MultiIndex]]]]]:
         rules = []
         for row, alpha in enumerate(self.indices):
             if is_sum(alpha):
@@ -103,9 +113,7 @@ class Channels:
             rules.append([(m, [(float(times), blocks) for blocks, times in terms.items()]) for m, terms in sorted(by_blocks.items())])
         return rules
 
-    @cached_property
-    def leibniz(self) -> list[list[tuple[float, int, int]]]:
-        """For each derivative of a product the terms (count, row of the left factor, row of the right factor)."""
+    def _leibniz(self) -> list[list[tuple[float, int, int]]]:
         rules = []
         for row, alpha in enumerate(self.indices):
             if is_sum(alpha):
@@ -120,9 +128,7 @@ class Channels:
             rules.append([(float(times), left, right) for (left, right), times in terms.items()])
         return rules
 
-    @cached_property
-    def pure(self) -> dict[int, list[tuple[int, int]]]:
-        """For each coordinate the (row, order) of the derivatives by that coordinate alone, and of the sums that hold one of them."""
+    def _pure(self) -> dict[int, list[tuple[int, int]]]:
         found: dict[int, list[tuple[int, int]]] = {}
         for row, terms in enumerate(self.terms):
             for alpha in terms:
@@ -130,19 +136,9 @@ class Channels:
                     found.setdefault(alpha[0], []).append((row, len(alpha)))
         return found
 
-    @cached_property
-    def plain(self) -> "Channels":
-        """The same with every sum replaced by its terms."""
-        return channels(alpha for terms in self.terms for alpha in terms)
-
     def collected(self, jet: Tensor) -> Tensor:
-        """Rows for :attr:`plain` as rows for these channels."""
+        """Rows for ``plain`` as rows for these channels."""
         return jet if self is self.plain else torch.stack([sum_over(terms, lambda a: jet[self.plain.position[a]]) for terms in self.terms])
-
-    @cached_property
-    def highest(self) -> int:
-        """The highest order of a derivative by one coordinate alone."""
-        return max((order for pure in self.pure.values() for _, order in pure), default=0)
 
     def bell_values(self, jet: Tensor) -> dict[tuple[int, int], Tensor]:
         """B_{alpha,m} for every row and m >= 1, each of shape (width, N)."""
@@ -187,6 +183,36 @@ def _sum_of_products(jet: Tensor, terms: list[tuple[float, MultiIndex]]) -> Tens
     return total
 
 
+class Memory:
+    """Tensors that one call after another writes over, which spares allocation; none while ``torch.compile`` traces, and plans memory itself.
+
+    One text serves both where what is computed into memory is written ``x = torch.mul(a, b, out=x)``: x may be None.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str, Tensor] = {}
+
+    def take(self, name: str, like: Tensor, *shape: int) -> Tensor | None:
+        """The tensor of this name, made if it is not there."""
+        if torch.compiler.is_compiling():
+            return None
+        if name not in self._held:
+            self._held[name] = like.new_empty(shape)
+        return self._held[name]
+
+    def rows(self, name: str, like: Tensor, *shape: int) -> "list[Tensor] | list[None]":
+        """The tensor of this name along its first axis."""
+        whole = self.take(name, like, *shape)
+        return [None] * shape[0] if whole is None else list(whole.unbind(0))
+
+    def joined(self, name: str, rows: Sequence[Tensor | None]) -> Tensor:
+        """The tensor whose :meth:`rows` are filled; those that still are None are zero."""
+        if not torch.compiler.is_compiling():
+            return self._held[name]
+        like = next(row for row in rows if row is not None)
+        return torch.stack([torch.zeros_like(like) if row is None else row for row in rows])
+
+
 def compose(table: Tensor, jet: Tensor, chosen: Channels, *, out: Tensor | None = None) -> Tensor:
     """The jets of phi_k(g_i): ``table[m, k, i, n]`` = phi_k^(m)(g_i), ``jet`` (C, width, N) -> (C, K, width, N)."""
     bell = chosen.bell_values(jet)
@@ -201,7 +227,7 @@ def compose(table: Tensor, jet: Tensor, chosen: Channels, *, out: Tensor | None 
     return result
 
 
-def spread(terms: list[tuple[float, MultiIndex]], jet: Tensor, contracted: Tensor, inner: Tensor) -> None:
+def spread(terms: list[tuple[float, MultiIndex]], jet: Tensor, contracted: Tensor, inner: Tensor | list[Tensor]) -> None:
     """Add to ``inner`` the adjoint of B_{alpha,m}(jet) = sum over ``terms``, given that of its value, ``contracted`` (width, N)."""
     for times, blocks in terms:
         for position, block in enumerate(blocks):

@@ -21,34 +21,31 @@ import torch
 from torch import Tensor, nn
 
 from kanpde.bases import Basis, Span, whole_number
-from kanpde.jets import Channels, multiply, multiply_reverse, spread
+from kanpde.jets import Channels, Memory, multiply, multiply_reverse, spread
 from kanpde.network import Network, Quantile, checked_widths
 
 
 @dataclass
 class Record:
-    """What a layer keeps of a forward pass for its reverse; its buffers are used again when it is passed back in."""
+    """What a layer keeps of a forward pass for its reverse; its memory is used again when it is passed back in."""
 
     chosen: Channels
     span: Span  # the basis and its derivatives at the inputs
-    linear: Tensor  # (C, linear outputs, N)
+    memory: Memory
+    linear: Tensor | None = None  # (C, linear outputs, N)
     scale: Tensor | None = None  # (inputs,), of the first layer
     jet: Tensor | None = None  # (C, inputs, N); None in the first layer
     bell: dict[tuple[int, int], Tensor] = field(default_factory=dict)
-    edges: Tensor | None = None  # (order + 1, inputs, linear outputs, N): derivatives 1, 2, ... of the edge functions
-    mixed: Tensor | None = None  # (order, linear outputs, inputs, N): adjoints of the derivatives of the edge functions
-    scratch: Tensor | None = None  # (inputs, linear outputs, N)
-    memory: Tensor | None = None  # (orders, K, inputs, N): for derivatives 1, 2, ... of the basis
+    edges: list[Tensor] = field(default_factory=list)  # derivatives 1, 2, ... of the edge functions: (inputs, linear outputs, N) each
+    mixed: list[Tensor] = field(default_factory=list)  # the adjoints of these, alike
     table: list[Tensor] | None = None  # derivatives 0, 1, ... of the basis, once they are asked for
-    inner: Tensor | None = None  # (C, inputs, N): memory for the adjoint of the input jet
 
     def derivatives(self, order: int) -> list[Tensor]:
-        """Derivatives 0 ... ``order`` of the basis, (K, inputs, N) each, computed once and in memory that the record keeps."""
+        """Derivatives 0 ... ``order`` of the basis, (K, inputs, N) each, computed once."""
         if self.table is None:
-            if self.memory is None and self.span.matrices is not None:
-                functions = self.span.generators(0)
-                self.memory = functions.new_empty((order, *functions.shape))
-            self.table = self.span.table(order, self.memory)
+            functions = self.span.generators(0)
+            out = None if self.span.matrices is None else self.memory.take("table", functions, order, *functions.shape)
+            self.table = self.span.table(order, out)
         return self.table
 
 
@@ -107,19 +104,21 @@ class Layer(nn.Module):
 
         Coordinates have but one derivative, so the only nonzero derivatives of an edge are those by its own input.
         """
-        if record is None:
-            record = Record(chosen, self.basis.span(z, chosen.highest), self._linear(chosen, z).zero_())
-        else:
-            record.span, record.table = self.basis.span(z, chosen.highest, reuse=record.span), None
-        span, linear = record.span, record.linear
-        torch.mm(self.weight.flatten(1), span.generators(0).flatten(0, 1), out=linear[0])
+        span = self.basis.span(z, chosen.highest, reuse=None if record is None else record.span)
+        record = Record(chosen, span, Memory() if record is None else record.memory, scale=scale)
+        linear = record.memory.rows("linear", z, len(chosen), self.weight.shape[0], z.shape[1])
+        linear[0] = torch.mm(self.weight.flatten(1), span.generators(0).flatten(0, 1), out=linear[0])
         begun = set()
         for coordinate, pure in chosen.pure.items():
             for row, order in pure:
                 weight = span.combined(self.weight[:, :, coordinate] * scale[coordinate] ** order, order)
-                torch.addmm(linear[row], weight, span.generators(order)[:, coordinate], beta=int(row in begun), out=linear[row])
+                generators, total = span.generators(order)[:, coordinate], linear[row]
+                linear[row] = total.addmm_(weight, generators) if row in begun else torch.mm(weight, generators, out=total)
                 begun.add(row)
-        record.scale = scale
+        for row, alpha in enumerate(chosen.indices):
+            if alpha and row not in begun and linear[row] is not None:
+                linear[row].zero_()
+        record.linear = record.memory.joined("linear", linear)
         return self._nodes(record), record
 
     def propagate(self, jet: Tensor, chosen: Channels, record: Record | None) -> tuple[Tensor, Record]:
@@ -128,40 +127,33 @@ class Layer(nn.Module):
         With e_{o,i} the edge functions, D^alpha output_o = sum_i sum_m e_{o,i}^(m)(z_i) B_{alpha,m}(z_i).
         """
         orders = chosen.order + 1  # one more for the reverse
-        if record is None:
-            record = Record(chosen, self.basis.span(jet[0], orders, squash=self.squash), self._linear(chosen, jet[0]))
-            shape = (self.inputs, self.weight.shape[0], jet.shape[-1])
-            record.edges = jet.new_empty((orders, *shape))
-            record.mixed = jet.new_empty((chosen.order, shape[1], shape[0], shape[2]))
-            record.scratch = jet.new_empty(shape)
-        else:
-            record.span, record.table = self.basis.span(jet[0], orders, squash=self.squash, reuse=record.span), None
-        record.jet, record.bell = jet, chosen.bell_values(jet)
-        linear, scratch, span = record.linear, record.scratch, record.span
-        assert scratch is not None
-        slopes = [self.slopes(record, m) for m in range(1, orders)]
-        torch.mm(self.weight.flatten(1), span.generators(0).flatten(0, 1), out=linear[0])
+        span = self.basis.span(jet[0], orders, squash=self.squash, reuse=None if record is None else record.span)
+        record = Record(chosen, span, Memory() if record is None else record.memory, jet=jet, bell=chosen.bell_values(jet))
+        record.edges = [self.slopes(record, m) for m in range(1, orders)]
+        linear = record.memory.rows("linear", jet, len(chosen), self.weight.shape[0], jet.shape[2])
+        linear[0] = torch.mm(self.weight.flatten(1), span.generators(0).flatten(0, 1), out=linear[0])
         for row, rule in enumerate(chosen.bell[1:], 1):
-            for number, (m, _) in enumerate(rule):
-                bell = record.bell[row, m].unsqueeze(1)
-                if number == 0:
-                    torch.mul(slopes[m - 1], bell, out=scratch)
+            total = None
+            for m, _ in rule:
+                bell, slopes = record.bell[row, m].unsqueeze(1), record.edges[m - 1]
+                if total is None:
+                    total = torch.mul(slopes, bell, out=record.memory.take("scratch", slopes, *slopes.shape))
                 else:
-                    scratch.addcmul_(slopes[m - 1], bell)
-            torch.sum(scratch, 0, out=linear[row])
+                    total.addcmul_(slopes, bell)
+            assert total is not None
+            linear[row] = torch.sum(total, 0, out=linear[row])
+        record.linear = record.memory.joined("linear", linear)
         return self._nodes(record), record
 
     def slopes(self, record: Record, m: int) -> Tensor:
         """Derivative ``m`` >= 1 of every edge function at its input: (inputs, linear outputs, N)."""
-        assert record.edges is not None
-        weight = self.weight.permute(2, 0, 1)
-        return torch.bmm(record.span.combined(weight, m), record.span.generators(m).transpose(0, 1), out=record.edges[m - 1])
-
-    def _linear(self, chosen: Channels, z: Tensor) -> Tensor:
-        return z.new_empty((len(chosen), self.weight.shape[0], z.shape[1]))
+        weight, generators = record.span.combined(self.weight.permute(2, 0, 1), m), record.span.generators(m).transpose(0, 1)
+        out = record.memory.take(f"edges {m}", weight, *weight.shape[:2], generators.shape[2])
+        return torch.bmm(weight, generators, out=out)
 
     def _nodes(self, record: Record) -> Tensor:
         linear = record.linear
+        assert linear is not None
         if not self.products:
             return linear
         factors = linear[:, self.sums :].unflatten(1, (self.products, self.arity))
@@ -174,6 +166,7 @@ class Layer(nn.Module):
         """Adjoints (C, outputs, N) -> adjoints of the linear outputs, and of the input jets (None in the first layer)."""
         chosen = record.chosen
         if self.products:
+            assert record.linear is not None
             factors = record.linear[:, self.sums :].unflatten(1, (self.products, self.arity))
             parts = []
             for number in range(self.arity):
@@ -185,26 +178,24 @@ class Layer(nn.Module):
             adjoint = torch.cat([adjoint[:, : self.sums], torch.stack(parts, 2).flatten(1, 2)], 1)
         if record.jet is None:
             return adjoint, None
-        edges, mixed, scratch, jet = record.edges, record.mixed, record.scratch, record.jet
-        assert edges is not None and mixed is not None and scratch is not None
-        self.slopes(record, len(edges))
-        record.inner = inner = torch.zeros_like(jet) if record.inner is None else record.inner.zero_()
-        slopes, sums, adjoints = edges.unbind(0), mixed.unbind(0), adjoint.unbind(0)
-        fresh = [True] * len(sums)
+        jet, memory, adjoints = record.jet, record.memory, adjoint.unbind(0)
+        slopes, sums = [*record.edges, self.slopes(record, chosen.order + 1)], [None] * chosen.order
+        inner = [row.zero_() if row is not None else torch.zeros_like(jet[0]) for row in memory.rows("inner", jet, *jet.shape)]
+        scratch = memory.take("scratch", slopes[0], *slopes[0].shape)
         for row, rule in enumerate(chosen.bell[1:], 1):
             for m, terms in rule:
-                bell = record.bell[row, m]
-                if fresh[m - 1]:
-                    torch.mul(bell, adjoints[row].unsqueeze(1), out=sums[m - 1])
-                    fresh[m - 1] = False
+                bell, total = record.bell[row, m].unsqueeze(1), sums[m - 1]
+                if total is None:
+                    sums[m - 1] = torch.mul(bell, adjoints[row], out=memory.take(f"mixed {m}", bell, *slopes[0].shape))
                 else:
-                    sums[m - 1].addcmul_(bell, adjoints[row].unsqueeze(1))
+                    total.addcmul_(bell, adjoints[row])
                 spread(terms, jet, _over_outputs(torch.mul(slopes[m - 1], adjoints[row], out=scratch)), inner)
-        torch.mul(slopes[0], adjoints[0], out=scratch)
+        record.mixed = sums
+        total = torch.mul(slopes[0], adjoints[0], out=scratch)
         for slope, each in zip(slopes[1:], sums, strict=True):
-            scratch.addcmul_(slope, each.transpose(0, 1))
-        inner[0] = _over_outputs(scratch)
-        return adjoint, inner
+            total.addcmul_(slope, each)
+        inner[0] += _over_outputs(total)
+        return adjoint, memory.joined("inner", inner)
 
     def rows(self, record: Record, adjoint: Tensor, out: Tensor) -> None:
         """Derivatives of every sample by every parameter, into ``out`` (parameters, N), given the linear outputs' adjoint.
@@ -212,9 +203,9 @@ class Layer(nn.Module):
         After :meth:`reverse`, whose sums over partial derivatives it uses.
         """
         block, mixed, scale = out.unflatten(0, self.weight.shape), record.mixed, record.scale
-        if mixed is not None:
+        if record.jet is not None:
             table = record.derivatives(len(mixed))
-            factors = zip(block.unbind(0), adjoint[0].unbind(0), *(each.unbind(0) for each in mixed), strict=True)
+            factors = zip(block.unbind(0), adjoint[0].unbind(0), *(each.unbind(1) for each in mixed), strict=True)
             for edges, first, *others in factors:  # one output at a time stays in the cache
                 torch.mul(first, table[0], out=edges)
                 for other, slopes in zip(others, table[1:], strict=True):
@@ -232,9 +223,9 @@ class Layer(nn.Module):
         """The sum of :meth:`rows` over the samples: (parameters,)."""
         span, mixed, scale = record.span, record.mixed, record.scale
         weight = (adjoint[0] @ span.generators(0).flatten(0, 1).T).view(self.weight.shape)
-        if mixed is not None:
+        if record.jet is not None:
             for m, each in enumerate(mixed, 1):
-                slopes = torch.bmm(each.transpose(0, 1), span.generators(m).permute(1, 2, 0))
+                slopes = torch.bmm(each, span.generators(m).permute(1, 2, 0))
                 weight += span.gathered(slopes, m).permute(1, 2, 0)
         else:
             assert scale is not None

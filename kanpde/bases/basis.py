@@ -41,9 +41,8 @@ class Span:
         if self.matrices is None or order == 0:
             return [self.generators(m) for m in range(order + 1)]
         matrices = self.matrices[:order].flatten(0, 1)
-        out = self.functions.new_empty((order, self.matrices.shape[1], *self.functions.shape[1:])) if out is None else out
-        torch.mm(matrices, self.functions.view(len(self.functions), -1), out=out.view(len(matrices), -1))
-        return [self.generators(0), *out.unbind(0)]
+        found = torch.mm(matrices, self.functions.view(len(self.functions), -1), out=None if out is None else out.view(len(matrices), -1))
+        return [self.generators(0), *found.view(order, -1, *self.functions.shape[1:]).unbind(0)]
 
 
 class Basis(ABC):
