@@ -18,7 +18,9 @@ graph: every forward rule has its reverse written beside it, and the reverse kee
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from itertools import product
 
@@ -88,7 +90,6 @@ class Channels:
         self.position = {alpha: number for number, alpha in enumerate(indices)}
         self.order = max(order_of(alpha) for alpha in indices)
         self.terms = [terms_of(alpha) for alpha in indices]
-        # not cached properties, whose locks torch.compile cannot trace
         self.bell, self.leibniz, self.pure = self._bell(), self._leibniz(), self._pure()
         self.highest = max((order for pure in self.pure.values() for _, order in pure), default=0)
         summed = any(len(terms) > 1 for terms in self.terms)
@@ -183,8 +184,26 @@ def _sum_of_products(jet: Tensor, terms: list[tuple[float, MultiIndex]]) -> Tens
     return total
 
 
+_TRACING = ContextVar("tracing", default=False)
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """While operations are recorded for ``torch.compile`` (:mod:`kanpde.compiled`), which plans memory itself."""
+    token = _TRACING.set(True)
+    try:
+        yield
+    finally:
+        _TRACING.reset(token)
+
+
+def is_tracing() -> bool:
+    """Whether this is a :func:`tracing` block."""
+    return _TRACING.get()
+
+
 class Memory:
-    """Tensors that one call after another writes over, which spares allocation; none while ``torch.compile`` traces, and plans memory itself.
+    """Tensors that one call after another writes over, which spares allocation; none while :func:`tracing`.
 
     One text serves both where what is computed into memory is written ``x = torch.mul(a, b, out=x)``: x may be None.
     """
@@ -194,20 +213,20 @@ class Memory:
 
     def take(self, name: str, like: Tensor, *shape: int) -> Tensor | None:
         """The tensor of this name, made if it is not there."""
-        if torch.compiler.is_compiling():
+        if is_tracing():
             return None
         if name not in self._held:
             self._held[name] = like.new_empty(shape)
         return self._held[name]
 
-    def rows(self, name: str, like: Tensor, *shape: int) -> "list[Tensor] | list[None]":
+    def rows(self, name: str, like: Tensor, *shape: int) -> list[Tensor | None]:
         """The tensor of this name along its first axis."""
         whole = self.take(name, like, *shape)
-        return [None] * shape[0] if whole is None else list(whole.unbind(0))
+        return [None] * shape[0] if whole is None else [*whole.unbind(0)]
 
     def joined(self, name: str, rows: Sequence[Tensor | None]) -> Tensor:
         """The tensor whose :meth:`rows` are filled; those that still are None are zero."""
-        if not torch.compiler.is_compiling():
+        if not is_tracing():
             return self._held[name]
         like = next(row for row in rows if row is not None)
         return torch.stack([torch.zeros_like(like) if row is None else row for row in rows])

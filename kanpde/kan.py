@@ -113,11 +113,14 @@ class Layer(nn.Module):
             for row, order in pure:
                 weight = span.combined(self.weight[:, :, coordinate] * scale[coordinate] ** order, order)
                 generators, total = span.generators(order)[:, coordinate], linear[row]
-                linear[row] = total.addmm_(weight, generators) if row in begun else torch.mm(weight, generators, out=total)
+                if total is not None and row in begun:
+                    total.addmm_(weight, generators)
+                else:
+                    linear[row] = torch.mm(weight, generators, out=total)
                 begun.add(row)
-        for row, alpha in enumerate(chosen.indices):
-            if alpha and row not in begun and linear[row] is not None:
-                linear[row].zero_()
+        for row, total in enumerate(linear[1:], 1):
+            if row not in begun and total is not None:
+                total.zero_()
         record.linear = record.memory.joined("linear", linear)
         return self._nodes(record), record
 
@@ -179,20 +182,20 @@ class Layer(nn.Module):
         if record.jet is None:
             return adjoint, None
         jet, memory, adjoints = record.jet, record.memory, adjoint.unbind(0)
-        slopes, sums = [*record.edges, self.slopes(record, chosen.order + 1)], [None] * chosen.order
+        slopes, sums = [*record.edges, self.slopes(record, chosen.order + 1)], dict[int, Tensor]()
         inner = [row.zero_() if row is not None else torch.zeros_like(jet[0]) for row in memory.rows("inner", jet, *jet.shape)]
         scratch = memory.take("scratch", slopes[0], *slopes[0].shape)
         for row, rule in enumerate(chosen.bell[1:], 1):
             for m, terms in rule:
-                bell, total = record.bell[row, m].unsqueeze(1), sums[m - 1]
-                if total is None:
-                    sums[m - 1] = torch.mul(bell, adjoints[row], out=memory.take(f"mixed {m}", bell, *slopes[0].shape))
+                bell = record.bell[row, m].unsqueeze(1)
+                if m in sums:
+                    sums[m].addcmul_(bell, adjoints[row])
                 else:
-                    total.addcmul_(bell, adjoints[row])
+                    sums[m] = torch.mul(bell, adjoints[row], out=memory.take(f"mixed {m}", bell, *slopes[0].shape))
                 spread(terms, jet, _over_outputs(torch.mul(slopes[m - 1], adjoints[row], out=scratch)), inner)
-        record.mixed = sums
+        record.mixed = [sums[m] for m in range(1, chosen.order + 1)]
         total = torch.mul(slopes[0], adjoints[0], out=scratch)
-        for slope, each in zip(slopes[1:], sums, strict=True):
+        for slope, each in zip(slopes[1:], record.mixed, strict=True):
             total.addcmul_(slope, each)
         inner[0] += _over_outputs(total)
         return adjoint, memory.joined("inner", inner)

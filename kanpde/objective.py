@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from kanpde.blocks import Block, Chunk, Chunks, Piece, demand, make_chunk, unknown_fields
+from kanpde.compiled import SIZE, Compiled
 from kanpde.conditions import Condition
 from kanpde.fields import Field, coefficient
 from kanpde.jets import Channels, MultiIndex, channels
@@ -88,10 +89,10 @@ class Objective:
         values = (value.value if isinstance(value, Field) else value for value in block.residuals({**known, **chunk.columns}))
         return [value.expand(n) if isinstance(value, Tensor) else chunk.points.new_full((n,), float(value)) for value in values]
 
-    def _forward(self, network: Network, block: Block, chunk: Chunk) -> Tensor:
+    def _forward(self, network: Network, block: Block, chunk: Chunk) -> tuple[Tensor, list[Any]]:
         size = len(chunk.points)
         jet, block.records[size] = network.jets(chunk.points, block.chosen, block.records.get(size))
-        return jet
+        return jet, block.records[size]
 
     def _coefficients(self, network: Network) -> Tensor:
         if len(network.coefficients) != len(self.problem.coefficients):
@@ -112,7 +113,7 @@ class Objective:
                 part = residual[offset : offset + block.size].view(block.components, -1)
                 start = 0
                 for chunk in block.chunks:
-                    jet = self._forward(network, block, chunk)
+                    jet, _ = self._forward(network, block, chunk)
                     stop = start + (len(chunk.points) // block.group if block.group else 1)
                     for number, value in enumerate(self._evaluate(block, chunk, _entries(jet, block.chosen), coefficients)):
                         part[number, start:stop] += block.summed(value * block.factors(chunk))
@@ -169,17 +170,24 @@ class Objective:
             residual[place], jacobian[place] = value, rows.T
         return residual, jacobian
 
-    def gradient(self, network: Network) -> tuple[Tensor, Tensor]:
-        """r (N,), and the gradient J'r of the loss, (P,)."""
+    def gradient(self, network: Network, compiled: Compiled | None = None) -> tuple[Tensor, Tensor]:
+        """r (N,), and the gradient J'r of the loss, (P,); with ``compiled``, by programs wherever there are enough points."""
         residual = self.blocks[0].points.new_zeros(self.size)
-        total = residual.new_zeros(network.parameter_count)
+        total, offset = residual.new_zeros(network.parameter_count), 0
+        for block in self.blocks:
+            part, start = residual[offset : offset + block.size].view(block.components, -1), 0
+            for chunk in block.chunks if block.group == 1 else ():
+                for values, share in self._shares(network, block, chunk, compiled):
+                    torch.mul(values, block.scale, out=part[:, start : start + values.shape[1]])
+                    total.add_(share, alpha=block.scale**2)
+                    start += values.shape[1]
+            offset += block.size
         rows: dict[int, Tensor] = {}
-        for piece in self._reverse(network):
+        for piece in self._reverse(network, coupled=True):
             block = piece.block
             residual[piece.place] += block.summed(piece.value)
             if block.group:
-                value = residual[piece.place]
-                value = value if block.group == 1 else value.repeat_interleave(block.group)
+                value = residual[piece.place].repeat_interleave(block.group)
                 piece.adjoint, piece.slopes = piece.adjoint.mul_(value), piece.slopes * value
                 total += _summed_row(network, piece)
             else:
@@ -187,6 +195,36 @@ class Objective:
                 if piece.last:
                     total += rows.pop(piece.component) * residual[piece.place]
         return residual, total
+
+    def _shares(self, network: Network, block: Block, chunk: Chunk, compiled: Compiled | None) -> Iterator[tuple[Tensor, ...]]:
+        """:meth:`_share` of a chunk, or with ``compiled`` of as many points at a time as programs take, and of the rest."""
+        if compiled is None or chunk.columns or chunk.factors is not None or len(block.points) < SIZE:
+            yield self._share(network, block, chunk)
+            return
+
+        def program(network: Network, points: Tensor) -> tuple[Tensor, ...]:
+            return self._share(network, block, make_chunk(self.problem, points), keep=False)
+
+        for points in chunk.points.split(SIZE if chunk.points.device.type == "cpu" else len(chunk.points)):
+            if len(points) < SIZE:
+                yield self._share(network, block, make_chunk(self.problem, points))
+            else:
+                yield compiled(block.name, program, network, points)
+
+    def _share(self, network: Network, block: Block, chunk: Chunk, *, keep: bool = True) -> tuple[Tensor, ...]:
+        """The residuals of points in a block that couples none, (components, n), and the gradient of half their squares' sum, (P,).
+
+        With ``keep`` the network's memory is used again.
+        """
+        n, leaves = len(chunk.points), dict[tuple[int, int], Tensor]()
+        jet, records = self._forward(network, block, chunk) if keep else network.jets(chunk.points, block.chosen)
+        with torch.enable_grad():
+            spread = [each.expand(n).clone().requires_grad_() for each in self._coefficients(network)]
+            values = torch.stack(self._evaluate(block, chunk, _entries(jet, block.chosen, leaves), spread))
+            values = values if chunk.factors is None else values * chunk.factors
+            loss = 0.5 * (values * values).sum()
+        adjoint, slopes = _adjoint(loss, jet, leaves, spread, keep=False)
+        return values.detach(), torch.cat([network.gradient(records, adjoint), slopes.sum(1)])
 
     def pulled(self, network: Network, vector: Tensor) -> Tensor:
         """J' times a vector (N,), without J: (P,)."""
@@ -198,14 +236,16 @@ class Objective:
             total += _summed_row(network, piece)
         return total
 
-    def _reverse(self, network: Network) -> Iterator[Piece]:
-        """Every component of every chunk, with its derivatives by the network's jets and the unknown coefficients."""
+    def _reverse(self, network: Network, *, coupled: bool = False) -> Iterator[Piece]:
+        """Every component of every chunk, with its derivatives by the network's jets and the unknown coefficients; those of all
+        blocks, or only of those whose rows couple points.
+        """
         offset, coefficients = 0, self._coefficients(network)
         for block in self.blocks:
             start = offset
-            for place, chunk in enumerate(block.chunks):
+            for place, chunk in enumerate(() if coupled and block.group == 1 else block.chunks):
                 n = len(chunk.points)
-                jet = self._forward(network, block, chunk)
+                jet, records = self._forward(network, block, chunk)
                 leaves: dict[tuple[int, int], Tensor] = {}
                 with torch.enable_grad():
                     spread = [each.expand(n).clone().requires_grad_() for each in coefficients]
@@ -220,7 +260,7 @@ class Objective:
                         number,
                         slice(first, first + rows),
                         place + 1 == len(block.chunks),
-                        block.records[n],
+                        records,
                         adjoint.mul_(factors),
                         slopes.mul_(factors),
                         value.detach() * factors,
@@ -273,8 +313,10 @@ def _entries(jet: Tensor, chosen: Channels, leaves: dict[tuple[int, int], Tensor
 def _adjoint(
     value: Tensor, jet: Tensor, leaves: dict[tuple[int, int], Tensor], coefficients: Sequence[Tensor], *, keep: bool
 ) -> tuple[Tensor, Tensor]:
-    """d value / d jet and d value / d coefficients, sample by sample: one reverse pass through the user's equation."""
-    adjoint, slopes = torch.zeros_like(jet), jet.new_zeros((len(coefficients), len(value)))
+    """The derivatives of ``value``, or of its sum, by the jet and by the coefficients, sample by sample: one reverse pass through
+    the user's equation.
+    """
+    adjoint, slopes = torch.zeros_like(jet), jet.new_zeros((len(coefficients), jet.shape[2]))
     if value.requires_grad:
         inputs = [*leaves.values(), *coefficients]
         found = torch.autograd.grad(value, inputs, torch.ones_like(value), retain_graph=keep, allow_unused=True)

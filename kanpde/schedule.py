@@ -181,6 +181,7 @@ def rehearse(stage: Stage, ladder: Sequence[Rung]) -> None:
     asked, stage = stage.problem.parameters, replace(stage, rehearsal=True)
     for number, rung in enumerate(ladder):
         stage = climbed(stage, number, rung)
+        rung.optimizer.start(stage.network)
     for name, value in stage.problem.parameters.items():
         if value is not asked[name] and float(value) != float(asked[name]):
             raise ValueError(f"the continuation ends at {name}={value}, but the problem asks for {name}={asked[name]}: end it there")

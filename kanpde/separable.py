@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from kanpde.bases import Basis, Mapped, Span, whole_number
-from kanpde.jets import Channels, sum_over
+from kanpde.jets import Channels, is_tracing, sum_over
 from kanpde.network import Network
 
 NOISE = 0.2  # of the random part of initial factors, whose mean is 1: products of many random factors would be far apart in size
@@ -97,7 +97,7 @@ class Factors(nn.Module):
         """Adjoints of the outputs' jets -> adjoints of every factor's derivatives, kept in the record."""
         record.adjoints = [{} for _ in self.bases]
         for terms, outer in zip(record.chosen.terms, adjoint, strict=True):
-            for alpha in terms if bool(outer.any()) else ():
+            for alpha in terms if is_tracing() or bool(outer.any()) else ():
                 orders = [alpha.count(axis) for axis in range(self.inputs)]
                 for axis, others in enumerate(self._leaving_one_out([f[m] for f, m in zip(record.factors, orders, strict=True)])):
                     share = outer[:, None] if others is None else outer[:, None] * others

@@ -15,7 +15,7 @@ FLOORS = (
     {"calling", "functions", "jets", "domains", "results", "science"},
     {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"network", "conditions"},
-    {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
+    {"kan", "mlp", "separable", "wrapped", "pieces", "checks", "compiled"},
     {"ansatz"},
     {"problem"},
     {"blocks", "interpret", "settings"},

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kanpde.bases.basis import Basis, Span, real_number, whole_number
 from kanpde.bases.recurrence import Step, derivative, fill, recur
+from kanpde.jets import is_tracing
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ class Polynomials(Basis):
 
     def span(self, x: Tensor, order: int, *, squash: bool = False, reuse: Span | None = None) -> Span:
         """All derivatives from one set of polynomials; behind a tanh, derivative m reaches as far as P_{k+m}."""
-        steps, matrices = _generators(self, order, squash, x.dtype, x.device)
-        x = torch.tanh(x) if squash else x
-        if torch.compiler.is_compiling():
+        matrices = (_squashed_derivatives if squash else _derivatives)(self, order, x.dtype, x.device)
+        steps, x = _steps(self, self.degree + order * squash), torch.tanh(x) if squash else x
+        if is_tracing():
             return Span(recur(torch.ones_like(x), x, steps), matrices)
         functions = x.new_empty((len(steps) + 1, *x.shape)) if reuse is None else reuse.functions
         fill(functions, x, steps)
@@ -136,13 +137,6 @@ def _steps(basis: Polynomials, count: int) -> tuple[Step, ...]:
     """The coefficients of ``count`` steps of the recurrence."""
     a, b, c = (np.broadcast_to(np.asarray(each, dtype=float), count).tolist() for each in basis.recurrence(np.arange(count)))
     return tuple(zip(a, b, c, strict=True))
-
-
-@torch.compiler.assume_constant_result
-def _generators(basis: Polynomials, order: int, squash: bool, dtype: torch.dtype, device: torch.device) -> tuple[tuple[Step, ...], Tensor]:
-    """The recurrence of the functions that generate the basis and its derivatives, and the matrices that combine them."""
-    count, matrices = basis.degree + order * squash, _squashed_derivatives if squash else _derivatives
-    return _steps(basis, count), matrices(basis, order, dtype, device)
 
 
 @cache

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from kanpde.compiled import Compiled, check_compiler
 from kanpde.network import Network
 from kanpde.objective import Objective
 
@@ -53,7 +54,9 @@ class Optimizer(Protocol):
     @property
     def progress(self) -> float: ...
 
-    def start(self, network: Network) -> Descent: ...
+    def start(self, network: Network) -> Descent:
+        """Begin; called once beforehand too, so that what cannot begin says so before time is spent."""
+        ...
 
 
 def check_schedule(optimizer: Optimizer) -> None:
@@ -65,3 +68,11 @@ def check_schedule(optimizer: Optimizer) -> None:
             raise ValueError(f"{name}({field}=...) must be a whole number of at least 1, got {value!r}")
     if not 0 < optimizer.progress <= 1:
         raise ValueError(f"{name}(progress=...) must lie in (0, 1], got {optimizer.progress!r}")
+
+
+def compiled_for(optimizer: Any) -> Compiled | None:
+    """Programs for a descent, if it asks for them with ``compile=True``; ``RuntimeError`` without a compiler."""
+    if not optimizer.compile:
+        return None
+    check_compiler(f"{type(optimizer).__name__}(compile=True)")
+    return Compiled()

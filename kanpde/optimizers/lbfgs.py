@@ -11,7 +11,7 @@ from kanpde.bases import whole_number
 from kanpde.network import Network
 from kanpde.objective import Objective
 from kanpde.optimizers.adam import set_gradient
-from kanpde.optimizers.descent import Step, check_schedule
+from kanpde.optimizers.descent import Step, check_schedule, compiled_for
 
 logger = logging.getLogger("kanpde")
 
@@ -21,13 +21,14 @@ class LBFGS:
     """L-BFGS with a strong Wolfe line search (``torch.optim.LBFGS``, without its silent tolerances).
 
     When a step does not lower the loss, or makes it non-finite, the step is undone and the curvature history is forgotten; if
-    steepest descent does not help either, the descent ends and says so.
+    steepest descent does not help either, the descent ends and says so. ``compile`` as in :class:`~kanpde.optimizers.Adam`.
     """
 
     steps: int = 1000
     history: int = 50
     patience: int = 100
     progress: float = 1.0
+    compile: bool = False
 
     def __post_init__(self) -> None:
         check_schedule(self)
@@ -41,7 +42,7 @@ class LBFGSDescent:
     """An L-BFGS descent under way."""
 
     def __init__(self, options: LBFGS, network: Network) -> None:
-        self.options, self.network = options, network
+        self.options, self.network, self.compiled = options, network, compiled_for(options)
         self.inner = self._fresh()
 
     def _fresh(self) -> torch.optim.LBFGS:
@@ -77,7 +78,7 @@ class LBFGSDescent:
 
     def _attempt(self, objective: Objective, network: Network) -> Tensor:
         def closure() -> Tensor:
-            residual, gradient = objective.gradient(network)
+            residual, gradient = objective.gradient(network, self.compiled)
             set_gradient(network, gradient)
             return 0.5 * residual @ residual
 
