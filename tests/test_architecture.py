@@ -12,9 +12,9 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
-    {"functions", "jets", "domains", "results", "science"},
+    {"functions", "jets", "domains", "results", "science", "provenance"},
     {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"network", "conditions"},
+    {"network", "conditions", "callbacks"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
     {"ansatz"},
     {"problem"},
@@ -25,6 +25,7 @@ FLOORS = (
     {"changes"},
     {"schedule"},
     {"training", "objections"},
+    {"checkpoints"},
     {"experiment"},
     {"problem_files"},
     {"cli"},
