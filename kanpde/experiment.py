@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanpde.agreement import check_network
 from kanpde.callbacks import Callback, heard
 from kanpde.changes import Stage
 from kanpde.checkpoints import snapshot_of, stored
@@ -89,6 +90,13 @@ class Experiment:
                 f"(every argument that is not one of {', '.join(known)} counts as an unknown{hints})"
             )
 
+        check_network(self.problem, self._periodic, repr(model))
+
+    @property
+    def _periodic(self) -> list[int]:
+        """The axes along which the network is periodic by itself."""
+        return [axis for axis in range(self._model.inputs) if self._model.is_periodic(axis)]
+
     @property
     def _model(self) -> Network:
         assert isinstance(self.model, Network)  # others are wrapped
@@ -143,6 +151,10 @@ class Experiment:
         """Reasons not to train: what ``exact`` contradicts (unless ``problem.check`` is False); see :mod:`kanpde.objections`."""
         return objections(self.problem)
 
+    def warnings(self) -> list[str]:
+        """What may be missing or does not fit, in the problem and between it and the network."""
+        return self.problem.warnings(self._periodic) + check_network(self.problem, self._periodic, repr(self.model))
+
     def run(
         self,
         *,
@@ -170,7 +182,7 @@ class Experiment:
                 "the exact solution does not solve the problem: " + "; ".join(found) + ". Correct exact, the equation or the condition, "
                 "or switch this check off with Problem(..., check=False)"
             )
-        for warning in self.problem.warnings():
+        for warning in self.warnings():
             logger.warning("%s", warning)
         snapshot = snapshot_of(resume) if resume is not None else None
         run = Run(self, name, key, provenance(self, seed, device, dtype, source))

@@ -6,12 +6,13 @@ name: unknowns, coordinates and parameters, in any order, only those that are us
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kanpde.agreement import check_agreement, doubts
 from kanpde.ansatz import ansatz, check_hard, hard_sides
-from kanpde.checks import check_agreement, check_parameter, missing, trial
+from kanpde.checks import check_parameter, missing, trial
 from kanpde.conditions import Condition as Condition
 from kanpde.conditions import Dirichlet as Dirichlet
 from kanpde.conditions import Initial as Initial
@@ -75,7 +76,8 @@ class Problem:
         object.__setattr__(self, "unknowns", self._found_unknowns())
         self.check_names(self.equation)
         object.__setattr__(self, "_trial", trial(self, self.equation))
-        given = (self.conditions,) if isinstance(self.conditions, Condition) else tuple(self.conditions)
+        many = isinstance(self.conditions, Iterable) and not isinstance(self.conditions, (str, Mapping))
+        given = tuple(self.conditions) if many else (self.conditions,)
         for condition in given:
             if not isinstance(condition, Condition):
                 raise TypeError(f"conditions takes a list of conditions such as Dirichlet(0, on=...), got {condition!r}")
@@ -169,9 +171,11 @@ class Problem:
             )
         return dict(zip(self.unknowns, values, strict=True))
 
-    def warnings(self) -> list[str]:
-        """What may be missing: sides and starts without a condition, fewer components than unknowns."""
-        return missing(self, self.components)
+    def warnings(self, periodic: Sequence[int] = ()) -> list[str]:
+        """What may be missing or does not fit: sides (but for axes along which the network is ``periodic``) and starts without a
+        condition, fewer components than unknowns, unknowns that are determined up to a constant, jumps between periodic sides.
+        """
+        return missing(self, self.components, periodic) or doubts(self)
 
     # ---- hard conditions ----
 

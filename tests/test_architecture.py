@@ -16,7 +16,7 @@ FLOORS = (
     {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"network", "conditions", "callbacks"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
-    {"ansatz"},
+    {"ansatz", "agreement"},
     {"problem"},
     {"blocks", "interpret", "settings"},
     {"objective"},
