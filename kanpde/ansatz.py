@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from kanpde.calls import argument_names
 from kanpde.checks import side_points, values_at, where_largest
 from kanpde.conditions import Condition, Dirichlet, Frame, InitialVelocity, Value, evaluated
 from kanpde.domains import TIME, Box, Side
-from kanpde.fields import Field, argument_names, coordinate_fields
+from kanpde.fields import Field, coordinate_fields
 
 MOST_HARD_AXES = 6  # the interpolation of values that vary takes 3^axes evaluations
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from kanpde.bases import whole_number
-from kanpde.fields import function_name, nearest
+from kanpde.calls import function_name
+from kanpde.fields import nearest
 
 logger = logging.getLogger("kanpde")
 

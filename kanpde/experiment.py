@@ -3,6 +3,7 @@
 import inspect
 import logging
 import math
+import os
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +16,11 @@ from torch import Tensor
 
 from kanpde.agreement import check_network
 from kanpde.callbacks import Callback, heard
+from kanpde.calls import function_name
 from kanpde.changes import Stage
 from kanpde.checkpoints import snapshot_of, stored
-from kanpde.fields import function_name, nearest
+from kanpde.domains import Box
+from kanpde.fields import nearest
 from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
 from kanpde.measures import measure
@@ -120,16 +123,22 @@ class Experiment:
         Hard conditions are not in it: where there are some, its outputs are not the unknowns. :meth:`solution` has them built in.
         Raises ``ValueError`` if the result is of another experiment.
         """
+        _check_place(self.problem, result)
         maps = {int(rung): (centre, width) for rung, centre, width in result.architecture.get("maps", ())}
-        stage = Stage.first(self.problem, self.network(int(result.provenance["seed"])), maps)
+        wanted, count = _plain(result.architecture["model"]), len(result.parameters)
+        stage = replace(Stage.first(self.problem, self.network(int(result.provenance["seed"])), maps), rehearsal=True)
+
+        def reached(network: Network) -> bool:
+            return network.parameter_count == count and _plain(repr(network)) == wanted
+
         for number, rung in enumerate(rungs(self.training, self.problem.domain)):
-            if stage.solution().parameter_count == len(result.parameters) and stage.slab_axis is None:
+            if reached(stage.solution()):
                 break
             stage = climbed(stage, number, rung)
         network = stage.solution()
-        if network.parameter_count != len(result.parameters):
+        if not reached(network):
             raise ValueError(
-                f"the result has {len(result.parameters)} parameters, which {self.model} reaches on no rung of its training: "
+                f"the result has {count} parameters in {wanted}, which {self.model} reaches on no rung of its training: "
                 "it belongs to another experiment, or the training was changed since"
             )
         _check_fixed(network, result)
@@ -141,11 +150,10 @@ class Experiment:
 
         Hard conditions are built in; derivatives are ``u.xx(...)``. Raises ``ValueError`` if the result is of another experiment.
         """
-        if repr(self.problem) not in str(result.provenance.get("experiment_repr", "")):
-            logger.warning(
-                "the result is of a problem that reads otherwise; what it fixes (hard conditions, parameters) is taken from this one"
-            )
-        return Solution(self.problem, self.trained_network(result))
+        network, difference = self.trained_network(result), _difference(self.problem, result)
+        if difference:
+            logger.warning("%s; what the problem fixes (hard conditions, parameters) is taken from this experiment", difference)
+        return Solution(self.problem, network)
 
     def checks(self) -> list[str]:
         """Reasons not to train: what ``exact`` contradicts (unless ``problem.check`` is False); see :mod:`kanpde.objections`."""
@@ -286,6 +294,32 @@ def _check_names(problem: Problem) -> None:
     for condition in problem.conditions:
         if condition.name == "interior":
             raise ValueError(f"{condition!r} is called 'interior', as the points inside are in the results: give it another name")
+
+
+def _check_place(problem: Problem, result: Result) -> None:
+    """Raise ``ValueError`` if ``result`` is of other unknowns or of another domain."""
+    box = problem.domain
+    kept = Box(**dict(zip(result.coordinates, zip(result.lower, result.upper, strict=True), strict=True)))
+    for word, there, here in (("domain", kept, box), ("unknowns", tuple(result.unknowns), problem.unknowns)):
+        if there != here:
+            raise ValueError(f"the result is of another experiment: it has the {word} {there!r}, this one {here!r}")
+
+
+def _difference(problem: Problem, result: Result) -> str:
+    """Where the problem that ``result`` is of reads otherwise; nothing if it does not."""
+    here, whole = repr(problem), str(result.provenance.get("experiment_repr", ""))
+    if here in whole:
+        return ""
+    there = whole[max(whole.find("Problem("), 0) :]
+    same = len(os.path.commonprefix([here, there]))
+    start = max(here.rfind(", ", 0, same), here.rfind("[", 0, same), here.rfind("(", 0, same)) + 1
+    one, other = (f"`{text[start : same + 40].strip()}...`" for text in (there, here))
+    return f"the result is of a problem that reads otherwise, {one} where this experiment has {other}"
+
+
+def _plain(model: str) -> str:
+    """A network's repr whose numbers read as Python's own."""
+    return re.sub(r"np\.float64\(([^()]*)\)", r"\1", model)
 
 
 def _check_fixed(network: Network, result: Result) -> None:

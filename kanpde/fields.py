@@ -7,7 +7,6 @@ sympy expressions: one equation serves training, LaTeX and proofs.
 """
 
 import difflib
-import inspect
 import linecache
 import operator
 import re
@@ -70,10 +69,7 @@ class Field:
     def d(self, coordinate: str, order: int = 1) -> "Field":
         """The derivative of some order by one coordinate, for names of any length."""
         if coordinate not in self._coordinates:
-            raise AttributeError(
-                f"{self._name} has no derivative by {coordinate!r}: the coordinates are {', '.join(self._coordinates)}"
-                + nearest(coordinate, self._coordinates)
-            )
+            raise AttributeError(_no_derivative(self._name, self._coordinates, coordinate, "by "))
         if not isinstance(order, int) or order < 0:
             raise ValueError(f"the order of a derivative must be a whole number of at least 0, got {order!r}")
         return self._shifted((self._coordinates.index(coordinate),) * order)
@@ -83,10 +79,7 @@ class Field:
             raise AttributeError(letters)
         for letter in letters:
             if letter not in self._coordinates:
-                raise AttributeError(
-                    f"{self._name} has no derivative {letters!r}: the coordinates are {', '.join(self._coordinates)} "
-                    f"(longer names are written {self._name if self._name.isidentifier() else 'u'}.d('name', order))"
-                )
+                raise AttributeError(_no_derivative(self._name, self._coordinates, letters))
         return self._shifted(tuple(sorted(self._coordinates.index(letter) for letter in letters)))
 
     def _shifted(self, beta: MultiIndex) -> "Field":
@@ -175,13 +168,13 @@ class Field:
         raise TypeError(_not_a_number(self._name, sys._getframe(1)))
 
     def __bool__(self) -> bool:
-        raise TypeError(_not_compared(self._name, sys._getframe(1)))
+        raise TypeError(not_compared(self._name, sys._getframe(1)))
 
     def _sympy_(self) -> Any:
         raise sys.modules["sympy"].SympifyError(self._name)  # leaves sympy * field to the field
 
     def _compared(self, other: Any) -> Any:
-        raise TypeError(_not_compared(self._name, sys._getframe(1)))
+        raise TypeError(not_compared(self._name, sys._getframe(1)))
 
     __int__ = __index__ = __complex__ = __float__  # type: ignore[assignment]
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _compared  # type: ignore[assignment]
@@ -198,6 +191,19 @@ class Field:
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         raise TypeError(_no_function(f"numpy.{func.__name__}"))
+
+
+def _no_derivative(name: str, coordinates: Sequence[str], asked: str, by: str = "") -> str:
+    """Why there is no derivative ``asked`` of a field, and how it is written, if it is clear what was meant."""
+    u = name if name.isidentifier() else "u"
+    parts = re.findall("|".join(map(re.escape, sorted(coordinates, key=len, reverse=True))), asked)
+    together = [each for each in coordinates if each.rstrip("0123456789") in set(asked) - set(coordinates)]
+    hint = f" (longer names are written {u}.d('name', order))" if not by else nearest(asked, coordinates)
+    if "".join(parts) == asked:
+        hint = f"; write {u}{''.join(f'.d({part!r})' for part in parts)}"
+    elif together and set(asked) <= {each.rstrip("0123456789") for each in together}:
+        hint = f"; {asked[0]} is all of them: write {u}.d({together[0]!r}) for one, or grad({u}), laplacian({u})"
+    return f"{name} has no derivative {by}{asked!r}: the coordinates are {', '.join(coordinates)}{hint}"
 
 
 def _no_function(name: str) -> str:
@@ -220,9 +226,10 @@ def _not_a_number(name: str, frame: Any) -> str:
     return f"{name} is a field, not a number{line}: {fix}"
 
 
-def _not_compared(name: str, frame: Any) -> str:
+def not_compared(name: str, frame: Any, kind: str = "a field") -> str:
+    """Why no condition can be made of something that differs from point to point, and what to write instead."""
     return (
-        f"{name} is a field, true at some points and false at others{_line(frame)}: write pieces with heaviside, maximum, minimum, abs or "
+        f"{name} is {kind}, true at some points and false at others{_line(frame)}: write pieces with heaviside, maximum, minimum, abs or "
         "sign of kanpde.functions, as in f * heaviside(x) + g * heaviside(-x)"
     )
 
@@ -331,49 +338,3 @@ def div(fields: Sequence[Field]) -> Field:
 def laplacian(field: Field) -> Field:
     """sum_i d^2u/dx_i^2 over the coordinates other than time."""
     return div(_in_space(grad(field), "laplacian"))
-
-
-# ---- calling what the user wrote ----
-
-
-def argument_names(function: Callable[..., Any], *, optional: bool = False) -> tuple[str, ...]:
-    """The names that a user's function asks for, with ``optional`` those with a default too; ``TypeError`` for *args and **kwargs."""
-    parameters = inspect.signature(function).parameters.values()
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise TypeError(f"{function_name(function)} takes {parameter}, but arguments are matched by name: list them one by one")
-    return tuple(parameter.name for parameter in parameters if optional or parameter.default is parameter.empty)
-
-
-def function_name(function: Callable[..., Any]) -> str:
-    """How messages call a user's function."""
-    name = getattr(function, "__name__", repr(function))
-    return "the function" if name == "<lambda>" else f"{name}()"
-
-
-def call_by_name(function: Callable[..., Any], available: Mapping[str, Any]) -> Any:
-    """Call ``function`` with those of the ``available`` values that it names; ``TypeError`` with a hint for a name that is not there.
-
-    An argument with a default is matched by name too, and keeps its default only where nothing has that name.
-    """
-    required = argument_names(function)
-    for name in required:
-        if name not in available:
-            raise TypeError(
-                f"{function_name(function)} asks for {name!r}, but there is only {', '.join(available)}{nearest(name, list(available))}"
-            )
-    return function(**{name: available[name] for name in argument_names(function, optional=True) if name in available})
-
-
-def components_of(value: Any, function: Callable[..., Any]) -> tuple[Any, ...]:
-    """What an equation returned, as a tuple; an error for nothing, and for what is no number and no field."""
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    if not values:
-        raise ValueError(f"{function_name(function)} returns no component: return a residual, or a tuple of them")
-    for place, each in enumerate(values, 1):
-        if each is None or isinstance(each, (str, bool, Mapping)):
-            name = function_name(function)
-            which = f"component {place} of what {name} returns is" if len(values) > 1 else f"{name} returns"
-            why = "is a `return` missing?" if each is None else "return a residual, or a tuple of them"
-            raise TypeError(f"{which} {each!r}, which is no residual: {why}")
-    return values

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from kanpde.calls import function_name
 from kanpde.conditions import Condition, Data
-from kanpde.fields import Field, constant, coordinate_fields, function_name
+from kanpde.fields import Field, constant, coordinate_fields
 from kanpde.functions import Constant
 from kanpde.problem import Problem
 

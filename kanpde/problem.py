@@ -12,13 +12,14 @@ from typing import Any
 
 from kanpde.agreement import check_agreement, doubts
 from kanpde.ansatz import ansatz, check_hard, hard_sides
+from kanpde.calls import argument_names, call_by_name, components_of, function_name
 from kanpde.checks import check_parameter, missing, trial
 from kanpde.conditions import Condition as Condition
 from kanpde.conditions import Dirichlet as Dirichlet
 from kanpde.conditions import Initial as Initial
 from kanpde.conditions import Value, shown
 from kanpde.domains import Box, Side
-from kanpde.fields import Field, argument_names, call_by_name, components_of, function_name, nearest
+from kanpde.fields import Field, nearest
 from kanpde.jets import MultiIndex
 
 
@@ -51,7 +52,7 @@ class Problem:
     ``equation`` returns its residual, or a tuple of them for a system; it is called once at construction, to see what it reads.
     ``unknowns`` are by default those arguments without a default value that are neither coordinates nor ``parameters``; a parameter is a
     number or ``Unknown(guess)``. ``exact`` (one value, or a tuple with one for each unknown) is checked against equation
-    and conditions before training, unless ``check`` is False; ``reference`` is a solution that is only compared with. Where both are
+    and conditions before training, and slopes against sources, unless ``check`` is False; ``reference`` is a solution that is only compared with. Where both are
     given, errors are those against ``exact``. Where coordinates are x1, x2, ..., a function may also ask for ``x``, the tuple of them all.
     """
 
@@ -76,8 +77,9 @@ class Problem:
         object.__setattr__(self, "unknowns", self._found_unknowns())
         self.check_names(self.equation)
         object.__setattr__(self, "_trial", trial(self, self.equation))
-        many = isinstance(self.conditions, Iterable) and not isinstance(self.conditions, (str, Mapping))
-        given = tuple(self.conditions) if many else (self.conditions,)
+        conditions: Any = self.conditions
+        many = isinstance(conditions, Iterable) and not isinstance(conditions, (str, Mapping))
+        given: tuple[Any, ...] = tuple(conditions) if many else (conditions,)
         for condition in given:
             if not isinstance(condition, Condition):
                 raise TypeError(f"conditions takes a list of conditions such as Dirichlet(0, on=...), got {condition!r}")

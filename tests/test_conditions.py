@@ -519,7 +519,12 @@ MISSING = {
     "a point": (segment, lambda u: u.xx, [Neumann(0, on=segment.boundary), Point(1, at=dict(x=0))], []),
     "Robin": (segment, lambda u: u.xx, [Robin(1, 1, 0, on=segment.side(x=-1)), Neumann(0, on=segment.side(x=1))], []),
     "pressure": (segment, lambda u, p: (u.xx - p.x, u), [Dirichlet(u=0, on=segment.boundary)], ["p is determined only up to"]),
-    "sawtooth": (strip, lambda u: u.t + u.x, [Initial(lambda x: x), Periodic("x")], [r"values that differ by 3 .* which Periodic\('x'\) joins"]),
+    "sawtooth": (
+        strip,
+        lambda u: u.t + u.x,
+        [Initial(lambda x: x), Periodic("x")],
+        [r"values that differ by 3 .* which Periodic\('x'\) joins"],
+    ),
     "no start": (strip, lambda u: u.t, [], [r"no initial condition on u, .*add Initial\(u=...\)$"]),
     "no velocity": (strip, lambda u: u.tt, [Initial(0)], [r"only 1 condition in time on u, .*add InitialVelocity\(u=...\)"]),
     "neither": (strip, lambda u: u.tt, [], [r"no initial condition on u.* and InitialVelocity"]),

@@ -13,9 +13,10 @@ import sympy
 from sympy.core.function import UndefinedFunction
 from sympy.printing.latex import LatexPrinter
 
+from kanpde.calls import call_by_name
 from kanpde.conditions import Condition, Data, InitialVelocity, Integral, Neumann, Periodic, Place, Point, Robin, Values, evaluated
 from kanpde.domains import TIME
-from kanpde.fields import Field, call_by_name, coordinate_fields
+from kanpde.fields import Field, coordinate_fields
 from kanpde.functions import exact as exactly
 from kanpde.jets import MultiIndex
 from kanpde.problem import Problem
