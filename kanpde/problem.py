@@ -52,8 +52,9 @@ class Problem:
     ``equation`` returns its residual, or a tuple of them for a system; it is called once at construction, to see what it reads.
     ``unknowns`` are by default those arguments without a default value that are neither coordinates nor ``parameters``; a parameter is a
     number or ``Unknown(guess)``. ``exact`` (one value, or a tuple with one for each unknown) is checked against equation
-    and conditions before training, and slopes against sources, unless ``check`` is False; ``reference`` is a solution that is only compared with. Where both are
-    given, errors are those against ``exact``. Where coordinates are x1, x2, ..., a function may also ask for ``x``, the tuple of them all.
+    and conditions before training, and slopes against sources, unless ``check`` is False; ``reference`` is a solution that is only
+    compared with. Where both are given, errors are those against ``exact``. Where coordinates are x1, x2, ..., a function may also ask
+    for ``x``, the tuple of them all.
     """
 
     domain: Box
