@@ -19,6 +19,7 @@ from kanpde.bases import (
     Sine,
     SinhMap,
 )
+from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.domains import Box
 from kanpde.experiment import Experiment
@@ -29,7 +30,7 @@ from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, Vari
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
-from kanpde.schedule import Continue, Refine, Resample, Until
+from kanpde.schedule import Balance, Continue, Refine, Resample, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
 from kanpde.wrapped import Wrapped
@@ -37,10 +38,10 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Basis", "Box", "Chebyshev", "Condition", "Continue",
-    "Data", "Dirichlet", "Experiment", "Field", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Initial", "InitialVelocity",
-    "Integral", "Jacobi", "Legendre", "LevenbergMarquardt", "Mapped", "MexicanHat", "Monomial", "Neumann", "Periodic", "Point",
-    "Polynomials", "Problem", "RationalChebyshev", "Refine", "Resample", "Result", "Robin", "Sampling", "SeparableKAN", "SiLU",
-    "Sine", "SinhMap", "Slabs", "Unknown", "Until", "VariableProjection", "Wrapped", "div", "grad", "laplacian", "load",
-    "manufactured", "save",
+    "KAN", "LBFGS", "MLP", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box", "Chebyshev", "Condition",
+    "Continue", "Data", "Dirichlet", "EarlyStopping", "Experiment", "Field", "Fourier", "GaussNewton", "Gaussian", "Hermite",
+    "Initial", "InitialVelocity", "Integral", "Jacobi", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial",
+    "Neumann", "Periodic", "Point", "Polynomials", "Problem", "RationalChebyshev", "Record", "Refine", "Resample", "Result",
+    "Robin", "Sampling", "SeparableKAN", "SiLU", "Sine", "SinhMap", "Slabs", "Unknown", "Until", "VariableProjection", "Wrapped",
+    "div", "grad", "laplacian", "load", "manufactured", "save",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.calling import argument_names
+from kanpde.calls import argument_names
 from kanpde.checks import side_points, values_at, where_largest
 from kanpde.conditions import Condition, Dirichlet, Frame, InitialVelocity, Value, evaluated
 from kanpde.domains import TIME, Box, Side

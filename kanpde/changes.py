@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from kanpde.calling import nearest
+from kanpde.fields import nearest
 from kanpde.network import Network
 from kanpde.pieces import Pieces
 from kanpde.problem import Problem

@@ -1,28 +1,25 @@
 """What can be told of an equation and its conditions before anything is trained."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import torch
 
-from kanpde.calling import argument_names, call_by_name, components_of, function_name, nearest
-from kanpde.conditions import Condition, Data, Dirichlet, Frame, InitialVelocity, Integral, Neumann, Point, Robin, Values, evaluated
+from kanpde.calls import argument_names, call_by_name, components_of, function_name
+from kanpde.conditions import Data, Frame, Integral, Point, Values, evaluated
 from kanpde.domains import TIME, Box, Side
-from kanpde.fields import Field, coefficient, coordinate_fields
+from kanpde.fields import Field, coefficient, coordinate_fields, nearest
 from kanpde.functions import Constant
 from kanpde.jets import MultiIndex
 
 TRIED = 65  # points on a side at which given values are looked at
 
 
-def trial(problem: Frame, equation: Callable[..., Any]) -> tuple[dict[str, frozenset[MultiIndex]], int]:
-    """The derivatives of each unknown that ``equation`` reads, found by calling it once, and its number of components.
-
-    Raises ``ValueError`` if it reads no unknown, ``TypeError`` if it returns something else than residuals.
-    """
+def reads_of(problem: Frame, function: Callable[..., Any]) -> tuple[dict[str, set[MultiIndex]], int]:
+    """The derivatives of each unknown that a user's function reads, found by calling it once, and its number of components."""
     box, read = problem.domain, {name: set[MultiIndex]() for name in problem.unknowns}
     middle = torch.tensor([[0.5 * (a + b) + share * (b - a) for share in (0.0, 0.05)] for a, b in zip(box.lower, box.upper, strict=True)])
     coordinates = coordinate_fields(box.names, list(middle.double()))
@@ -36,19 +33,28 @@ def trial(problem: Frame, equation: Callable[..., Any]) -> tuple[dict[str, froze
 
     guesses = {name: coefficient(torch.full((2,), guess).double(), box.names, name) for name, guess in problem.coefficients.items()}
     known = problem.known(coordinates, {name: unknown(name) for name in problem.unknowns}, guesses)
+    components = components_of(call_by_name(function, known), function)
+    for value in components:
+        if isinstance(value, Field):
+            _ = value.value
+    return read, len(components)
+
+
+def trial(problem: Frame, equation: Callable[..., Any]) -> tuple[dict[str, frozenset[MultiIndex]], int]:
+    """The derivatives of each unknown that ``equation`` reads, and its number of components.
+
+    Raises ``ValueError`` if it reads no unknown, ``TypeError`` if it returns something else than residuals.
+    """
     try:
-        components = components_of(call_by_name(equation, known), equation)
+        read, components = reads_of(problem, equation)
     except NameError as error:
         names, lost = argument_names(equation, optional=True), str(error.name)
         raise TypeError(
             f"{function_name(equation)} uses {lost!r}, which is not among its arguments {', '.join(names)}{nearest(lost, names)}"
         ) from error
-    for value in components:
-        if isinstance(value, Field):
-            _ = value.value
     if not any(read.values()):
         raise ValueError(f"{function_name(equation)} reads none of its unknowns {', '.join(problem.unknowns)}")
-    return {name: frozenset(alphas) for name, alphas in read.items()}, len(components)
+    return {name: frozenset(alphas) for name, alphas in read.items()}, components
 
 
 # ---- values on sides ----
@@ -79,38 +85,13 @@ def where_largest(points: Mapping[str, np.ndarray], sizes: np.ndarray) -> str:
     return ", ".join(f"{name}={column[int(sizes.argmax())]:.4g}" for name, column in points.items())
 
 
-def check_agreement(problem: Frame) -> None:
-    """Raise ``ValueError`` naming two conditions of one kind that give an unknown different values on the same side."""
-    given: dict[tuple[type, str, Side], tuple[Any, Condition]] = {}
-    for condition in problem.conditions:
-        kind = next((kind for kind in (Robin, Neumann, InitialVelocity, Dirichlet) if isinstance(condition, kind)), None)
-        if kind is None or kind is Robin or not isinstance(condition, Values):
-            continue
-        for name, value in condition.values(problem).items():
-            for side in condition.on.sides:
-                value_before, before = given.setdefault((kind, name, side), (value, condition))
-                if value is value_before or _trained(problem, value) or _trained(problem, value_before):
-                    continue
-                points = side_points(problem.domain, side)
-                pair = [values_at(problem, each, points) for each in (value_before, value)]
-                gap = np.abs(pair[0] - pair[1])
-                if not gap.max() <= 1e-9 * (1 + np.abs(pair[0]).max()):
-                    raise ValueError(
-                        f"{before!r} and {condition!r} give {name} values that differ by {gap.max():.3g} at {where_largest(points, gap)}: "
-                        "leave one of them out, or part their sides" + ("" if not condition.hard else "; no function takes both")
-                    )
-
-
-def _trained(problem: Frame, value: Any) -> bool:
-    """Whether a value depends on a trainable coefficient."""
-    return callable(value) and bool(set(argument_names(value, optional=True)) & set(problem.coefficients))
-
-
 # ---- what is missing ----
 
 
-def missing(problem: Frame, components: int) -> list[str]:
-    """Warnings: sides and starts without a condition, fewer components than unknowns."""
+def missing(problem: Frame, components: int, periodic: Sequence[int] = ()) -> list[str]:
+    """Warnings: sides (but for the axes along which the network is ``periodic``) and starts without a condition, fewer components than
+    unknowns.
+    """
     found = []
     if components < len(problem.unknowns) and not any(isinstance(c, Data) for c in problem.conditions):
         found.append(
@@ -124,7 +105,7 @@ def missing(problem: Frame, components: int) -> list[str]:
             order = max((alpha.count(axis) for alpha in alphas), default=0)
             if coordinate == TIME:
                 found += _missing_start(problem, name, order)
-            elif order >= 2:
+            elif order >= 2 and axis not in periodic:
                 found += _missing_sides(problem, name, axis, order)
     return found
 

@@ -8,6 +8,7 @@ import keyword
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,8 @@ class Box:
     @classmethod
     def cube(cls, dimensions: int, lower: float, upper: float) -> "Box":
         """[lower, upper]^dimensions with coordinates x1, x2, ..., all of which together are ``x``."""
+        if isinstance(dimensions, bool) or not isinstance(dimensions, Integral) or dimensions < 1:
+            raise ValueError(f"Box.cube takes a whole number of dimensions, at least 1, as in Box.cube(5, 0, 1), got {dimensions!r}")
         return cls(**{f"x{number}": (lower, upper) for number in range(1, dimensions + 1)})
 
     def __repr__(self) -> str:

@@ -1,40 +1,40 @@
 """An experiment: a problem, a network and a schedule; running it gives a :class:`~kanpde.results.Result`."""
 
 import inspect
-import json
 import logging
 import math
 import os
-import platform
 import re
-import subprocess
-import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.calling import function_name, nearest
+from kanpde.agreement import check_network
+from kanpde.callbacks import Callback, heard
+from kanpde.calls import function_name
 from kanpde.changes import Stage
+from kanpde.checkpoints import snapshot_of, stored
+from kanpde.domains import Box
+from kanpde.fields import nearest
 from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
 from kanpde.measures import measure
 from kanpde.network import Network
 from kanpde.objections import objections
 from kanpde.problem import Problem
+from kanpde.provenance import provenance
 from kanpde.reports import overfitting
 from kanpde.results import Edges, Result
 from kanpde.sampling import Sampling
 from kanpde.schedule import Refine, climbed, rungs
 from kanpde.separable import SeparableKAN
 from kanpde.solution import Solution
-from kanpde.training import Fit, Snapshot, fit
+from kanpde.training import Fit, fit
 from kanpde.uncertainty import estimates
 from kanpde.wrapped import Wrapped
 
@@ -47,6 +47,7 @@ class Experiment:
 
     ``quick`` is the training for a first look; without it, every descent has a third of its steps and every ladder a third of its
     rungs. A single optimizer needs no list. A plain ``torch.nn.Module`` as ``model`` becomes :class:`~kanpde.wrapped.Wrapped`.
+    ``callbacks`` hear of the :class:`Run` after every step, in their order, and may end it (:mod:`kanpde.callbacks`).
 
     Raises ``TypeError`` or ``ValueError`` for parts that are not what they should be, or do not fit one another.
     """
@@ -56,6 +57,7 @@ class Experiment:
     training: Sequence[Any]
     sampling: Sampling = field(default_factory=Sampling)
     quick: Sequence[Any] | None = None
+    callbacks: Sequence[Callback] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.problem, Problem) and isinstance(self.model, torch.nn.Module) and not isinstance(self.model, Network):
@@ -72,6 +74,11 @@ class Experiment:
             many = isinstance(schedule, Iterable) and not isinstance(schedule, (str, bytes, Mapping))
             object.__setattr__(self, name, list(schedule) if many else [schedule])
             rungs(getattr(self, name))
+        given = [self.callbacks] if callable(self.callbacks) else list(self.callbacks)
+        for callback in given:
+            if not callable(callback) or isinstance(callback, type):
+                raise TypeError(f"callbacks takes functions of the run, such as EarlyStopping(below=1e-6), got {callback!r}")
+        object.__setattr__(self, "callbacks", tuple(given))
         _check_names(self.problem)
         box, unknowns, model = self.problem.domain, self.problem.unknowns, self._model
         if model.inputs != len(box.names):
@@ -85,6 +92,13 @@ class Experiment:
                 f"the model has {model.outputs} outputs, but the equation has {len(unknowns)} unknowns: {', '.join(unknowns)} "
                 f"(every argument that is not one of {', '.join(known)} counts as an unknown{hints})"
             )
+
+        check_network(self.problem, self._periodic, repr(model))
+
+    @property
+    def _periodic(self) -> list[int]:
+        """The axes along which the network is periodic by itself."""
+        return [axis for axis in range(self._model.inputs) if self._model.is_periodic(axis)]
 
     @property
     def _model(self) -> Network:
@@ -109,16 +123,22 @@ class Experiment:
         Hard conditions are not in it: where there are some, its outputs are not the unknowns. :meth:`solution` has them built in.
         Raises ``ValueError`` if the result is of another experiment.
         """
+        _check_place(self.problem, result)
         maps = {int(rung): (centre, width) for rung, centre, width in result.architecture.get("maps", ())}
-        stage = Stage.first(self.problem, self.network(int(result.provenance["seed"])), maps)
+        wanted, count = _plain(result.architecture["model"]), len(result.parameters)
+        stage = replace(Stage.first(self.problem, self.network(int(result.provenance["seed"])), maps), rehearsal=True)
+
+        def reached(network: Network) -> bool:
+            return network.parameter_count == count and _plain(repr(network)) == wanted
+
         for number, rung in enumerate(rungs(self.training, self.problem.domain)):
-            if stage.solution().parameter_count == len(result.parameters) and stage.slab_axis is None:
+            if reached(stage.solution()):
                 break
             stage = climbed(stage, number, rung)
         network = stage.solution()
-        if network.parameter_count != len(result.parameters):
+        if not reached(network):
             raise ValueError(
-                f"the result has {len(result.parameters)} parameters, which {self.model} reaches on no rung of its training: "
+                f"the result has {count} parameters in {wanted}, which {self.model} reaches on no rung of its training: "
                 "it belongs to another experiment, or the training was changed since"
             )
         _check_fixed(network, result)
@@ -130,15 +150,18 @@ class Experiment:
 
         Hard conditions are built in; derivatives are ``u.xx(...)``. Raises ``ValueError`` if the result is of another experiment.
         """
-        if repr(self.problem) not in str(result.provenance.get("experiment_repr", "")):
-            logger.warning(
-                "the result is of a problem that reads otherwise; what it fixes (hard conditions, parameters) is taken from this one"
-            )
-        return Solution(self.problem, self.trained_network(result))
+        network, difference = self.trained_network(result), _difference(self.problem, result)
+        if difference:
+            logger.warning("%s; what the problem fixes (hard conditions, parameters) is taken from this experiment", difference)
+        return Solution(self.problem, network)
 
     def checks(self) -> list[str]:
         """Reasons not to train: what ``exact`` contradicts (unless ``problem.check`` is False); see :mod:`kanpde.objections`."""
         return objections(self.problem)
+
+    def warnings(self) -> list[str]:
+        """What may be missing or does not fit, in the problem and between it and the network."""
+        return self.problem.warnings(self._periodic) + check_network(self.problem, self._periodic, repr(self.model))
 
     def run(
         self,
@@ -149,16 +172,16 @@ class Experiment:
         name: str = "problem",
         key: str = "experiment",
         source: str = "",
-        listener: Callable[["Run"], None] | None = None,
         resume: Result | None = None,
     ) -> Result:
         """Check, train and measure.
 
         ``seed`` is that of weights and points, ``device`` any that torch knows ("cpu", "cuda", "cuda:1"), ``dtype`` torch.float64 or
         torch.float32. ``name`` (of the problem), ``key`` (of the experiment) and ``source`` (the problem file's text) are only kept in
-        the result. ``listener`` hears of every step; ``resume`` is an unfinished result to go on from.
+        the result. ``resume`` is an unfinished result to go on from.
 
-        Ctrl-C while it trains does not raise: the result has status "interrupted", is measured as any other, and can be resumed.
+        Ctrl-C while it trains does not raise: the result has status "interrupted", is measured as any other, and can be resumed; likewise
+        if a callback raises: then the status is "failed".
         Raises ``ValueError`` or ``TypeError`` before training if ``exact`` contradicts the problem, or a residual is not finite.
         """
         found = self.checks()
@@ -167,19 +190,17 @@ class Experiment:
                 "the exact solution does not solve the problem: " + "; ".join(found) + ". Correct exact, the equation or the condition, "
                 "or switch this check off with Problem(..., check=False)"
             )
-        for warning in self.problem.warnings():
+        for warning in self.warnings():
             logger.warning("%s", warning)
-        snapshot = _snapshot_of(resume) if resume is not None else None
-        provenance = _provenance(self, seed, device, dtype, source)
-        run = Run(self, name, key, provenance)
+        snapshot = snapshot_of(resume) if resume is not None else None
+        run = Run(self, name, key, provenance(self, seed, device, dtype, source))
         network = self.network(seed, device=device, dtype=dtype)
         if resume is not None:
             _check_fixed(network, resume)
 
-        def hear(progress: Fit) -> None:
+        def hear(progress: Fit) -> str | None:
             run.fit = progress
-            if listener is not None:
-                listener(run)
+            return heard(self.callbacks, run)
 
         run.fit = fit(self.problem, network, self.training, sampling=self.sampling, seed=seed, listener=hear, resume=snapshot)
         return run.result()
@@ -187,13 +208,28 @@ class Experiment:
 
 @dataclass
 class Run:
-    """An experiment under way: what a listener may look at, draw or store."""
+    """An experiment under way: what callbacks may look at, draw or store.
+
+    ``fit.history.columns`` has the losses and errors by step, ``fit.rung`` and ``fit.step`` say where the training stands.
+    """
 
     experiment: Experiment
     name: str
     key: str
     provenance: dict[str, Any]
     fit: Fit = field(default_factory=lambda: Fit(torch.nn.Module()))  # type: ignore[arg-type]
+
+    @property
+    def coefficients(self) -> dict[str, float]:
+        """The present values of the parameters that are ``Unknown``, by name."""
+        return dict(zip(self.experiment.problem.coefficients, self.fit.network.coefficients.tolist(), strict=True))
+
+    @property
+    def solution(self) -> Solution:
+        """The unknowns as functions, as they are now; with slabs, as far as they go."""
+        stage = self.fit.stage
+        assert stage is not None  # training has begun
+        return Solution(stage.problem if stage.slab_axis is None else stage.asked, stage.solution())
 
     def result(self, *, checkpoint: bool = False) -> Result:
         """The result as it stands: measured on an independent grid, or, as a ``checkpoint``, just what is needed to go on."""
@@ -202,7 +238,7 @@ class Run:
         unfinished = checkpoint or progress.status != "complete"
         axes, points, solution, metrics = ({}, None, {}, {}) if checkpoint else measure(problem, network, progress.points.get("equation"))
         history = progress.history.arrays()
-        found = {} if checkpoint else estimates(problem, network, progress.points)
+        found = {} if checkpoint else estimates(problem, network, progress.points, progress.factors)
         if not checkpoint:
             metrics |= {
                 "parameters": network.parameter_count,
@@ -215,12 +251,13 @@ class Run:
             }
             if caution := overfitting(metrics):
                 logger.warning("%s", caution)
-        snapshot = _stored(progress.snapshot()) if unfinished and progress.descent_state is not None else None
+        stops = "; ".join(reason.replace("; ", ", ") for reason in progress.stops)
+        snapshot = stored(progress.snapshot()) if unfinished and progress.descent_state is not None else None
         return Result(
             problem=self.name,
             experiment=self.key,
-            status="interrupted" if unfinished else "complete",
-            provenance=self.provenance | {"wall_seconds": progress.seconds, "stops": "; ".join(progress.stops)},
+            status="failed" if progress.status == "failed" else "interrupted" if unfinished else "complete",
+            provenance=self.provenance | {"wall_seconds": progress.seconds, "stops": stops},
             equation={} if checkpoint else _equation(problem, found),
             coordinates=box.names,
             lower=np.asarray(box.lower),
@@ -257,6 +294,32 @@ def _check_names(problem: Problem) -> None:
     for condition in problem.conditions:
         if condition.name == "interior":
             raise ValueError(f"{condition!r} is called 'interior', as the points inside are in the results: give it another name")
+
+
+def _check_place(problem: Problem, result: Result) -> None:
+    """Raise ``ValueError`` if ``result`` is of other unknowns or of another domain."""
+    box = problem.domain
+    kept = Box(**dict(zip(result.coordinates, zip(result.lower, result.upper, strict=True), strict=True)))
+    for word, there, here in (("domain", kept, box), ("unknowns", tuple(result.unknowns), problem.unknowns)):
+        if there != here:
+            raise ValueError(f"the result is of another experiment: it has the {word} {there!r}, this one {here!r}")
+
+
+def _difference(problem: Problem, result: Result) -> str:
+    """Where the problem that ``result`` is of reads otherwise; nothing if it does not."""
+    here, whole = repr(problem), str(result.provenance.get("experiment_repr", ""))
+    if here in whole:
+        return ""
+    there = whole[max(whole.find("Problem("), 0) :]
+    same = len(os.path.commonprefix([here, there]))
+    start = max(here.rfind(", ", 0, same), here.rfind("[", 0, same), here.rfind("(", 0, same)) + 1
+    one, other = (f"`{text[start : same + 40].strip()}...`" for text in (there, here))
+    return f"the result is of a problem that reads otherwise, {one} where this experiment has {other}"
+
+
+def _plain(model: str) -> str:
+    """A network's repr whose numbers read as Python's own."""
+    return re.sub(r"np\.float64\(([^()]*)\)", r"\1", model)
 
 
 def _check_fixed(network: Network, result: Result) -> None:
@@ -305,80 +368,6 @@ def _words(network: Network) -> str:
     basis = getattr(network, "basis", None)
     density = "uniform" if basis is None else f"fitted to {type(basis).__name__}"
     return f"scrambled Sobol points, {density}"
-
-
-# ---- provenance, checkpoints, settings ----
-
-
-def _provenance(experiment: Experiment, seed: int, device: str, dtype: torch.dtype, source: str) -> dict[str, Any]:
-    from kanpde import __version__
-
-    commit, dirty = _git()
-    return {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "kanpde": __version__,
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "git_commit": commit,
-        "git_dirty": dirty,
-        "device": device,
-        "dtype": str(dtype).removeprefix("torch."),
-        "seed": seed,
-        "threads": torch.get_num_threads(),
-        "problem_source": source,
-        "experiment_repr": repr(experiment),
-    }
-
-
-def _git() -> tuple[str, bool]:
-    """Commit and whether there are changes, of the checkout that kanpde runs from; empty outside one."""
-
-    def ask(*words: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-
-    try:
-        return ask("rev-parse", "HEAD"), bool(ask("status", "--porcelain"))
-    except (OSError, subprocess.SubprocessError):
-        return "", False
-
-
-def _stored(snapshot: Snapshot) -> dict[str, Any]:
-    return {
-        "rung": snapshot.rung,
-        "step": snapshot.step,
-        "seconds": snapshot.seconds,
-        "parameters": snapshot.parameters,
-        "descent": np.frombuffer(snapshot.descent, dtype=np.uint8),
-        "interior": snapshot.interior,
-        **({} if snapshot.best is None else {"best": snapshot.best}),
-        "maps": np.array([(rung, *found) for rung, found in snapshot.maps.items()]).reshape(-1, 3),
-        **{f"slab_{number}": parameters for number, parameters in enumerate(snapshot.finished)},
-        "stops": json.dumps(snapshot.stops),
-    }
-
-
-def _snapshot_of(result: Result) -> Snapshot | None:
-    kept = result.checkpoint
-    if kept is None:
-        return None
-    descent = np.asarray(kept["descent"], dtype=np.uint8).tobytes()
-    return Snapshot(
-        int(kept["rung"]),
-        int(kept["step"]),
-        float(kept["seconds"]),
-        np.asarray(kept["parameters"]),
-        descent,
-        dict(result.history),
-        np.asarray(kept["interior"]),
-        tuple(np.asarray(kept[f"slab_{number}"]) for number in range(sum(key.startswith("slab_") for key in kept))),
-        {int(rung): (float(centre), float(width)) for rung, centre, width in np.asarray(kept["maps"]).reshape(-1, 3)},
-        tuple(json.loads(str(kept.get("stops", "[]")))),
-        np.asarray(kept["best"]) if "best" in kept else None,
-    )
 
 
 def _third(item: Any) -> Any:

@@ -6,6 +6,7 @@ calculus, down to the derivatives of the unknowns, which the network's jets supp
 sympy expressions: one equation serves training, LaTeX and proofs.
 """
 
+import difflib
 import linecache
 import operator
 import re
@@ -16,10 +17,15 @@ from functools import reduce
 from itertools import product
 from typing import Any
 
-from kanpde.calling import nearest
 from kanpde.domains import TIME
 from kanpde.functions import BY_NAME, Function, exp, log, number
 from kanpde.jets import MultiIndex, is_sum, laplacian_over, terms_of
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """A hint ``; did you mean ...?`` or nothing."""
+    close = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _is_zero(value: Any) -> bool:
@@ -70,10 +76,7 @@ class Field:
     def d(self, coordinate: str, order: int = 1) -> "Field":
         """The derivative of some order by one coordinate, for names of any length."""
         if coordinate not in self._coordinates:
-            raise AttributeError(
-                f"{self._name} has no derivative by {coordinate!r}: the coordinates are {', '.join(self._coordinates)}"
-                + nearest(coordinate, self._coordinates)
-            )
+            raise AttributeError(_no_derivative(self._name, self._coordinates, coordinate, "by "))
         if not isinstance(order, int) or order < 0:
             raise ValueError(f"the order of a derivative must be a whole number of at least 0, got {order!r}")
         return self._shifted((self._coordinates.index(coordinate),) * order)
@@ -83,10 +86,7 @@ class Field:
             raise AttributeError(letters)
         for letter in letters:
             if letter not in self._coordinates:
-                raise AttributeError(
-                    f"{self._name} has no derivative {letters!r}: the coordinates are {', '.join(self._coordinates)} "
-                    f"(longer names are written {self._name if self._name.isidentifier() else 'u'}.d('name', order))"
-                )
+                raise AttributeError(_no_derivative(self._name, self._coordinates, letters))
         return self._shifted(tuple(sorted(self._coordinates.index(letter) for letter in letters)))
 
     def _shifted(self, beta: MultiIndex) -> "Field":
@@ -204,13 +204,13 @@ class Field:
         raise TypeError(_not_a_number(self._name, sys._getframe(1)))
 
     def __bool__(self) -> bool:
-        raise TypeError(_not_compared(self._name, sys._getframe(1)))
+        raise TypeError(not_compared(self._name, sys._getframe(1)))
 
     def _sympy_(self) -> Any:
         raise sys.modules["sympy"].SympifyError(self._name)  # leaves sympy * field to the field
 
     def _compared(self, other: Any) -> Any:
-        raise TypeError(_not_compared(self._name, sys._getframe(1)))
+        raise TypeError(not_compared(self._name, sys._getframe(1)))
 
     __int__ = __index__ = __complex__ = __float__  # type: ignore[assignment]
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _compared  # type: ignore[assignment]
@@ -227,6 +227,19 @@ class Field:
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         raise TypeError(_no_function(f"numpy.{func.__name__}"))
+
+
+def _no_derivative(name: str, coordinates: Sequence[str], asked: str, by: str = "") -> str:
+    """Why there is no derivative ``asked`` of a field, and how it is written, if it is clear what was meant."""
+    u = name if name.isidentifier() else "u"
+    parts = re.findall("|".join(map(re.escape, sorted(coordinates, key=len, reverse=True))), asked)
+    together = [each for each in coordinates if each.rstrip("0123456789") in set(asked) - set(coordinates)]
+    hint = f" (longer names are written {u}.d('name', order))" if not by else nearest(asked, coordinates)
+    if "".join(parts) == asked:
+        hint = f"; write {u}{''.join(f'.d({part!r})' for part in parts)}"
+    elif together and set(asked) <= {each.rstrip("0123456789") for each in together}:
+        hint = f"; {asked[0]} is all of them: write {u}.d({together[0]!r}) for one, or grad({u}), laplacian({u})"
+    return f"{name} has no derivative {by}{asked!r}: the coordinates are {', '.join(coordinates)}{hint}"
 
 
 def _no_function(name: str) -> str:
@@ -249,9 +262,10 @@ def _not_a_number(name: str, frame: Any) -> str:
     return f"{name} is a field, not a number{line}: {fix}"
 
 
-def _not_compared(name: str, frame: Any) -> str:
+def not_compared(name: str, frame: Any, kind: str = "a field") -> str:
+    """Why no condition can be made of something that differs from point to point, and what to write instead."""
     return (
-        f"{name} is a field, true at some points and false at others{_line(frame)}: write pieces with heaviside, maximum, minimum, abs or "
+        f"{name} is {kind}, true at some points and false at others{_line(frame)}: write pieces with heaviside, maximum, minimum, abs or "
         "sign of kanpde.functions, as in f * heaviside(x) + g * heaviside(-x)"
     )
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.calling import function_name
-from kanpde.domains import Boundary
+from kanpde.calls import function_name
+from kanpde.conditions import Condition, Data
 from kanpde.fields import Field, constant, coordinate_fields
 from kanpde.functions import Constant
 from kanpde.problem import Problem
@@ -74,15 +74,14 @@ def solution_values(problem: Problem, which: Callable[..., Any], points: np.ndar
 
 def _numerical(problem: Problem, reason: str) -> list[str]:
     """Contradictions found in floating point, at random points; a warning says what was checked and what was not."""
-    places: list[tuple[str, str, Any, np.ndarray]] = [("the equation", "the equation", problem.residuals, _inside(problem, POINTS))]
+    places: list[tuple[str, str, Condition | None, np.ndarray]] = [("the equation", "the equation", None, _inside(problem, POINTS))]
     for condition in problem.conditions:
-        if isinstance(condition.on, Boundary):
-            points = condition.on.sample(POINTS, lambda u: 2 * u - 1, 5)
-            places.append((repr(condition), condition.name, lambda known, each=condition: each.residuals(problem, known), points))
+        if not isinstance(condition, Data):  # exact is held against the equation, not against measurements
+            places.append((repr(condition), condition.name, condition, condition.points(POINTS, lambda u: 2 * u - 1, 5)))
     found, checked, unchecked = [], [], []
-    for label, name, residuals, points in places:
+    for label, name, condition, points in places:
         try:
-            found += _misfits(problem, label, residuals, points)
+            found += _misfits(problem, label, condition, points)
             checked.append(name)
         except (TypeError, AttributeError, ValueError, NotImplementedError) as error:
             logger.info("%s cannot be checked for exact: %s", label, error)
@@ -93,8 +92,11 @@ def _numerical(problem: Problem, reason: str) -> list[str]:
     return found
 
 
-def _misfits(problem: Problem, label: str, residuals: Callable[..., tuple[Any, ...]], points: np.ndarray) -> list[str]:
-    """Where ``residuals`` do not vanish for ``exact``, the worst point of each; ``TypeError`` if they need unknown derivatives."""
+def _misfits(problem: Problem, label: str, condition: Condition | None, points: np.ndarray) -> list[str]:
+    """Where the rows of a condition, or of the equation, do not vanish for ``exact``, the worst point of each component.
+
+    Raises ``TypeError`` if they need derivatives that are not known.
+    """
     coordinates = coordinate_fields(problem.domain.names, list(np.ascontiguousarray(points.T)))
     assert problem.exact is not None
     inside = solution_values(problem, problem.exact, _inside(problem, POINTS))
@@ -109,14 +111,19 @@ def _misfits(problem: Problem, label: str, residuals: Callable[..., tuple[Any, .
         return Field(problem.domain.names, evaluate)
 
     unknowns = {name: watched(field) for name, field in _exact_fields(problem, coordinates, points).items()}
+    known = problem.known(coordinates, unknowns)
+    residuals = problem.residuals(known) if condition is None else condition.residuals(problem, {**known, **condition.columns(points)})
+    factors, group = (None, 1) if condition is None else (condition.coefficients(points), condition.group)
+    factors = np.ones(len(points)) if factors is None else factors
     found = []
-    for number, residual in enumerate(residuals(problem.known(coordinates, unknowns)), 1):
-        value = residual.value if isinstance(residual, Field) else residual
-        size = np.abs(np.broadcast_to(np.asarray(value, dtype=float), len(points)))
-        if not size.max() <= TOLERANCE * scale[0]:
+    for number, residual in enumerate(residuals, 1):
+        value = np.broadcast_to(np.asarray(residual.value if isinstance(residual, Field) else residual, dtype=float), len(points))
+        size = np.abs((value * factors).reshape(-1, group or len(points)).sum(1))
+        if not size.max() <= TOLERANCE * scale[0] * np.abs(factors).reshape(len(size), -1).sum(1).max():
             worst = int(np.argmax(np.where(np.isfinite(size), size, np.inf)))
             part = f"component {number} of " if number > 1 else ""
-            found.append(f"{part}{label} is off by {size[worst]:.3g} at {_place(problem, points[worst])}")
+            where = f" at {_place(problem, points[worst * group])}" if group else ""
+            found.append(f"{part}{label} is off by {size[worst]:.3g}{where}")
     return found
 
 

@@ -34,16 +34,21 @@ class Objective:
     """Residuals of a problem for a network at given points, ``points[name]`` of shape (n, d) by block.
 
     The first block is "equation"; the others are named after the soft conditions, and one that the network satisfies by
-    itself has no points. Raises ``ValueError`` at once if a residual is not finite at some point (:meth:`check_finite`).
+    itself has no points. ``factors`` multiply the blocks' weights, by name. Raises ``ValueError`` at once if a residual is not finite at
+    some point (:meth:`check_finite`).
     """
 
-    def __init__(self, problem: Problem, points: Mapping[str, Tensor], *, chunk: int = CHUNK) -> None:
+    def __init__(
+        self, problem: Problem, points: Mapping[str, Tensor], *, factors: Mapping[str, float] | None = None, chunk: int = CHUNK
+    ) -> None:
         self.problem = problem
         self.blocks: list[Block] = []
         self._add("equation", problem.residuals, points["equation"], 1.0, chunk)
         for condition in problem.soft:
             if condition.name in points or not condition.optional:
                 self._add_condition(condition, points[condition.name], chunk)
+        for block in self.blocks:
+            block.weight *= (factors or {}).get(block.name, 1.0)
         self.size = sum(block.size for block in self.blocks)
         self._memory: dict[tuple[int, int, int], Tensor] = {}
         self._parameters = 0  # of the network that the memory is for
@@ -319,7 +324,7 @@ def _adjoint(
     adjoint, slopes = torch.zeros_like(jet), jet.new_zeros((len(coefficients), jet.shape[2]))
     if value.requires_grad:
         inputs = [*leaves.values(), *coefficients]
-        found = torch.autograd.grad(value, inputs, torch.ones_like(value), retain_graph=keep, allow_unused=True)
+        found = torch.autograd.grad(value.sum(), inputs, retain_graph=keep, allow_unused=True)
         for place, slope in zip(leaves, found, strict=False):
             if slope is not None:
                 adjoint[place] = slope

@@ -6,19 +6,20 @@ name: unknowns, coordinates and parameters, in any order, only those that are us
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kanpde.agreement import check_agreement, doubts
 from kanpde.ansatz import ansatz, check_hard, hard_sides
-from kanpde.calling import argument_names, call_by_name, components_of, function_name, nearest
-from kanpde.checks import check_agreement, check_parameter, missing, trial
+from kanpde.calls import argument_names, call_by_name, components_of, function_name
+from kanpde.checks import check_parameter, missing, trial
 from kanpde.conditions import Condition as Condition
 from kanpde.conditions import Dirichlet as Dirichlet
 from kanpde.conditions import Initial as Initial
 from kanpde.conditions import Value, shown
 from kanpde.domains import Box, Side
-from kanpde.fields import Field
+from kanpde.fields import Field, nearest
 from kanpde.jets import MultiIndex
 
 
@@ -51,8 +52,9 @@ class Problem:
     ``equation`` returns its residual, or a tuple of them for a system; it is called once at construction, to see what it reads.
     ``unknowns`` are by default those arguments without a default value that are neither coordinates nor ``parameters``; a parameter is a
     number or ``Unknown(guess)``. ``exact`` (one value, or a tuple with one for each unknown) is checked against equation
-    and conditions before training, unless ``check`` is False; ``reference`` is a solution that is only compared with. Where both are
-    given, errors are those against ``exact``. Where coordinates are x1, x2, ..., a function may also ask for ``x``, the tuple of them all.
+    and conditions before training, and slopes against sources, unless ``check`` is False; ``reference`` is a solution that is only
+    compared with. Where both are given, errors are those against ``exact``. Where coordinates are x1, x2, ..., a function may also ask
+    for ``x``, the tuple of them all.
     """
 
     domain: Box
@@ -76,7 +78,9 @@ class Problem:
         object.__setattr__(self, "unknowns", self._found_unknowns())
         self.check_names(self.equation)
         object.__setattr__(self, "_trial", trial(self, self.equation))
-        given = (self.conditions,) if isinstance(self.conditions, Condition) else tuple(self.conditions)
+        conditions: Any = self.conditions
+        many = isinstance(conditions, Iterable) and not isinstance(conditions, (str, Mapping))
+        given: tuple[Any, ...] = tuple(conditions) if many else (conditions,)
         for condition in given:
             if not isinstance(condition, Condition):
                 raise TypeError(f"conditions takes a list of conditions such as Dirichlet(0, on=...), got {condition!r}")
@@ -170,9 +174,11 @@ class Problem:
             )
         return dict(zip(self.unknowns, values, strict=True))
 
-    def warnings(self) -> list[str]:
-        """What may be missing: sides and starts without a condition, fewer components than unknowns."""
-        return missing(self, self.components)
+    def warnings(self, periodic: Sequence[int] = ()) -> list[str]:
+        """What may be missing or does not fit: sides (but for axes along which the network is ``periodic``) and starts without a
+        condition, fewer components than unknowns, unknowns that are determined up to a constant, jumps between periodic sides.
+        """
+        return missing(self, self.components, periodic) or doubts(self)
 
     # ---- hard conditions ----
 

@@ -67,7 +67,8 @@ class Result:
     ``history`` has one entry a step, in columns: ``step`` (from 1, over all rungs), ``seconds`` of training since the run began
     (cumulative, over interruptions too), ``loss`` = sum of ``loss_equation`` and ``loss_<condition>`` (weight times mean square),
     ``error_l2`` (relative, at 1,000 random points; NaN without a solution to compare with), ``damping`` (that of Levenberg-Marquardt,
-    the learning rate of Adam, NaN for L-BFGS) and ``refinement`` (degree or intervals of the basis).
+    the learning rate of Adam, NaN for L-BFGS), ``refinement`` (degree or intervals of the basis), with ``Balance`` the present
+    ``weight_<block>``, and what a ``Record`` adds.
 
     ``solution`` has each unknown by name; with a solution to compare with, ``exact_u`` and ``error_u`` = u - exact_u (signed); and
     ``residual`` of the equation, or ``residual_0``, ``residual_1``, ... of a system's.

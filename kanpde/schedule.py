@@ -109,6 +109,38 @@ class Until:
 
 
 @dataclass(frozen=True)
+class Balance:
+    """Shift weight to the blocks (the equation, each soft condition) whose loss is small, every so many steps, slowly.
+
+    Each block's weight is multiplied by (mean loss / own loss)^power, losses being the present weighted ones (DSGNAR; arXiv 2607.02194);
+    the factors are divided by their geometric mean and kept between 1 / ``bound`` and ``bound``. A condition whose weight is far too small
+    comes back; where all weights are good, it costs digits. The history's losses stay those under the problem's own weights; the present
+    weights are its columns ``weight_<block>``. Applies to the optimizer before it and to the refinements after it.
+    """
+
+    every: int = 1
+    power: float = 0.05
+    bound: float = 10.0
+
+    def __post_init__(self) -> None:
+        whole_number(self.every, "Balance(every=...)")
+        if not (math.isfinite(self.power) and 0 < self.power <= 1):
+            raise ValueError(f"Balance(power=...) must lie in (0, 1], got {self.power!r}")
+        if not (math.isfinite(self.bound) and self.bound > 1):
+            raise ValueError(f"Balance(bound=...) must be a finite number greater than 1, got {self.bound!r}")
+
+    def renewed(self, factors: Mapping[str, float], losses: Mapping[str, float]) -> dict[str, float]:
+        """The factors of the weights by block, from those before and the losses under them; a loss of 0 or infinity changes nothing."""
+        good = {name: loss for name, loss in losses.items() if 0 < loss < math.inf}
+        if not good:
+            return dict(factors)
+        mean = sum(good.values()) / len(good)
+        found = {name: factors.get(name, 1.0) * ((mean / good[name]) ** self.power if name in good else 1.0) for name in losses}
+        level = math.exp(sum(math.log(factor) for factor in found.values()) / len(found))
+        return {name: min(max(factor / level, 1 / self.bound), self.bound) for name, factor in found.items()}
+
+
+@dataclass(frozen=True)
 class Rung:
     """Some changes, then a descent, with what accompanies it."""
 
@@ -116,6 +148,7 @@ class Rung:
     optimizer: Optimizer
     resample: Resample | None = None
     until: Until = field(default_factory=Until)
+    balance: Balance | None = None
 
 
 def rungs(training: Sequence[Any], box: Box | None = None) -> list[Rung]:
@@ -144,7 +177,7 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             if waiting is not None:
                 raise ValueError(f"{waiting} is followed by {item}: put an optimizer between them, or let the parameters move together")
             waiting = item
-        elif isinstance(item, (Refine, Resample, Until, AdaptMap)):
+        elif isinstance(item, (Refine, Resample, Until, Balance, AdaptMap)):
             if not found or waiting is not None:
                 raise ValueError(f"{item} has no optimizer before it: put one there, as in [LevenbergMarquardt(steps=100), {item}]")
             if isinstance(item, Refine):
@@ -152,15 +185,14 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             elif isinstance(item, AdaptMap):
                 found += [replace(found[-1], changes=(FitMap(item),))] * item.rounds
             else:
-                name = "resample" if isinstance(item, Resample) else "until"
-                found[first:] = [replace(rung, **{name: item}) for rung in found[first:]]
+                found[first:] = [replace(rung, **{type(item).__name__.lower(): item}) for rung in found[first:]]
         elif hasattr(item, "start") and hasattr(item, "steps") and not isinstance(item, type):
             first = len(found)
             stations = waiting.stations() if waiting is not None else [{}]
             found += [Rung((SetParameters(values),) if values else (), item) for values in stations]
             waiting = None
         else:
-            raise TypeError(f"training takes optimizers, Refine, Continue, Resample, Until, AdaptMap and Slabs, got {item!r}")
+            raise TypeError(f"training takes optimizers, Refine, Continue, Resample, Until, Balance, AdaptMap and Slabs, got {item!r}")
     if waiting is not None:
         raise ValueError(f"{waiting} stands at the end of the training: put it before the optimizer that it is for")
     if not found:

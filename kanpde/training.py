@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanpde.callbacks import CallbackError
 from kanpde.changes import EnterSlab, Stage
 from kanpde.network import Network
 from kanpde.objective import Objective, outputs
@@ -41,6 +42,10 @@ class History:
             column.append(row.get(name, math.nan))
         self.length += 1
 
+    def amend(self, name: str, value: float) -> None:
+        """Write into the last row."""
+        self.columns.setdefault(name, [math.nan] * self.length)[-1] = value
+
     def arrays(self) -> dict[str, np.ndarray]:
         whole = ("step", "refinement")
         return {name: np.asarray(column, dtype=int if name in whole else float) for name, column in self.columns.items()}
@@ -61,16 +66,20 @@ class Snapshot:
     maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # grid maps that were found, by rung
     stops: tuple[str, ...] = ()  # how the rungs below ended, and this one, if it has
     best: np.ndarray | None = None  # the parameters at which the loss of this descent was lowest
+    best_row: int = -1  # and the place of that loss in the history; -1 before the first step
+    factors: Mapping[str, float] = field(default_factory=dict)  # of the blocks' weights, which Balance changes
 
 
 @dataclass
 class Fit:
     """Training under way, and what is left when it ends.
 
-    ``status`` is "running", "complete" or "interrupted"; ``points`` are the last rung's; ``stops`` says how each rung ended.
+    ``status`` is "running", "complete", "interrupted" or "failed" (by its listener); ``points`` are the last rung's; ``stops`` says how
+    each rung ended.
     """
 
     network: Network
+    stage: Stage | None = None
     points: dict[str, Tensor] = field(default_factory=dict)
     history: History = field(default_factory=History)
     status: str = "running"
@@ -83,6 +92,8 @@ class Fit:
     descent_state: dict[str, Any] | None = None  # of the descent, after the last whole step
     accepted: Tensor | None = None
     best: Tensor | None = None  # where the loss was lowest since the descent began, or the points were drawn anew
+    best_row: int = -1
+    factors: Mapping[str, float] = field(default_factory=dict)
     finished: tuple[np.ndarray, ...] = ()
     maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
@@ -106,6 +117,8 @@ class Fit:
             dict(self.maps),
             stops,
             None if self.best is None else self.best.cpu().numpy().copy(),
+            self.best_row,
+            dict(self.factors),
         )
 
 
@@ -116,10 +129,14 @@ def fit(
     *,
     sampling: Sampling,
     seed: int = 0,
-    listener: Callable[[Fit], None] | None = None,
+    listener: Callable[[Fit], str | None] | None = None,
     resume: Snapshot | None = None,
 ) -> Fit:
-    """Train ``network`` on ``problem``; a KeyboardInterrupt ends it with what has been reached."""
+    """Train ``network`` on ``problem``; a KeyboardInterrupt ends it with what has been reached.
+
+    ``listener`` is called after every step; a reason that it returns ends the training, which is then complete, with the network that it
+    saw; a :class:`~kanpde.callbacks.CallbackError` that it raises ends it as failed.
+    """
     ladder = rungs(training, problem.domain)
     if len(network.coefficients) != len(problem.coefficients):
         network.with_coefficients(list(problem.coefficients.values()))
@@ -138,12 +155,18 @@ def fit(
                         stage.network.assign(torch.as_tensor(resume.finished[change.number - 1]).to(network.lower))
                     progress.finished = (*progress.finished, stage.network.vector().cpu().numpy())
             stage = climbed(stage, number, rung)
-            progress.network, progress.maps = stage.network, stage.maps
+            progress.network, progress.maps, progress.stage = stage.network, stage.maps, stage
             if resume is None or number >= resume.rung:
                 climb.rung(number, rung, stage, resume if resume is not None and number == resume.rung else None)
+            if climb.ended:
+                break
         progress.status = "complete"
-    except KeyboardInterrupt:
-        progress.status = "interrupted"
+    except (KeyboardInterrupt, CallbackError) as error:
+        progress.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        if isinstance(error, CallbackError):
+            progress.stops.append(str(error))
+            logger.error("%s: the training ends there", error)
+            logger.info("its traceback", exc_info=error.__cause__)
         if progress.accepted is not None and len(progress.accepted) == progress.network.parameter_count:
             progress.network.assign(progress.accepted)
     progress.network = stage.solution()
@@ -159,7 +182,8 @@ class Climb:
     seed: int
     began: float
     judge: Callable[[Stage], float]
-    listener: Callable[[Fit], None] | None
+    listener: Callable[[Fit], str | None] | None
+    ended: bool = False  # by the listener
 
     def rung(self, number: int, rung: Rung, stage: Stage, resume: Snapshot | None) -> None:
         """Sample, then descend until the steps are used up or there is a reason to end; keep the best of what was seen."""
@@ -171,39 +195,65 @@ class Climb:
             descent.restore(torch.load(io.BytesIO(resume.descent), weights_only=True))
             progress.points["equation"] = torch.as_tensor(resume.interior).to(network.lower)
             done = resume.step
-        objective = Objective(stage.problem, progress.points)
+        factors = resume.factors if resume is not None else progress.factors if rung.balance is not None else {}
+        objective = Objective(stage.problem, progress.points, factors=factors)
         objective.check_finite(network)
+        progress.factors = dict(factors)
         progress.rung, progress.step, progress.accepted = number, done, network.vector()
         progress.descent_state = deepcopy(descent.state())
         since = done if rung.resample is None or not done else done - rung.resample.every * ((done - 1) // rung.resample.every)
-        recent = progress.history.columns.get("loss", [])[-since:] if done else []  # on the present points
-        progress.best = (
-            torch.as_tensor(resume.best).to(network.lower) if resume is not None and resume.best is not None else network.vector()
-        )
+        first = progress.history.length - since  # row of the history from which on losses are those on the present points
+        progress.best, progress.best_row = network.vector(), -1
+        if resume is not None and resume.best is not None:
+            progress.best, progress.best_row = torch.as_tensor(resume.best).to(network.lower), resume.best_row
         ended = resume.stops[number:] if resume is not None else ()
-        progress.ending = ended[0] if ended else _ended(recent, rung, 0.0) or ""
+        progress.ending = ended[0] if ended else self._ended(first, rung, 0.0) or ""
         while not progress.ending and done < optimizer.steps:
+            if rung.balance is not None and done and done % rung.balance.every == 0:
+                progress.factors = rung.balance.renewed(progress.factors, self._losses(-1))
+                objective = Objective(stage.problem, progress.points, factors=progress.factors)
             if rung.resample is not None and done and done % rung.resample.every == 0:
                 objective = self._resample(rung, number, done, stage, progress)
-                recent.clear()
+                first, progress.best_row = progress.history.length, -1
             before = network.vector()
             outcome = descent.advance(objective, network)
             done += 1
             progress.accepted, progress.seconds = network.vector(), time.perf_counter() - self.began
             progress.descent_state = deepcopy(descent.state())
             progress.step = done if outcome.stop is None else optimizer.steps
-            self._record(objective, outcome.residual, outcome.damping, stage)
-            recent.append(progress.history.columns["loss"][-1])
-            if recent[-1] < min(recent[:-1], default=math.inf):
+            self._record(objective, outcome.residual, outcome.damping, stage, rung)
+            if self._loss(-1) < (math.inf if progress.best_row < 0 else self._loss(progress.best_row)):
                 progress.best = before if outcome.residual_before else progress.accepted
-            progress.ending = outcome.stop or _ended(recent, rung, progress.seconds) or ""
-            if self.listener is not None:
-                self.listener(progress)
-        if recent and min(recent) < math.inf and not _loss(objective, network) <= min(recent):
+                progress.best_row = progress.history.length - 1
+            progress.ending = outcome.stop or self._ended(first, rung, progress.seconds) or ""
+            reason = self.listener(progress) if self.listener is not None else None
+            if reason:
+                progress.ending, self.ended = reason, True
+        if not self.ended and progress.best_row >= 0 and not _loss(objective, network) <= self._loss(progress.best_row):
             network.assign(progress.best)
             progress.accepted = network.vector()
         progress.stops.append(progress.ending or "all steps done")
         logger.info("rung %d of %s ended after %d steps: %s", number, type(optimizer).__name__, done, progress.stops[-1])
+
+    def _losses(self, row: int) -> dict[str, float]:
+        """The losses in a row of the history, by block, under the present weights."""
+        columns, factors = self.progress.history.columns, self.progress.factors
+        return {name: factors.get(name, 1.0) * columns[f"loss_{name}"][row] for name in self.progress.points}
+
+    def _loss(self, row: int) -> float:
+        return sum(self._losses(row).values())
+
+    def _ended(self, first: int, rung: Rung, seconds: float) -> str | None:
+        """Why a descent with the losses in the history from row ``first`` on should end, if it should."""
+        history, optimizer, until = self.progress.history, rung.optimizer, rung.until
+        count = history.length - first
+        if count and history.columns["loss"][-1] <= until.loss:
+            return f"the loss {history.columns['loss'][-1]:.3g} is what was asked for" if until.loss else "the loss is zero"
+        if seconds >= until.seconds:
+            return f"{until.seconds:g} seconds of training are over"
+        if count > optimizer.patience and not self._loss(-1) < optimizer.progress * self._loss(-1 - optimizer.patience):
+            return f"the loss fell by less than a factor {optimizer.progress:g} in {optimizer.patience} steps"
+        return None
 
     def _resample(self, rung: Rung, number: int, done: int, stage: Stage, progress: Fit) -> Objective:
         options = rung.resample
@@ -212,10 +262,12 @@ class Climb:
         progress.points = resampled(
             stage.problem, stage.network, progress.points, seed, candidates=options.candidates, power=options.power, floor=options.floor
         )
-        return Objective(stage.problem, progress.points)
+        return Objective(stage.problem, progress.points, factors=progress.factors)
 
-    def _record(self, objective: Objective, residual: Tensor, damping: float, stage: Stage) -> None:
-        losses = objective.losses(residual)
+    def _record(self, objective: Objective, residual: Tensor, damping: float, stage: Stage, rung: Rung) -> None:
+        factors = self.progress.factors
+        losses = {name: loss / factors.get(name, 1.0) for name, loss in objective.losses(residual).items()}
+        weights = {f"weight_{block.name}": block.weight for block in objective.blocks} if rung.balance is not None else {}
         self.progress.history.append(
             {
                 "step": self.progress.history.length + 1,
@@ -225,6 +277,7 @@ class Climb:
                 "error_l2": self.judge(stage),
                 "damping": damping,
                 "refinement": stage.network.resolution,
+                **weights,
             }
         )
 
@@ -232,18 +285,6 @@ class Climb:
 def _loss(objective: Objective, network: Network) -> float:
     residual = objective.residual(network)
     return float(residual @ residual)
-
-
-def _ended(recent: list[float], rung: Rung, seconds: float) -> str | None:
-    """Why a descent with these losses should end, if it should."""
-    optimizer, until = rung.optimizer, rung.until
-    if recent and recent[-1] <= until.loss:
-        return f"the loss {recent[-1]:.3g} is what was asked for" if until.loss else "the loss is zero"
-    if seconds >= until.seconds:
-        return f"{until.seconds:g} seconds of training are over"
-    if len(recent) > optimizer.patience and not recent[-1] < optimizer.progress * recent[-1 - optimizer.patience]:
-        return f"the loss fell by less than a factor {optimizer.progress:g} in {optimizer.patience} steps"
-    return None
 
 
 def _error_measure(problem: Problem, network: Network, seed: int) -> Callable[[Stage], float]:

@@ -15,6 +15,7 @@ Without any Data the variance of all rows is |r|^2 / (rows - rank).
 
 import logging
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -29,12 +30,17 @@ logger = logging.getLogger("kanpde")
 RANK = 1e-10  # of the largest singular value of the scaled J: below, a combination of parameters is not determined
 
 
-def estimates(problem: Problem, network: Network, points: dict[str, Tensor]) -> dict[str, tuple[float, float]]:
-    """Each unknown coefficient's value and standard deviation, from the Jacobian at ``points``; infinite where it is not determined."""
+def estimates(
+    problem: Problem, network: Network, points: dict[str, Tensor], factors: Mapping[str, float] | None = None
+) -> dict[str, tuple[float, float]]:
+    """Each unknown coefficient's value and standard deviation, from the Jacobian at ``points``; infinite where it is not determined.
+
+    ``factors`` are those of the blocks' weights at the end of training.
+    """
     names, count = list(problem.coefficients), len(problem.coefficients)
     if not names or not points:
         return {}
-    objective = Objective(problem, points)
+    objective = Objective(problem, points, factors=factors)
     residual, jacobian = objective.jacobian(network)
     residual, jacobian = residual.double(), jacobian.double()
     own, columns = jacobian[:, :-count], jacobian[:, -count:]

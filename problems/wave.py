@@ -7,7 +7,7 @@ with c = 2, beta = 4 as in Wang, Yu and Perdikaris (J. Comput. Phys. 449, 2022, 
 sin(pi x) cos(c pi t) + 1/2 sin(beta pi x) cos(c beta pi t).
 """
 
-from kanpde import Box, Chebyshev, Condition, Dirichlet, Experiment, Initial, LevenbergMarquardt, Problem, Refine, SeparableKAN
+from kanpde import Box, Chebyshev, Dirichlet, Experiment, Initial, InitialVelocity, LevenbergMarquardt, Problem, Refine, SeparableKAN
 from kanpde.functions import cos, pi, sin
 
 string = Box(x=(0, 1), t=(0, 1))
@@ -32,7 +32,7 @@ experiment = Experiment(
         conditions=[
             Dirichlet(0, on=string.boundary, hard=True),
             Initial(start, hard=True),
-            Condition(lambda u: u.t, on=string.initial, name="initial_velocity"),
+            InitialVelocity(0),
         ],
         parameters=dict(beta=4, c=2),
         exact=exact,

@@ -12,11 +12,12 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
-    {"calling", "functions", "jets", "domains", "results", "science"},
+    {"functions", "jets", "domains", "results", "science", "provenance"},
     {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"network", "conditions"},
+    {"calls"},
+    {"network", "conditions", "callbacks"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks", "compiled"},
-    {"ansatz"},
+    {"ansatz", "agreement"},
     {"problem"},
     {"blocks", "interpret", "settings"},
     {"objective"},
@@ -25,6 +26,7 @@ FLOORS = (
     {"changes"},
     {"schedule"},
     {"training", "objections"},
+    {"checkpoints"},
     {"experiment"},
     {"problem_files"},
     {"cli"},

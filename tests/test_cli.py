@@ -107,6 +107,25 @@ def test_a_run_prints_five_lines_and_writes_a_file_and_figures(problem, tmp_path
     assert result.provenance["seed"] == 0
 
 
+def test_callbacks_of_the_problem_file_are_heard(problem, tmp_path, capsys):
+    stop = PROBLEM.replace("import KAN", "import KAN, EarlyStopping")
+    stop = stop.replace("10)],\n", "10)],\n    callbacks=[EarlyStopping(below=1e-2)],\n")
+    problem.write_text(stop)
+    assert run(problem, results=tmp_path) == 0
+    assert "stopped   rung 1 of 1: error_l2" in capsys.readouterr().out
+    problem.write_text(PROBLEM.replace("10)],\n", "10)],\n    callbacks=[lambda run: 1 / (run.fit.history.length - 7)],\n"))
+    assert run(problem, "--seed", 1, results=tmp_path) == 1
+    said = capsys.readouterr().out
+    assert "failed after 1 steps" in said and "it returned -0.16" in said
+    problem.write_text(PROBLEM.replace("10)],\n", "10)],\n    callbacks=[lambda run: run.fit.lost],\n"))
+    assert run(problem, "--seed", 2, results=tmp_path) == 1
+    assert "line.py, line " in capsys.readouterr().out
+    path = tmp_path / "line" / "experiment-s2.h5"
+    assert load(path).status == "failed"
+    source = load(path).provenance["problem_source"]
+    assert run(problem, "--seed", 2, "--resume", results=tmp_path) == 1 and "lost" in source
+
+
 def test_h5py_alone_reads_the_file(problem, tmp_path):
     run(problem, results=tmp_path)
     with h5py.File(tmp_path / "line" / "experiment-s0.h5") as file:

@@ -58,6 +58,12 @@ def test_bad_bounds_name_the_coordinate(bounds):
         Box(x=(0, 1), y=bounds)
 
 
+@pytest.mark.parametrize("dimensions", [2.5, 0, -1, True, "2", None])
+def test_cubes_have_whole_dimensions(dimensions):
+    with pytest.raises(ValueError, match=rf"Box.cube takes a whole number of dimensions, .* got {dimensions!r}"):
+        Box.cube(dimensions, 0, 1)
+
+
 def test_a_box_needs_a_coordinate():
     with pytest.raises(ValueError, match="at least one coordinate"):
         Box()

@@ -110,7 +110,7 @@ def test_resumption_keeps_why_earlier_rungs_stopped():
             kept.append(run.result(checkpoint=True))
             raise KeyboardInterrupt
 
-    part = experiment(training=schedule).run(listener=stop)
+    part = experiment(training=schedule, callbacks=[stop]).run()
     assert part.status == "interrupted" and len(kept) == 1
     again = experiment(training=schedule).run(resume=kept[0])
     assert again.provenance["stops"] == whole.provenance["stops"] and str(whole.provenance["stops"]).count(";") == 2
@@ -119,6 +119,6 @@ def test_resumption_keeps_why_earlier_rungs_stopped():
 def test_resumption_after_the_last_step_of_a_rung_keeps_its_reason():
     schedule = [LevenbergMarquardt(steps=40, patience=3), Refine(7)]
     whole, kept = [], []
-    result = experiment(training=schedule).run(listener=lambda run: whole.append(run.result(checkpoint=True)))
+    result = experiment(training=schedule, callbacks=[lambda run: whole.append(run.result(checkpoint=True))]).run()
     kept = [each for each in whole if each.checkpoint["rung"] == 0][-1]
     assert experiment(training=schedule).run(resume=kept).provenance["stops"] == result.provenance["stops"]

@@ -8,7 +8,7 @@ import pytest
 import sympy
 import torch
 
-from kanpde.calling import call_by_name, components_of
+from kanpde.calls import call_by_name, components_of
 from kanpde.fields import Field, constant, coordinate_fields, div, grad, laplacian
 from kanpde.functions import BY_NAME, abs, asin, atan, cos, erf, exp, log, pi, sign, sin, sqrt, tanh
 from kanpde.jets import is_sum, laplacian_over, terms_of
@@ -167,14 +167,42 @@ def test_letters_are_coordinates_in_any_order():
     np.testing.assert_array_equal(u.d("x", 0).value, u.value)
 
 
+def test_comparisons_of_arrays_are_explained():
+    def step(x):
+        return 1 if x < 0.5 else 0
+
+    for values in (np.linspace(0, 1, 5), torch.linspace(0, 1, 5)):
+        with pytest.raises(TypeError, match=r"what step\(\) compares is an array, .* in `return 1 if x < 0.5 else 0`: write .*heaviside"):
+            call_by_name(step, {"x": values})
+
+    def broken(x):
+        raise ValueError("as it is")
+
+    with pytest.raises(ValueError, match="as it is"):
+        call_by_name(broken, {"x": 1})
+
+
 def test_longer_names():
     theta = coordinate_fields(("r", "theta"), list(PLACES[:2]))["theta"]
     field = theta**3
     np.testing.assert_allclose(field.d("theta", 2).value, 6 * PLACES[1])
     with pytest.raises(AttributeError, match="did you mean 'theta'"):
         field.d("theat")
-    with pytest.raises(AttributeError, match=r"the coordinates are r, theta .*\.d\('name', order\)"):
+    with pytest.raises(AttributeError, match=r"the coordinates are r, theta; write u\.d\('theta'\)"):
         _ = field.theta
+    with pytest.raises(AttributeError, match=r"the coordinates are r, theta; write u\.d\('r'\)\.d\('theta'\)"):
+        _ = field.rtheta
+    with pytest.raises(AttributeError, match=r"the coordinates are r, theta \(longer names are written u\.d\('name', order\)\)"):
+        _ = field.thet
+
+
+@pytest.mark.parametrize("ask", [lambda u: u.x, lambda u: u.xx, lambda u: u.d("x", 2)])
+def test_numbered_coordinates_have_derivatives_one_by_one(ask):
+    x2 = coordinate_fields(("x1", "x2", "t"), list(PLACES[:3]))["x2"]
+    with pytest.raises(AttributeError, match=r"x1, x2, t; x is all of them: write x2\.d\('x1'\) for one, or grad\(x2\), laplacian"):
+        ask(x2)
+    with pytest.raises(AttributeError, match=r"write x2\.d\('x1'\)\.d\('x1'\)"):
+        _ = x2.x1x1
 
 
 @pytest.mark.parametrize("letters", ["z", "xz", "xX", "X", "xx1"])

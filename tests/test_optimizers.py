@@ -98,7 +98,7 @@ class LeastSquares:
         for place in (slice(0, 1), slice(1, len(residual))):
             yield place, residual[place], jacobian[place].T.contiguous()
 
-    def gradient(self, network):
+    def gradient(self, network, compiled=None):
         residual = self.residual(network)
         return residual, torch.func.jacrev(self.function)(network.vector()).T @ residual
 
@@ -396,8 +396,8 @@ def test_lbfgs_goes_back_and_starts_again_where_a_step_fails():
     class Misled(LeastSquares):
         honest, starts, calls = False, 0, 0
 
-        def gradient(self, network):
-            residual, gradient = super().gradient(network)
+        def gradient(self, network, compiled=None):
+            residual, gradient = super().gradient(network, compiled)
             self.starts += network.vector().tolist() == start
             self.calls += 1
             return (residual, gradient) if self.honest or self.starts > 1 else (residual * 0.5**self.calls, -gradient)
@@ -415,8 +415,8 @@ def test_lbfgs_goes_back_and_starts_again_where_a_step_fails():
 
 def test_lbfgs_gives_up_where_even_the_gradient_does_not_help():
     class Uphill(LeastSquares):
-        def gradient(self, network):
-            residual, gradient = super().gradient(network)
+        def gradient(self, network, compiled=None):
+            residual, gradient = super().gradient(network, compiled)
             return residual, -gradient
 
     network = Parameters([0.3, 0.4, 0.5, 0.6])

@@ -9,6 +9,7 @@ import torch
 from kanpde import (
     KAN,
     Adam,
+    Balance,
     Box,
     Chebyshev,
     Continue,
@@ -22,7 +23,7 @@ from kanpde import (
     Until,
 )
 from kanpde.changes import RefineTo, SetParameters, Stage
-from kanpde.functions import exp
+from kanpde.functions import exp, pi, sin
 from kanpde.sampling import resampled
 from kanpde.schedule import Rung, rungs
 from kanpde.training import fit
@@ -65,6 +66,8 @@ def test_a_schedule_is_spelled_out():
         Rung((RefineTo(8),), lm, resample, until),
         Rung((), Adam(steps=1)),
     ]
+    balance = Balance(every=2)
+    assert rungs([lm, balance, Refine(8)]) == [Rung((), lm, balance=balance), Rung((RefineTo(8),), lm, balance=balance)]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +78,7 @@ def test_a_schedule_is_spelled_out():
         ([Continue(nu=[0.1]), Refine(8), LM()], "has no optimizer before it"),
         ([Resample(), LM()], "has no optimizer before it"),
         ([Until(loss=1), LM()], "has no optimizer before it"),
+        ([Balance(), LM()], "has no optimizer before it"),
         ([LM(), Continue(nu=[0.1, 0.2]), LM()], r"ends at nu=0.2, but the problem asks for nu=0.05"),
         ([Continue(mu=[0.1]), LM()], "no parameter 'mu', only nu"),
     ],
@@ -97,6 +101,10 @@ def test_bad_schedules_fail_before_training(training, words):
         (lambda: Resample(every=0), ValueError, "every.* got 0"),
         (lambda: Resample(power=-1), ValueError, "power.* got -1"),
         (lambda: Resample(candidates=1.5), ValueError, "candidates.* got 1.5"),
+        (lambda: Balance(every=0), ValueError, "every.* got 0"),
+        (lambda: Balance(power=0), ValueError, "power.* got 0"),
+        (lambda: Balance(power=1.5), ValueError, "power.* got 1.5"),
+        (lambda: Balance(bound=1), ValueError, "bound.* got 1"),
         (lambda: Until(loss=-1), ValueError, "at least 0"),
         (lambda: Until(seconds=0), ValueError, "positive seconds"),
     ],
@@ -178,6 +186,106 @@ def test_a_resampled_run_resumes_with_the_same_numbers(stop):
     resumed = train(training, resume=snapshots[stop - 1])
     assert torch.equal(resumed.network.vector(), whole.network.vector())
     np.testing.assert_array_equal(resumed.history.columns["loss"], whole.history.columns["loss"])
+
+
+# ---- balance ----
+
+square = Box(x=(-1, 1), y=(-1, 1))
+
+
+def membrane(weight):
+    """Poisson's equation with a soft boundary condition."""
+
+    def exact(x, y):
+        return sin(pi * x) * sin(pi * y)
+
+    equation = lambda u, x, y: u.xx + u.yy + 2 * pi**2 * exact(x, y)  # noqa: E731
+    return Problem(square, equation, conditions=[Dirichlet(0, on=square.boundary, weight=weight)], exact=exact)
+
+
+def test_factors_follow_the_mean_over_the_own_loss():
+    balance = Balance(power=0.5, bound=5)
+    assert balance.renewed({}, {"a": 2.0, "b": 2.0}) == {"a": 1.0, "b": 1.0}
+    found = balance.renewed({}, {"a": 1.0, "b": 9.0})  # the mean is 5: sqrt(5) and sqrt(5/9), whose ratio is 3
+    assert found["a"] / found["b"] == pytest.approx(3) and found["a"] * found["b"] == pytest.approx(1)
+    again = balance.renewed(found, {"a": 1.0, "b": 9.0})
+    assert again["a"] / again["b"] == pytest.approx(9)
+    assert balance.renewed(again, {"a": 1.0, "b": 1e9}) == {"a": 5, "b": 0.2}
+    for odd in (0.0, math.inf, math.nan):
+        assert balance.renewed({}, {"a": odd, "b": 3.0}) == {"a": 1.0, "b": 1.0}
+
+
+@pytest.mark.parametrize(("weight", "gain"), [(1e-4, 3), (1e-2, 5)])
+def test_balance_mends_a_weight_that_is_too_small(weight, gain):
+    """Relative L2 errors for a weight of 1e-2: 2.5e-2 without, 3.8e-4 with (seed 0; seeds 1, 2: 9e-3, 3e-4; 1.6e-2, 2e-4)."""
+    error = {}
+    for balanced in (False, True):
+        training = [LM(steps=60), *([Balance()] if balanced else []), Refine(9)]
+        result = Experiment(membrane(weight), KAN(2, 5, 1, basis=Chebyshev(6)), training).run()
+        error[balanced] = result.metrics["relative_l2"]
+    assert error[True] < error[False] / gain
+    weights = result.history["weight_dirichlet"]
+    assert weights[0] == weight and weight < weights[-1] <= 10 * weight * (1 + 1e-12)
+    assert result.history["weight_equation"][-1] >= 0.1 * (1 - 1e-12)
+
+
+def test_losses_in_the_history_are_those_under_the_own_weights():
+    from kanpde.objective import Objective
+
+    problem = membrane(0.01)
+    network = KAN(2, 3, 1, basis=Chebyshev(5)).on_box((-1, -1), (1, 1))
+    progress = fit(problem, network, [LM(steps=15), Balance(power=0.3)], sampling=Sampling(interior=60))
+    assert progress.factors["dirichlet"] > 2
+    residual = Objective(problem, progress.points).residual(progress.network)
+    last = {name: column[-1] for name, column in progress.history.columns.items()}
+    assert last["loss"] == pytest.approx(float(residual @ residual), rel=1e-9)
+    assert last["loss"] == last["loss_equation"] + last["loss_dirichlet"]
+    without = fit(problem, network.remade(), [LM(steps=2)], sampling=Sampling(interior=60))
+    assert not any(name.startswith("weight_") for name in without.history.columns) and without.factors == {}
+
+
+BALANCED = {
+    "every step": [LM(steps=8, patience=50), Balance(power=0.2), Refine(6)],
+    "with new points": [LM(steps=7, patience=50), Resample(every=3), Balance(every=2, power=0.2)],
+    "best": [Adam(steps=12, rate=0.5, patience=100), Balance(every=3, power=0.5)],
+    "patience": [Adam(steps=20, rate=0.3, patience=4, progress=0.9), Balance(every=2)],
+    "then without": [LM(steps=4), Balance(), Adam(steps=3)],
+}
+
+
+@pytest.mark.parametrize("training", BALANCED.values(), ids=BALANCED.keys())
+def test_a_balanced_run_resumes_with_the_same_numbers(training):
+    def run(**more):
+        network = KAN(2, 2, 1, basis=Chebyshev(4)).on_box((-1, -1), (1, 1))
+        return fit(membrane(0.1), network, training, sampling=Sampling(interior=40), **more)
+
+    snapshots = []
+    whole = run(listener=lambda progress: snapshots.append(progress.snapshot()))
+    for snapshot in snapshots:
+        resumed = run(resume=snapshot)
+        assert torch.equal(resumed.network.vector(), whole.network.vector())
+        assert resumed.stops == whole.stops and resumed.factors == whole.factors
+        for name in set(whole.history.columns) - {"seconds"}:
+            np.testing.assert_array_equal(resumed.history.columns[name], whole.history.columns[name])
+
+
+def test_a_balanced_experiment_resumes_from_its_file(tmp_path):
+    from dataclasses import replace
+
+    from kanpde import load, save
+
+    own = Experiment(membrane(0.1), KAN(2, 2, 1, basis=Chebyshev(4)), [LM(steps=8), Balance(power=0.2)], Sampling(interior=40))
+
+    def stop(run):
+        if run.fit.step == 5:
+            raise KeyboardInterrupt
+
+    whole = own.run()
+    half = load(save(replace(own, callbacks=[stop]).run(), tmp_path / "half.h5"))
+    again = own.run(resume=half)
+    assert half.status == "interrupted" and again.status == "complete"
+    np.testing.assert_array_equal(again.parameters, whole.parameters)
+    np.testing.assert_array_equal(again.history["weight_dirichlet"], whole.history["weight_dirichlet"])
 
 
 # ---- ending, and keeping the best ----

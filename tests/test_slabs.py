@@ -209,7 +209,7 @@ def test_an_interrupted_march_ends_where_it_was_interrupted():
         if run.fit.rung == 1:
             raise KeyboardInterrupt
 
-    result = Experiment(heat(), small(), [Slabs("t", edges=(0, 0.5, 0.75, 1)), LM(steps=20)]).run(listener=interrupt)
+    result = Experiment(heat(), small(), [Slabs("t", edges=(0, 0.5, 0.75, 1)), LM(steps=20)], callbacks=interrupt).run()
     assert result.status == "interrupted" and result.metrics["solved_to_t"] == 0.75
     later = result.axes["t"] > 0.75
     assert np.isnan(result.solution["u"][:, later]).all() and np.isfinite(result.solution["u"][:, ~later]).all()

@@ -1,12 +1,29 @@
 """Solutions as functions of coordinates by name, with hard conditions built in."""
 
 import logging
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from kanpde import KAN, Box, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Problem, Refine, load, save
-from kanpde.functions import pi, sin
+from kanpde import (
+    KAN,
+    AdaptMap,
+    Box,
+    Chebyshev,
+    Dirichlet,
+    Experiment,
+    Legendre,
+    LevenbergMarquardt,
+    Problem,
+    Refine,
+    SeparableKAN,
+    load,
+    manufactured,
+    save,
+)
+from kanpde.functions import pi, sin, tanh
 
 square = Box(x=(0, 1), y=(0, 2))
 
@@ -75,9 +92,28 @@ def test_a_system_gives_values_by_unknown():
 def test_a_result_of_another_experiment(result, caplog):
     with pytest.raises(ValueError, match="belongs to another experiment"):
         experiment(model=KAN(2, 5, 1, basis=Chebyshev(degree=5))).solution(result)
-    line = Box(x=(0, 1), y=(0, 3))
+    with pytest.raises(ValueError, match=r"in KAN\(2, 4, 1, basis=Chebyshev.*, which KAN\(2, 4, 1, basis=Legendre"):
+        experiment(model=KAN(2, 4, 1, basis=Legendre(degree=5))).solution(result)
+    larger = Problem(Box(x=(0, 1), y=(0, 3)), lambda u: u.xx)
+    with pytest.raises(ValueError, match=r"it has the domain Box\(.*y=\(0.0, 2.0\)\), this one Box\(.*y=\(0.0, 3.0\)\)"):
+        replace(experiment(), problem=larger).solution(result)
+    with pytest.raises(ValueError, match=r"it has the unknowns \('u',\), this one \('v',\)"):
+        replace(experiment(), problem=Problem(experiment().problem.domain, lambda v: v.xx)).solution(result)
     with caplog.at_level(logging.WARNING, "kanpde"):
-        Experiment(Problem(line, lambda u: u.xx), model=KAN(2, 4, 1, basis=Chebyshev(degree=5)), training=experiment().training).solution(
-            result
-        )
+        replace(experiment(), problem=replace(experiment().problem, conditions=[])).solution(result)
     assert "of a problem that reads otherwise" in caplog.text
+    assert re.search(r"reads otherwise, `.*Dirichlet\(.*` where this experiment has `\]", caplog.text)
+
+
+def test_maps_that_were_found_are_replayed(tmp_path):
+    line = Box(x=(-1, 1))
+
+    def front(x):
+        return tanh(x / 0.05)
+
+    problem = Problem(line, manufactured(lambda u: u.xx, front), conditions=[Dirichlet(front, on=line.boundary, hard=True)], exact=front)
+    training = [LevenbergMarquardt(steps=30), AdaptMap("x", rounds=2)]
+    mapped = Experiment(problem, SeparableKAN(1, 1, rank=1, basis=Chebyshev(20)), training)
+    found = load(save(mapped.run(), tmp_path / "front.h5"))
+    assert "SinhMap" in found.architecture["model"]
+    np.testing.assert_allclose(mapped.solution(found)(x=found.axes["x"]), found.solution["u"], atol=1e-12)

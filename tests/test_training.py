@@ -434,7 +434,7 @@ def test_an_experiment_resumes_from_its_result():
         if run.fit.history.length == 6:
             raise KeyboardInterrupt
 
-    stopped = experiment().run(listener=listen)
+    stopped = replace(experiment(), callbacks=[listen]).run()
     assert stopped.status == "interrupted"
     again = experiment().run(resume=stopped)
     assert again.status == "complete"
@@ -454,7 +454,7 @@ def test_an_experiment_refuses_an_exact_solution_that_is_not_one():
     wrong = replace(experiment(), problem=replace(problem(), exact=lambda x: exp(x)))
     heard = []
     with pytest.raises(ValueError, match="the exact solution does not solve the problem: the equation is off by"):
-        wrong.run(listener=heard.append)
+        replace(wrong, callbacks=[heard.append]).run()
     assert heard == []
     unchecked = replace(wrong, problem=replace(wrong.problem, check=False))
     assert unchecked.run().status == "complete"

@@ -218,7 +218,7 @@ def test_a_resumed_run_ends_with_the_same_numbers(optimizer):
         if run.fit.step == 3:
             raise KeyboardInterrupt
 
-    half = experiment.run(seed=2, listener=stop)
+    half = replace(experiment, callbacks=[stop]).run(seed=2)
     assert half.status == "interrupted"
     rest = experiment.run(seed=2, resume=half)
     np.testing.assert_array_equal(rest.parameters, whole.parameters)

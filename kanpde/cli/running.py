@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,21 +42,20 @@ def run_one(task: Task, options: argparse.Namespace, interrupts: "Interrupts") -
     listener = Listener(task, options.checkpoint, interrupts)
     try:
         interrupts.begin()
-        result = task.experiment.run(
+        result = replace(task.experiment, callbacks=[*task.experiment.callbacks, listener]).run(
             seed=task.seed,
             device=options.device,
             dtype=DTYPES[options.dtype],
             name=task.problem,
             key=task.key,
             source=task.source,
-            listener=listener,
             resume=resume,
         )
         files, trouble = [_stored(result, task)], ""
     finally:
         interrupts.training = False
         listener.close()
-    interrupted = interrupts.requested or result.status != "complete"
+    interrupted = interrupts.requested or result.status == "interrupted"
     if not options.no_figures and files[0] != task.checkpoint:
         try:
             files += _figures(result, files[0])
@@ -69,7 +68,7 @@ def run_one(task: Task, options: argparse.Namespace, interrupts: "Interrupts") -
     if trouble:
         print(trouble, file=sys.stderr)
     elsewhere = files[0] not in (task.path, task.checkpoint)
-    return Outcome(result, failed=elsewhere or trouble.startswith("error"), interrupted=interrupted)
+    return Outcome(result, failed=elsewhere or result.status == "failed" or trouble.startswith("error"), interrupted=interrupted)
 
 
 def left_of(task: Task) -> str:
@@ -181,7 +180,7 @@ def listening() -> Iterator[Interrupts]:
 
 
 class Listener:
-    """Shows one progress bar, and writes a checkpoint every so many seconds, and before it passes on an interrupt."""
+    """A callback that shows one progress bar, and writes a checkpoint every so many seconds, and before it passes on an interrupt."""
 
     def __init__(self, task: Task, interval: float, interrupts: Interrupts) -> None:
         from tqdm import tqdm

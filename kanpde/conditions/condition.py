@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from kanpde.calling import argument_names, call_by_name, components_of
+from kanpde.calls import argument_names, call_by_name, components_of
 from kanpde.domains import Boundary, Box, Quantile, Side
 from kanpde.functions import Constant
 from kanpde.jets import MultiIndex
@@ -30,11 +30,14 @@ class Frame(Protocol):
     @property
     def coefficients(self) -> Mapping[str, float]: ...
     @property
+    def check(self) -> bool: ...
+    @property
     def reads(self) -> Mapping[str, frozenset[MultiIndex]]: ...
     def check_names(self, function: Callable[..., Any], *, unknowns: bool = True) -> None: ...
     def known(
         self, coordinates: Mapping[str, Any], unknowns: Mapping[str, Any] | None = None, coefficients: Mapping[str, Any] | None = None
     ) -> dict[str, Any]: ...
+    def residuals(self, known: Mapping[str, Any]) -> tuple[Any, ...]: ...
     def ansatz(self, unknown: str, coordinates: Mapping[str, Any]) -> tuple[Any, Any] | None: ...
 
 

@@ -13,7 +13,7 @@ import sympy
 from sympy.core.function import UndefinedFunction
 from sympy.printing.latex import LatexPrinter
 
-from kanpde.calling import call_by_name
+from kanpde.calls import call_by_name
 from kanpde.conditions import Condition, Data, InitialVelocity, Integral, Neumann, Periodic, Place, Point, Robin, Values, evaluated
 from kanpde.domains import TIME
 from kanpde.fields import Field, coordinate_fields

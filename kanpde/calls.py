@@ -1,24 +1,32 @@
-"""Calling what the user wrote: arguments are matched by name, and what is wrong is said in the user's words."""
+"""Calling what a user wrote: arguments matched by name, and errors that say what is wrong with it."""
 
-import difflib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """A hint ``; did you mean ...?`` or nothing."""
-    close = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+from kanpde.fields import nearest, not_compared
 
 
-def argument_names(function: Callable[..., Any], *, optional: bool = False) -> tuple[str, ...]:
-    """The names that a user's function asks for, with ``optional`` those with a default too; ``TypeError`` for *args and **kwargs."""
+@lru_cache(maxsize=1024)
+def _argument_names(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the arguments without a default, and of all; remembered, for an equation is called in every step."""
     parameters = inspect.signature(function).parameters.values()
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise TypeError(f"{function_name(function)} takes {parameter}, but arguments are matched by name: list them one by one")
-    return tuple(parameter.name for parameter in parameters if optional or parameter.default is parameter.empty)
+    return tuple(each.name for each in parameters if each.default is each.empty), tuple(each.name for each in parameters)
+
+
+def argument_names(function: Callable[..., Any], *, optional: bool = False) -> tuple[str, ...]:
+    """The names that a user's function asks for, with ``optional`` those with a default too; ``TypeError`` for *args and **kwargs."""
+    try:
+        names = _argument_names(function)
+    except TypeError:  # what cannot be hashed cannot be remembered
+        names = _argument_names.__wrapped__(function)
+    return names[optional]
 
 
 def function_name(function: Callable[..., Any]) -> str:
@@ -38,7 +46,13 @@ def call_by_name(function: Callable[..., Any], available: Mapping[str, Any]) -> 
             raise TypeError(
                 f"{function_name(function)} asks for {name!r}, but there is only {', '.join(available)}{nearest(name, list(available))}"
             )
-    return function(**{name: available[name] for name in argument_names(function, optional=True) if name in available})
+    try:
+        return function(**{name: available[name] for name in argument_names(function, optional=True) if name in available})
+    except (ValueError, RuntimeError) as error:
+        if not re.search(r"truth value of an array|Boolean value of Tensor", str(error)) or error.__traceback__ is None:
+            raise
+        frames = list(traceback.walk_tb(error.__traceback__))
+        raise TypeError(not_compared(f"what {function_name(function)} compares", frames[-1][0], "an array")) from error
 
 
 def components_of(value: Any, function: Callable[..., Any]) -> tuple[Any, ...]:

@@ -1,0 +1,138 @@
+"""Callbacks: what is done after every step of training, beside the training itself.
+
+``Experiment(..., callbacks=[...])`` takes any callables of the run (:class:`~kanpde.experiment.Run`), called one after another. One that
+returns a text ends the training, which is then complete, and the text is kept among the reasons why rungs stopped; any other returns
+None. One that raises ends it too: the result has the status "failed", keeps what was computed, and says which callback raised what.
+"""
+
+import logging
+import math
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kanpde.bases import whole_number
+from kanpde.calls import function_name
+from kanpde.fields import nearest
+
+logger = logging.getLogger("kanpde")
+
+Callback = Callable[[Any], str | None]
+
+COLUMNS = ("step", "seconds", "loss", "error_l2", "damping", "refinement")
+
+
+class CallbackError(Exception):
+    """A callback raised: the message says which, where and what; ``__cause__`` is what it raised."""
+
+
+def heard(callbacks: Sequence[Callback], run: Any) -> str | None:
+    """Call each with the run; the first reason that one of them gives to end the training. Raises :class:`CallbackError`."""
+    reason = None
+    for callback in callbacks:
+        try:
+            said = callback(run)
+            if said is not None and not (isinstance(said, str) and said):
+                raise TypeError(f"it returned {said!r}: a callback returns None, or a text, the reason to end the training")
+        except Exception as error:  # whatever a user's function does: what was computed must not be lost
+            raise CallbackError(
+                f"the callback {called(callback)} raised {type(error).__name__} at step {run.fit.history.length}: {error}{_line(error)}"
+            ) from error
+        reason = reason or said
+    return reason
+
+
+def _line(error: Exception) -> str:
+    """Where it was raised, unless here."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return "" if frame.filename == __file__ else f" ({frame.filename}, line {frame.lineno})"
+
+
+def called(callback: Callback) -> str:
+    """How messages call a callback."""
+    return function_name(callback).removesuffix("()") if hasattr(callback, "__name__") else repr(callback)
+
+
+@dataclass(frozen=True)
+class Log:
+    """Log loss and error every so many steps, at the level INFO of the logger "kanpde" (``--verbose`` on the command line)."""
+
+    every: int = 10
+
+    def __post_init__(self) -> None:
+        whole_number(self.every, "Log(every=...)")
+
+    def __call__(self, run: Any) -> None:
+        history = run.fit.history
+        if history.length % self.every == 0:
+            last = {name: column[-1] for name, column in history.columns.items()}
+            own = [name for name in last if name not in COLUMNS and not name.startswith(("loss_", "weight_"))]
+            words = [f"{name} {last[name]:.3g}" for name in ("loss", "error_l2", *own) if not math.isnan(last[name])]
+            logger.info("step %d of at most %d, %.1f s: %s", last["step"], run.fit.total_steps, last["seconds"], ", ".join(words))
+
+
+@dataclass(frozen=True, init=False)
+class Record:
+    """Own quantities by step, as columns of the history: ``Record(nu=lambda run: run.coefficients["nu"])``.
+
+    Each is a function of the run that returns a number; the columns have their names. Every ``every`` steps, in between NaN.
+    """
+
+    quantities: dict[str, Callable[[Any], Any]]
+    every: int
+
+    def __init__(self, *, every: int = 1, **quantities: Callable[[Any], Any]) -> None:
+        whole_number(every, "Record(every=...)")
+        if not quantities:
+            raise ValueError("Record needs quantities by name, as in Record(nu=lambda run: run.coefficients['nu'])")
+        for name, quantity in quantities.items():
+            if name in COLUMNS or name.startswith(("loss_", "weight_")):
+                raise ValueError(f"Record({name}=...): the history has a column {name!r} of its own; choose another name")
+            if not callable(quantity):
+                raise TypeError(f"Record({name}=...) takes a function of the run, like lambda run: run.fit.seconds, got {quantity!r}")
+        object.__setattr__(self, "quantities", quantities)
+        object.__setattr__(self, "every", every)
+
+    def __repr__(self) -> str:
+        return f"Record({', '.join(self.quantities)})"
+
+    def __call__(self, run: Any) -> None:
+        if run.fit.history.length % self.every == 0:
+            for name, quantity in self.quantities.items():
+                run.fit.history.amend(name, float(quantity(run)))
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """End the training, all its rungs, when a column of the history is low enough, or has not improved for some steps.
+
+    ``EarlyStopping(below=1e-6)`` ends at a relative error of 1e-6, ``EarlyStopping("loss", patience=50)`` when none of the last 50 steps
+    has a smaller loss than all before. ``monitor`` may be a column that a :class:`Record` before it fills; NaN does not count.
+    """
+
+    monitor: str = "error_l2"
+    below: float = -math.inf
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.patience is not None:
+            whole_number(self.patience, "EarlyStopping(patience=...)")
+        if math.isnan(self.below) or (self.patience is None and self.below == -math.inf):
+            raise ValueError(f"EarlyStopping takes below=1e-6, a number to reach, or patience=50, a number of steps, got {self}")
+
+    def __call__(self, run: Any) -> str | None:
+        columns = run.fit.history.columns
+        if self.monitor not in columns:
+            known = list(columns)
+            raise ValueError(f"the history has no column {self.monitor!r}, only {', '.join(known)}{nearest(self.monitor, known)}")
+        last = columns[self.monitor][-1]
+        if last <= self.below:
+            return f"{self.monitor} {last:.3g} is not above {self.below:g}"
+        if self.patience is None or len(columns[self.monitor]) <= self.patience:
+            return None
+        values = np.nan_to_num(columns[self.monitor], nan=math.inf)
+        before, recent = float(values[: -self.patience].min()), float(values[-self.patience :].min())
+        return f"{self.monitor} was not below {before:.3g} in {self.patience} steps" if before <= recent and before < math.inf else None
