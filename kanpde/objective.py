@@ -324,7 +324,9 @@ def _adjoint(
     adjoint, slopes = torch.zeros_like(jet), jet.new_zeros((len(coefficients), jet.shape[2]))
     if value.requires_grad:
         inputs = [*leaves.values(), *coefficients]
-        found = torch.autograd.grad(value.sum(), inputs, retain_graph=keep, allow_unused=True)
+        with torch.enable_grad():
+            total = value.sum()
+        found = torch.autograd.grad(total, inputs, retain_graph=keep, allow_unused=True)
         for place, slope in zip(leaves, found, strict=False):
             if slope is not None:
                 adjoint[place] = slope
