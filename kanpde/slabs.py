@@ -135,13 +135,14 @@ class AdaptMap:
     """Find the steepest front along a coordinate, stretch it by a :class:`~kanpde.bases.SinhMap`, and optimise again, ``rounds`` times.
 
     The front is where |du/dx| is greatest on a grid; its width is half the range of u across it divided by that slope, which is the
-    width d of tanh(x / d). A map is renewed when the front is steeper than it by the factor ``slack`` or has moved by a width.
-    Nobody tells where the front is. For :class:`~kanpde.separable.SeparableKAN`.
+    width d of tanh(x / d). A map is made ``slack`` times as wide, and renewed when the front is steeper than it or has moved by its
+    width; a round that finds nothing to renew is over at once. In :class:`Slabs` a new slab looks for the front before its first
+    descent too, in what the slab before foretells. Nobody tells where the front is. For :class:`~kanpde.separable.SeparableKAN`.
     """
 
     coordinate: str
     rounds: int = 3
-    slack: float = 0.8
+    slack: float = 0.7
     widest: float = 0.5
 
     def __post_init__(self) -> None:
@@ -153,10 +154,11 @@ class AdaptMap:
     def renewed(self, basis: Basis, centre: float, width: float) -> tuple[float, float] | None:
         """The map that a front asks for, or None if that of the basis will do."""
         held = basis.map if isinstance(basis, Mapped) and isinstance(basis.map, SinhMap) else None
+        wanted = self.slack * width
         if held is None:
-            return (centre, width) if width < self.widest else None
-        steeper, moved = width < self.slack * held.width, abs(centre - held.centre) > held.width
-        return (centre, min(width, held.width)) if steeper or moved else None
+            return (centre, wanted) if wanted < self.widest else None
+        steeper, moved = width < held.width, abs(centre - held.centre) > held.width
+        return (centre, min(wanted, held.width)) if steeper or moved else None
 
 
 def steepest_front(problem: Problem, network: Network, axis: int, *, along: int = 1001, across: int = 9) -> tuple[float, float]:

@@ -21,7 +21,8 @@ class LevenbergMarquardt:
 
         step = -(J'J + damping)^-1 J'r,   then   step + a,   a = -1/2 (J'J + damping)^-1 J' r_vv
 
-    where r_vv is the second derivative of r along the step, from one more residual at ``probe`` times the step: the parabola
+    where r_vv is the second derivative of r along the step, from one more residual at ``probe`` times the step (where the network leads
+    it: :meth:`~kanpde.network.Network.moved`): the parabola
     follows the curved valleys in which a straight step would have to be short (Transtrum and Sethna, arXiv 1201.5885); it is left out
     where it is longer than the step, and everywhere with ``acceleration=False``. Every
     trial damping uses the same QR and singular value decomposition of J, which keeps all digits of float64.
@@ -129,19 +130,20 @@ class Damped:
         return None
 
     def _trial(self, objective: Objective, network: Network, linear: LinearModel, start: Tensor, damping: float) -> Trial:
-        def residual_at(parameters: Tensor) -> Tensor:
-            network.assign(parameters)
+        velocity, predicted = linear.step(damping)
+
+        def residual_along(share: float) -> Tensor:
+            network.assign(network.moved(start, share * velocity))
             return objective.residual(network)
 
-        velocity, predicted = linear.step(damping)
-        parameters = start + velocity
+        step = velocity
         if self.options.acceleration:
-            bend = linear.bend(residual_at, start, velocity, self.options.probe)
+            bend = linear.bend(residual_along, velocity, self.options.probe)
             if bool(bend.isfinite().all()):
                 turn = linear.solve(bend, damping)
                 if float(linear.length(turn)) < 2 * float(linear.length(velocity)):
-                    parameters = parameters - 0.5 * turn
-        parameters, residual = self._arrive(objective, network, parameters)
+                    step = velocity - 0.5 * turn
+        parameters, residual = self._arrive(objective, network, network.moved(start, step))
         decrease = float(linear.residual @ linear.residual - residual @ residual) / 2
         if not math.isfinite(decrease):
             logger.warning("a trial step at damping %.1e gave a non-finite residual and was rejected", damping)

@@ -133,9 +133,9 @@ class LinearModel:
             torch.mv(rows.T, parameters, out=found[place])
         return found
 
-    def bend(self, residual_at: Callable[[Tensor], Tensor], start: Tensor, velocity: Tensor, probe: float) -> Tensor:
+    def bend(self, residual_along: Callable[[float], Tensor], velocity: Tensor, probe: float) -> Tensor:
         """The second derivative of r along ``velocity``, (N,), from one more residual, at ``probe`` times the way."""
-        return 2 / probe * ((residual_at(start + probe * velocity) - self.residual) / probe - self.times(velocity))
+        return 2 / probe * ((residual_along(probe) - self.residual) / probe - self.times(velocity))
 
     def at_rounding(self, parameters: Tensor) -> bool:
         """Whether the residual is all rounding, 1e4 eps |D p| at most: then little is left to gain."""
@@ -177,9 +177,9 @@ class StreamedModel(LinearModel):
         self.network.assign(self.start)
         return self.objective.pulled(self.network, vector)
 
-    def bend(self, residual_at: Callable[[Tensor], Tensor], start: Tensor, velocity: Tensor, probe: float) -> Tensor:
+    def bend(self, residual_along: Callable[[float], Tensor], velocity: Tensor, probe: float) -> Tensor:
         """By the central difference, since J is not there to multiply with."""
-        ahead, behind = residual_at(start + probe * velocity), residual_at(start - probe * velocity)
+        ahead, behind = residual_along(probe), residual_along(-probe)
         return (ahead - 2 * self.residual + behind) / probe**2
 
 
