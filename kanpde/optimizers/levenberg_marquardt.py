@@ -2,7 +2,7 @@
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -30,6 +30,10 @@ class LevenbergMarquardt:
     The damping is the smallest among a few probes, a factor 3 apart, at which the loss falls by at least ``target`` times what
     the linear model predicts; from the first time that the damping must be raised, at least ``late_target`` is asked for. Aiming at a
     low ratio, rather than at the greatest decrease at once, is the rule of DSGNAR (arXiv 2607.02194).
+
+    Near a solution Newton's convergence needs no search: a step is first tried
+    at its damping alone, which spares the singular values, and taken if it does as well; the damping then falls as far as probes would
+    have brought it.
 
     While J and a copy fit into ``memory`` bytes they are kept; beyond, J is factorised chunk by chunk and memory does not grow with the
     number of points. Non-finite trials count as failed. A step at which no damping helps ends the descent and says so.
@@ -72,15 +76,16 @@ class Damped:
 
     SMALLEST, LARGEST = 1e-24, 1e20
     FACTOR, DOWN = 3.0, 6  # between probes, and their number towards smaller damping
+    LEFT = 0.1  # of the loss
 
     def __init__(self, options: LevenbergMarquardt) -> None:
-        self.options, self.damping, self.target = options, options.damping, options.target
+        self.options, self.damping, self.target, self.fast = options, options.damping, options.target, True
 
     def state(self) -> dict[str, Any]:
-        return {"damping": self.damping, "target": self.target}
+        return {"damping": self.damping, "target": self.target, "fast": self.fast}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.damping, self.target = state["damping"], state["target"]
+        self.damping, self.target, self.fast = state["damping"], state["target"], state["fast"]
 
     def advance(self, objective: Objective, network: Network) -> Step:
         linear = self._model(objective, network)
@@ -88,16 +93,25 @@ class Damped:
         if not bool(linear.scale.isfinite().all()):
             return Step(residual, self.damping, "the Jacobian is not finite where the network stands: check the equation there")
         linear.factorise()
-        start = network.vector()
-        best = self._search(objective, network, linear, start)
+        start, before = network.vector(), float(residual @ residual)
+        best = None
+        if self.fast and linear.free is None:
+            best = self._trial(objective, network, linear, start, self.damping, alone=True)
+        if best is not None and self._is_fast(best, before):
+            best = replace(best, damping=self.damping / self.FACTOR**self.DOWN)
+        else:
+            best = self._search(objective, network, linear, start)
         if best is None:
             network.assign(start)
             return Step(residual, self.damping, AT_ROUNDING if linear.at_rounding(start) else "no damping lowers the loss any further")
         if best.damping > self.damping:
             self.target = max(self.target, self.options.late_target)
-        self.damping = max(best.damping, self.SMALLEST)
+        self.damping, self.fast = max(best.damping, self.SMALLEST), self._is_fast(best, before)
         network.assign(best.parameters)
         return Step(best.residual, self.damping)
+
+    def _is_fast(self, trial: Trial, before: float) -> bool:
+        return trial.ratio >= self.target and float(trial.residual @ trial.residual) < self.LEFT * before
 
     def _model(self, objective: Objective, network: Network) -> LinearModel:
         return linear_model(objective, network, self.options.memory)
@@ -129,15 +143,18 @@ class Damped:
                 return best
         return None
 
-    def _trial(self, objective: Objective, network: Network, linear: LinearModel, start: Tensor, damping: float) -> Trial:
-        velocity, predicted = linear.step(damping)
+    def _trial(
+        self, objective: Objective, network: Network, linear: LinearModel, start: Tensor, damping: float, *, alone: bool = False
+    ) -> Trial:
+        """Where a damping leads; ``alone``, without acceleration, if no other is to be tried."""
+        velocity, predicted = linear.only_step(damping) if alone else linear.step(damping)
 
         def residual_along(share: float) -> Tensor:
             network.assign(network.moved(start, share * velocity))
             return objective.residual(network)
 
         step = velocity
-        if self.options.acceleration:
+        if self.options.acceleration and not alone:
             bend = linear.bend(residual_along, velocity, self.options.probe)
             if bool(bend.isfinite().all()):
                 turn = linear.solve(bend, damping)
