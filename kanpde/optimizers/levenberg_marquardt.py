@@ -2,7 +2,7 @@
 
 import logging
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -31,9 +31,8 @@ class LevenbergMarquardt:
     the linear model predicts; from the first time that the damping must be raised, at least ``late_target`` is asked for. Aiming at a
     low ratio, rather than at the greatest decrease at once, is the rule of DSGNAR (arXiv 2607.02194).
 
-    Near a solution Newton's convergence needs no search: a step is first tried
-    at its damping alone, which spares the singular values, and taken if it does as well; the damping then falls as far as probes would
-    have brought it.
+    While steps leave less than a tenth of the loss (Newton's convergence) there is no search: a step is first tried at the present damping
+    alone and without acceleration, which spares the singular values, and the damping then falls as far as the probes would have gone.
 
     While J and a copy fit into ``memory`` bytes they are kept; beyond, J is factorised chunk by chunk and memory does not grow with the
     number of points. Non-finite trials count as failed. A step at which no damping helps ends the descent and says so.
@@ -76,10 +75,10 @@ class Damped:
 
     SMALLEST, LARGEST = 1e-24, 1e20
     FACTOR, DOWN = 3.0, 6  # between probes, and their number towards smaller damping
-    LEFT = 0.1  # of the loss
+    LEFT = 0.1  # of the loss, at most, by a step that needs no search
 
     def __init__(self, options: LevenbergMarquardt) -> None:
-        self.options, self.damping, self.target, self.fast = options, options.damping, options.target, True
+        self.options, self.damping, self.target, self.fast = options, options.damping, options.target, not options.acceleration
 
     def state(self) -> dict[str, Any]:
         return {"damping": self.damping, "target": self.target, "fast": self.fast}
@@ -94,21 +93,20 @@ class Damped:
             return Step(residual, self.damping, "the Jacobian is not finite where the network stands: check the equation there")
         linear.factorise()
         start, before = network.vector(), float(residual @ residual)
-        best = None
+        best, following = None, self.damping / self.FACTOR**self.DOWN
         if self.fast and linear.free is None:
             best = self._trial(objective, network, linear, start, self.damping, alone=True)
-        if best is not None and self._is_fast(best, before):
-            best = replace(best, damping=self.damping / self.FACTOR**self.DOWN)
-        else:
+        if best is None or not self._is_fast(best, before):
             best = self._search(objective, network, linear, start)
+            following = best.damping if best is not None else self.damping
         if best is None:
             network.assign(start)
             return Step(residual, self.damping, AT_ROUNDING if linear.at_rounding(start) else "no damping lowers the loss any further")
         if best.damping > self.damping:
             self.target = max(self.target, self.options.late_target)
-        self.damping, self.fast = max(best.damping, self.SMALLEST), self._is_fast(best, before)
+        self.damping, self.fast = max(following, self.SMALLEST), self._is_fast(best, before)
         network.assign(best.parameters)
-        return Step(best.residual, self.damping)
+        return Step(best.residual, best.damping)
 
     def _is_fast(self, trial: Trial, before: float) -> bool:
         return trial.ratio >= self.target and float(trial.residual @ trial.residual) < self.LEFT * before
