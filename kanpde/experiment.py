@@ -110,7 +110,8 @@ class Experiment:
         Raises ``ValueError`` if the result is of another experiment.
         """
         maps = {int(rung): (centre, width) for rung, centre, width in result.architecture.get("maps", ())}
-        stage = Stage.first(self.problem, self.network(int(result.provenance["seed"])), maps)
+        first = Stage.first(self.problem, self.network(int(result.provenance["seed"])), maps)
+        stage = replace(first, rehearsal=True)  # where no map was found, none is looked for in random weights
         for number, rung in enumerate(rungs(self.training, self.problem.domain)):
             if stage.solution().parameter_count == len(result.parameters) and stage.slab_axis is None:
                 break

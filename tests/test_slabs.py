@@ -123,6 +123,21 @@ def test_a_run_in_slabs_resumes_with_the_same_numbers(stop):
     np.testing.assert_array_equal(resumed.history.columns["error_l2"], whole.history.columns["error_l2"])
 
 
+def test_a_result_has_the_maps_that_were_found_and_no_others():
+    """Later rounds and slabs found none; in random weights, with which the schedule is replayed, they would."""
+    problem = Problem(
+        rod, lambda u, x, t: u.t - tanh((x - 0.4) / 0.05), conditions=[Initial(0, hard=True)], exact=lambda x, t: t * tanh((x - 0.4) / 0.05)
+    )
+    model = SeparableKAN(2, 1, rank=2, basis=(Chebyshev(20), Chebyshev(2)))
+    experiment = Experiment(problem, model, [Slabs("t", 2), LM(steps=6), AdaptMap("x", rounds=2)], sampling=_many())
+    result = experiment.run()
+    pieces = experiment.trained_network(result).networks
+    assert [rung for rung, _, _ in result.architecture["maps"]] == [1]
+    assert pieces[0].bases == pieces[1].bases and isinstance(pieces[0].bases[0], Mapped)
+    x, t = np.linspace(0, 1, 7), 0.9
+    np.testing.assert_allclose(experiment.solution(result)(x=x, t=t), t * np.tanh((x - 0.4) / 0.05), atol=1e-3)
+
+
 # ---- the state at an edge ----
 
 
