@@ -157,13 +157,14 @@ def step_share(repeats: int) -> None:
     def linear_algebra() -> None:
         model = LinearModel(list(objective.linearised(network)), objective.size)
         model.factorise()
+        _ = model.singular
 
     descent = LevenbergMarquardt().start(network)
     start = network.vector()
 
     def step() -> None:
         network.assign(start)
-        descent.restore({"damping": 1e-6, "target": 0.1})
+        descent.restore({"damping": 1e-6, "target": 0.1, "fast": False})
         descent.advance(objective, network)
 
     cases: dict[str, Callable[[], object]] = {

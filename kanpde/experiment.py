@@ -126,7 +126,7 @@ class Experiment:
         _check_place(self.problem, result)
         maps = {int(rung): (centre, width) for rung, centre, width in result.architecture.get("maps", ())}
         wanted, count = _plain(result.architecture["model"]), len(result.parameters)
-        stage = replace(Stage.first(self.problem, self.network(int(result.provenance["seed"])), maps), rehearsal=True)
+        stage = replace(Stage.first(self.problem, self.network(int(result.provenance["seed"])), maps), rehearsal=True)  # with no other maps
 
         def reached(network: Network) -> bool:
             return network.parameter_count == count and _plain(repr(network)) == wanted

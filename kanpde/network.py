@@ -156,6 +156,10 @@ class Network(nn.Module):
             parameter.copy_(vector[start : start + parameter.numel()].view_as(parameter))
             start += parameter.numel()
 
+    def moved(self, start: Tensor, step: Tensor) -> Tensor:
+        """The parameters to which a step leads from ``start``: a curve through it with the step as its direction, by default straight."""
+        return start + step
+
     # ---- jets ----
 
     @torch.no_grad()

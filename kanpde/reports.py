@@ -13,7 +13,7 @@ from kanpde.results import Result
 COLUMNS = ("problem", "experiment", "seed", "status", "parameters", "relative_l2", "max_error", "mse", "seconds")
 ERRORS = (("relative L2", "relative_l2"), ("relative H1", "relative_h1"), ("maximum", "max_error"), ("MSE", "mse"))
 ABSOLUTE = (("RMS", "rms_error"), ("maximum", "max_error"))
-ORDINARY = ("all steps done", "stalled", "the loss", "the residual is at the level")
+ORDINARY = ("all steps done", "stalled", "the loss", "the residual is at the level", "there was nothing to change")
 OVERFITTING = 5.0  # times the residual in training: a larger one between the points is no accident
 ROUNDING = 1e-10  # a residual below says nothing about over-fitting
 

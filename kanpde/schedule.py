@@ -160,9 +160,11 @@ def rungs(training: Sequence[Any], box: Box | None = None) -> list[Rung]:
     if slabs is None or box is None:
         return ladder
     axis, edges = slabs.places(box)
+    # what the slab before foretells has a front already; of several maps only the first, for a rung finds one
+    foretold = [FitMap(item) for item in rest if isinstance(item, AdaptMap)][:1]
     found = []
     for number, (low, high) in enumerate(pairwise(edges.tolist())):
-        enter = replace(ladder[0], changes=(EnterSlab(number, axis, low, high), *ladder[0].changes))
+        enter = replace(ladder[0], changes=(EnterSlab(number, axis, low, high), *(foretold if number else ()), *ladder[0].changes))
         found += [enter, *ladder[1:]]
     return found
 

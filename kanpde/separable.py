@@ -216,6 +216,42 @@ class SeparableKAN(Network):
             matrix = matrices.get(axis)
             mine.copy_(its if matrix is None else its @ torch.from_numpy(np.ascontiguousarray(matrix.T)).to(its))
 
+    @torch.no_grad()
+    def moved(self, start: Tensor, step: Tensor) -> Tensor:
+        """For two coordinates, the nearest sum of ``rank`` products to the function to which the step leads in the linear model.
+
+        Factors that all but cancel, or are all but zero, make start + step useless: for W_0 = start, D_0 = step, and W_1, D_1 of the other
+        coordinate, its second-order term D_0' D_1 is large wherever a small product has to turn, and damped steps are slow. The linear
+        model knows nothing of that term; what it means are the coefficients, of rank 2 R,
+
+            W_0' W_1 + D_0' W_1 + W_0' D_1 = U S V',    of which    W_0 = S^1/2 U',  W_1 = S^1/2 V'    keep the R largest S,
+
+        so that the error that rank R leaves does not depend on how small the last product is. Products at the level of rounding keep a
+        factor that does not vanish, without which the other could not grow again. Source: Vandereycken, SIAM J. Optim. 23 (2013) 1214 (the
+        retraction on matrices of fixed rank); for more coordinates there is no such nearest sum, and a step is straight.
+        """
+        found = start + step
+        if self.inputs != 2:
+            return found
+        first, second = (weight.shape for weight in self.layers[0].weights)  # type: ignore[union-attr]
+        middle, end = first.numel(), first.numel() + second.numel()
+        w0, w1 = start[:middle].view(first), start[middle:end].view(second)
+        d0, d1 = step[:middle].view(first), step[middle:end].view(second)
+        kept = min(self.rank, first[-1], second[-1])
+        for o in range(self.outputs):
+            q0, r0 = torch.linalg.qr(torch.cat([w0[o], d0[o]]).T)
+            q1, r1 = torch.linalg.qr(torch.cat([w1[o] + d1[o], w1[o]]).T)
+            left, singular, right = torch.linalg.svd(r0 @ r1.T)
+            left, singular, right = left[:, :kept], singular[:kept], right[:kept]
+            root = singular.clamp(min=torch.finfo(singular.dtype).eps * float(singular[0])).sqrt()
+            if not float(root[0]) > 0:
+                continue
+            found[:middle].view(first)[o] = 0.0
+            found[middle:end].view(second)[o] = 0.0
+            found[:middle].view(first)[o, :kept] = (q0 @ (left * root)).T
+            found[middle:end].view(second)[o, :kept] = (singular / root)[:, None] * (right @ q1.T)
+        return found
+
     def with_maps_of(self, other: "SeparableKAN") -> tuple[Basis, ...]:
         """This network's bases, behind the maps of the other's."""
         pairs = zip(self.bases, other.bases, strict=True)

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -154,9 +154,12 @@ def fit(
                     if resume is not None and change.number <= len(resume.finished):
                         stage.network.assign(torch.as_tensor(resume.finished[change.number - 1]).to(network.lower))
                     progress.finished = (*progress.finished, stage.network.vector().cpu().numpy())
-            stage = climbed(stage, number, rung)
+            again = resume is not None and number <= resume.rung  # what was found then is in the snapshot
+            before, stage = stage, climbed(replace(stage, rehearsal=again), number, rung)
             progress.network, progress.maps, progress.stage = stage.network, stage.maps, stage
-            if resume is None or number >= resume.rung:
+            if rung.changes and not again and stage.network is before.network and stage.problem is before.problem:
+                progress.stops.append("there was nothing to change")
+            elif resume is None or number >= resume.rung:
                 climb.rung(number, rung, stage, resume if resume is not None and number == resume.rung else None)
             if climb.ended:
                 break

@@ -23,6 +23,7 @@ from kanpde import (
     Sampling,
     SeparableKAN,
     Slabs,
+    Until,
 )
 from kanpde.functions import pi, sin
 from kanpde.science.burgers import cole_hopf
@@ -53,11 +54,18 @@ composed = Experiment(
     sampling=Sampling(interior=5000),
     quick=[Continue(nu=[0.1 / pi, 0.03 / pi, 0.01 / pi]), LevenbergMarquardt(steps=18)],  # relative L2 3e-2
 )
+steps = LevenbergMarquardt(steps=3, damping=1e-6, acceleration=False)  # enough to see where the front is
 separable = replace(
     composed,
-    model=SeparableKAN(2, 1, rank=8, basis=(Chebyshev(degree=60), Chebyshev(degree=8))),
-    training=[Slabs("t", 12), LevenbergMarquardt(steps=40, patience=6, progress=0.3), AdaptMap("x", rounds=2)],
+    model=SeparableKAN(2, 1, rank=11, basis=(Chebyshev(degree=104), Chebyshev(degree=16))),
+    training=[
+        Slabs("t", 16),
+        steps,
+        AdaptMap("x", rounds=2),
+        replace(steps, steps=25, patience=3, progress=0.3),
+        Until(loss=1e-18),
+    ],
     sampling=Sampling(),
-    quick=[Slabs("t", 3), LevenbergMarquardt(steps=6), AdaptMap("x", rounds=1)],  # relative L2 2e-3
+    quick=[Slabs("t", 3), replace(steps, steps=2), AdaptMap("x", rounds=1)],
 )
 experiments = {"composed": composed, "separable": separable}

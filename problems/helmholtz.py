@@ -38,6 +38,6 @@ composed = Experiment(
 separable = replace(
     composed,
     model=SeparableKAN(2, 1, rank=3, basis=Chebyshev(degree=16)),
-    training=[LevenbergMarquardt(steps=40), Refine(24, 32)],
+    training=[LevenbergMarquardt(steps=40, acceleration=False, patience=5, progress=0.3), Refine(40)],
 )
 experiments = {"separable": separable, "composed": composed}

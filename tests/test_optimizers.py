@@ -79,6 +79,9 @@ class Parameters:
         with torch.no_grad():
             self.parameter.copy_(vector)
 
+    def moved(self, start, step):
+        return start + step
+
 
 class LeastSquares:
     """r(p) with derivatives by torch.func, in two parts."""
@@ -151,6 +154,8 @@ def test_the_damped_step_is_that_of_the_normal_equations(n, p, damping):
     both = np.concatenate([scaled, math.sqrt(damping) * np.eye(p)])
     wanted = np.linalg.lstsq(both, -np.concatenate([residual, np.zeros(p)]), rcond=None)[0] / scale
     np.testing.assert_allclose(step.numpy(), wanted, rtol=1e-6, atol=2e-8 * np.abs(wanted).max())
+    np.testing.assert_allclose(model.only_step(damping)[0].numpy(), wanted, rtol=1e-6, atol=2e-8 * np.abs(wanted).max())
+    assert model.only_step(damping)[1] == pytest.approx(predicted, rel=1e-6)
     left = residual + jacobian @ step.numpy()
     assert predicted == pytest.approx((residual @ residual - left @ left) / 2, rel=1e-6)
     vector = random.standard_normal(n)
@@ -278,13 +283,13 @@ def test_levenberg_marquardt_rejects_trials_that_are_not_finite(caplog):
     network.assign(torch.tensor([5.0, 0.0]))
     with caplog.at_level(logging.WARNING, "kanpde"):
         descent = LevenbergMarquardt(damping=1e-9).start(network)
-        assert descent.state() == {"damping": 1e-9, "target": 0.1}
+        assert descent.state() == {"damping": 1e-9, "target": 0.1, "fast": True}
         losses = []
         for number in range(30):
             step = descent.advance(objective, network)
             losses.append(float(step.residual @ step.residual))
             if number == 0:  # the damping was raised, and more is asked for from then on
-                assert descent.state() == {"damping": step.damping, "target": 0.25}
+                assert descent.state() == {"damping": step.damping, "target": 0.25, "fast": False}
                 assert step.damping > 1e-9
             if step.stop is not None:
                 break
@@ -578,12 +583,33 @@ def test_the_streamed_model_is_the_kept_one():
         close(streamed.step(damping)[0], kept.step(damping)[0], 1e-7)
         close(streamed.solve(vector, damping), kept.solve(vector, damping), 1e-7)
 
-    def residual_at(parameters):
-        network.assign(parameters)
+    velocity = kept.step(1.0)[0]
+
+    def residual_along(share):
+        network.assign(start + share * velocity)
         return objective.residual(network)
 
-    velocity = kept.step(1.0)[0]
-    close(streamed.bend(residual_at, start, velocity, 1e-3), kept.bend(residual_at, start, velocity, 1e-4), 1e-2)
+    close(streamed.bend(residual_along, velocity, 1e-3), kept.bend(residual_along, velocity, 1e-4), 1e-2)
+    close(streamed.only_step(1e-6)[0], kept.step(1e-6)[0], 1e-7)
+
+
+def test_newtons_convergence_spares_the_singular_values(monkeypatch):
+    network, objective = setting(Problem(segment, lambda u, x: u + u**3 - x - x**3), KAN(1, 1, basis=Chebyshev(6)), interior=30)
+    descent, counted, svd = LevenbergMarquardt(damping=1e-6, acceleration=False).start(network), [], torch.linalg.svd
+    monkeypatch.setattr(torch.linalg, "svd", lambda *args, **options: counted.append(1) or svd(*args, **options))
+    losses, searched = [float(objective.residual(network).square().sum())], []
+    for _ in range(6):
+        before = descent.state()
+        step = descent.advance(objective, network)
+        losses.append(float(step.residual.square().sum()))
+        searched.append(bool(counted))
+        counted.clear()
+        fast = losses[-1] < 0.1 * losses[-2]
+        assert descent.state()["fast"] == fast
+        if not searched[-1]:  # the damping as it was, and then as far down as the probes would have gone
+            assert before["fast"] and fast
+            assert step.damping == before["damping"] and descent.damping == pytest.approx(step.damping / 3**6)
+    assert not all(searched) and min(losses) < 1e-20
 
 
 @pytest.mark.parametrize("chunk", [7, 4096])

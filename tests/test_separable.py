@@ -194,3 +194,61 @@ def test_factors_are_drawn_as_edges_with_product_nodes():
                 assert first.importance[row, axis] == pytest.approx(float(series(basis, weight, z[axis]).std(correction=0)))
                 assert np.isnan(np.delete(first.importance[row], axis)).all()
     assert np.isnan(second.importance).tolist() == [[False, False, True, True], [True, True, False, False]]
+
+
+# ---- steps ----
+
+
+def coefficients(network, vector):
+    """The matrices (outputs, K_0, K_1) of the coefficients of a network in two coordinates."""
+    other = network.remade()
+    other.assign(vector)
+    first, second = (weight.detach() for weight in other.layers[0].weights)
+    return torch.einsum("ori,orj->oij", first, second)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_step_leads_to_the_nearest_sum_of_as_many_products(outputs):
+    network = SeparableKAN(2, outputs, rank=3, basis=(Chebyshev(7), Chebyshev(5)), seed=1).with_coefficients([0.5])
+    start, generator = network.vector(), torch.Generator().manual_seed(0)
+    step = torch.randn(len(start), generator=generator, dtype=torch.float64)
+    forward, back = (coefficients(network, start + sign * 0.5 * step) for sign in (1, -1))
+    linear = coefficients(network, start) + forward - back  # exact: the products are of second degree
+    left, singular, right = np.linalg.svd(linear.numpy())
+    nearest = np.einsum("oik,ok,okj->oij", left[..., :3], singular[:, :3], right[:, :3])
+    moved = network.moved(start, step)
+    np.testing.assert_allclose(coefficients(network, moved), nearest, atol=1e-13)
+    assert moved[-1] == start[-1] + step[-1]
+    # a curve with the step as its direction, on which a step of nothing changes nothing
+    np.testing.assert_allclose(coefficients(network, network.moved(start, 0 * step)), coefficients(network, start), atol=1e-14)
+    ahead, behind = (coefficients(network, network.moved(start, sign * 1e-5 * step)) for sign in (1, -1))
+    np.testing.assert_allclose((ahead - behind) / 2e-5, forward - back, atol=1e-7)
+
+
+def test_products_that_vanish_can_grow_again_and_a_rank_beyond_the_bases_is_kept():
+    network = SeparableKAN(2, 1, rank=5, basis=(Chebyshev(3), Chebyshev(2)))
+    start = torch.zeros(network.parameter_count, dtype=torch.float64)
+    assert torch.equal(network.moved(start, start), start)
+    start[0] = start[network.layers[0].weights[0].numel()] = 1.0  # one product
+    moved = network.moved(start, torch.zeros_like(start))
+    np.testing.assert_allclose(coefficients(network, moved), coefficients(network, start), atol=1e-15)
+    assert (moved[: network.layers[0].weights[0].numel()].view(5, 4)[:3].norm(dim=1) > 0).all()
+
+
+def test_steps_are_straight_in_other_numbers_of_coordinates():
+    for network in (MODELS[0], MODELS[2]):
+        start = network.vector()
+        assert torch.equal(network.moved(start, 2 * start), 3 * start)
+
+
+def test_small_products_do_not_slow_the_descent():
+    """Singular values that fall by a factor 30 each: straight steps, which must be short where a small product turns, take ever longer."""
+    box = Box(x=(-1, 1), y=(-1, 1))
+
+    def exact(x, y):
+        return 1 / (x + y + 4)
+
+    problem = Problem(box, lambda u, x, y: u - exact(x, y), exact=exact)
+    model = SeparableKAN(2, 1, rank=6, basis=Chebyshev(16))
+    result = Experiment(problem, model, [LevenbergMarquardt(steps=8, damping=1e-6)]).run()
+    assert result.metrics["relative_l2"] < 1e-9

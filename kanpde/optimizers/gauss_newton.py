@@ -62,7 +62,7 @@ class Undamped:
             step, _ = linear.step((cutoff * largest) ** 2)
             for halvings in range(self.HALVINGS):
                 share = 0.5**halvings
-                network.assign(start + share * step)
+                network.assign(network.moved(start, share * step))
                 after = objective.residual(network)
                 loss = float(after @ after)
                 if math.isfinite(loss) and loss < before:

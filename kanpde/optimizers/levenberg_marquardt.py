@@ -21,7 +21,8 @@ class LevenbergMarquardt:
 
         step = -(J'J + damping)^-1 J'r,   then   step + a,   a = -1/2 (J'J + damping)^-1 J' r_vv
 
-    where r_vv is the second derivative of r along the step, from one more residual at ``probe`` times the step: the parabola
+    where r_vv is the second derivative of r along the step, from one more residual at ``probe`` times the step (where the network leads
+    it: :meth:`~kanpde.network.Network.moved`): the parabola
     follows the curved valleys in which a straight step would have to be short (Transtrum and Sethna, arXiv 1201.5885); it is left out
     where it is longer than the step, and everywhere with ``acceleration=False``. Every
     trial damping uses the same QR and singular value decomposition of J, which keeps all digits of float64.
@@ -29,6 +30,10 @@ class LevenbergMarquardt:
     The damping is the smallest among a few probes, a factor 3 apart, at which the loss falls by at least ``target`` times what
     the linear model predicts; from the first time that the damping must be raised, at least ``late_target`` is asked for. Aiming at a
     low ratio, rather than at the greatest decrease at once, is the rule of DSGNAR (arXiv 2607.02194).
+
+    Without acceleration, while steps leave less than a tenth of the loss (Newton's convergence), there is no search: a step is first tried
+    at the present damping alone, which spares the singular values, and the damping then falls as far as the probes would have gone.
+    It suits :class:`~kanpde.separable.SeparableKAN`; deeper networks it can lead into valleys that are hard to leave.
 
     While J and a copy fit into ``memory`` bytes they are kept; beyond, J is factorised chunk by chunk and memory does not grow with the
     number of points. Non-finite trials count as failed. A step at which no damping helps ends the descent and says so.
@@ -71,15 +76,16 @@ class Damped:
 
     SMALLEST, LARGEST = 1e-24, 1e20
     FACTOR, DOWN = 3.0, 6  # between probes, and their number towards smaller damping
+    LEFT = 0.1  # of the loss, at most, by a step that needs no search
 
     def __init__(self, options: LevenbergMarquardt) -> None:
-        self.options, self.damping, self.target = options, options.damping, options.target
+        self.options, self.damping, self.target, self.fast = options, options.damping, options.target, True
 
     def state(self) -> dict[str, Any]:
-        return {"damping": self.damping, "target": self.target}
+        return {"damping": self.damping, "target": self.target, "fast": self.fast}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.damping, self.target = state["damping"], state["target"]
+        self.damping, self.target, self.fast = state["damping"], state["target"], state["fast"]
 
     def advance(self, objective: Objective, network: Network) -> Step:
         linear = self._model(objective, network)
@@ -87,16 +93,24 @@ class Damped:
         if not bool(linear.scale.isfinite().all()):
             return Step(residual, self.damping, "the Jacobian is not finite where the network stands: check the equation there")
         linear.factorise()
-        start = network.vector()
-        best = self._search(objective, network, linear, start)
+        start, before = network.vector(), float(residual @ residual)
+        best, following = None, self.damping / self.FACTOR**self.DOWN
+        if self.fast and not self.options.acceleration and linear.free is None:
+            best = self._trial(objective, network, linear, start, self.damping, alone=True)
+        if best is None or not self._is_fast(best, before):
+            best = self._search(objective, network, linear, start)
+            following = best.damping if best is not None else self.damping
         if best is None:
             network.assign(start)
             return Step(residual, self.damping, AT_ROUNDING if linear.at_rounding(start) else "no damping lowers the loss any further")
         if best.damping > self.damping:
             self.target = max(self.target, self.options.late_target)
-        self.damping = max(best.damping, self.SMALLEST)
+        self.damping, self.fast = max(following, self.SMALLEST), self._is_fast(best, before)
         network.assign(best.parameters)
-        return Step(best.residual, self.damping)
+        return Step(best.residual, best.damping)
+
+    def _is_fast(self, trial: Trial, before: float) -> bool:
+        return trial.ratio >= self.target and float(trial.residual @ trial.residual) < self.LEFT * before
 
     def _model(self, objective: Objective, network: Network) -> LinearModel:
         return linear_model(objective, network, self.options.memory)
@@ -128,20 +142,24 @@ class Damped:
                 return best
         return None
 
-    def _trial(self, objective: Objective, network: Network, linear: LinearModel, start: Tensor, damping: float) -> Trial:
-        def residual_at(parameters: Tensor) -> Tensor:
-            network.assign(parameters)
+    def _trial(
+        self, objective: Objective, network: Network, linear: LinearModel, start: Tensor, damping: float, *, alone: bool = False
+    ) -> Trial:
+        """Where a damping leads; ``alone``, without acceleration, if no other is to be tried."""
+        velocity, predicted = linear.only_step(damping) if alone else linear.step(damping)
+
+        def residual_along(share: float) -> Tensor:
+            network.assign(network.moved(start, share * velocity))
             return objective.residual(network)
 
-        velocity, predicted = linear.step(damping)
-        parameters = start + velocity
+        step = velocity
         if self.options.acceleration:
-            bend = linear.bend(residual_at, start, velocity, self.options.probe)
+            bend = linear.bend(residual_along, velocity, self.options.probe)
             if bool(bend.isfinite().all()):
                 turn = linear.solve(bend, damping)
                 if float(linear.length(turn)) < 2 * float(linear.length(velocity)):
-                    parameters = parameters - 0.5 * turn
-        parameters, residual = self._arrive(objective, network, parameters)
+                    step = velocity - 0.5 * turn
+        parameters, residual = self._arrive(objective, network, network.moved(start, step))
         decrease = float(linear.residual @ linear.residual - residual @ residual) / 2
         if not math.isfinite(decrease):
             logger.warning("a trial step at damping %.1e gave a non-finite residual and was rejected", damping)
