@@ -10,7 +10,7 @@ from typing import Any
 from kanpde.fields import nearest, not_compared
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _argument_names(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of the arguments without a default, and of all; remembered, for an equation is called in every step."""
     parameters = inspect.signature(function).parameters.values()
