@@ -32,15 +32,14 @@ class CallbackError(Exception):
 def heard(callbacks: Sequence[Callback], run: Any) -> str | None:
     """Call each with the run; the first reason that one of them gives to end the training. Raises :class:`CallbackError`."""
     reason = None
-    for callback in callbacks:
+    for number, callback in enumerate(callbacks, 1):
+        name = f"callback {number} of {len(callbacks)}, {called(callback)},"
         try:
             said = callback(run)
             if said is not None and not (isinstance(said, str) and said):
                 raise TypeError(f"it returned {said!r}: a callback returns None, or a text, the reason to end the training")
         except Exception as error:  # whatever a user's function does: what was computed must not be lost
-            raise CallbackError(
-                f"the callback {called(callback)} raised {type(error).__name__} at step {run.fit.history.length}: {error}{_line(error)}"
-            ) from error
+            raise CallbackError(f"{name} raised {type(error).__name__} at step {run.fit.history.length}: {error}{_line(error)}") from error
         reason = reason or said
     return reason
 
@@ -100,9 +99,9 @@ class Record:
         return f"Record({', '.join(self.quantities)})"
 
     def __call__(self, run: Any) -> None:
-        if run.fit.history.length % self.every == 0:
-            for name, quantity in self.quantities.items():
-                run.fit.history.amend(name, float(quantity(run)))
+        here = run.fit.history.length % self.every == 0
+        for name, quantity in self.quantities.items():
+            run.fit.history.amend(name, float(quantity(run)) if here else math.nan)
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,7 @@ def missing(problem: Frame, components: int, periodic: Sequence[int] = ()) -> li
                 found += _missing_start(problem, name, order)
             elif order >= 2 and axis not in periodic:
                 found += _missing_sides(problem, name, axis, order)
+        found += _missing_inflow(problem, name, periodic)
     return found
 
 
@@ -128,6 +129,23 @@ def _missing_sides(problem: Frame, unknown: str, axis: int, order: int) -> list[
         f"no condition on {unknown} at {where}, though the equation is of order {order} in {problem.domain.names[axis]}: the solution may "
         "not be unique; add Dirichlet, Neumann, Robin or Periodic there"
     ]
+
+
+def _missing_inflow(problem: Frame, unknown: str, periodic: Sequence[int]) -> list[str]:
+    """Of an equation of first order in space, which may need a condition on one side alone, whether it has none on any.
+
+    Not of one among several unknowns, which the others may determine, nor where the constant is missed already.
+    """
+    names, alphas = problem.domain.names, problem.reads[unknown]
+    space = [axis for axis, name in enumerate(names) if name != TIME]
+    orders = {axis: max((alpha.count(axis) for alpha in alphas), default=0) for axis in space}
+    steady = () not in alphas and TIME not in names
+    if len(problem.unknowns) > 1 or max(orders.values(), default=0) != 1 or steady or set(periodic) & set(space):
+        return []
+    if any(True for axis in space for _ in _held(problem, unknown, axis)):
+        return []
+    where = ", ".join(names[axis] for axis in space if orders[axis])
+    return [f"no condition on {unknown} on any side, though the equation is of order 1 in {where}: add one where characteristics enter"]
 
 
 def _missing_start(problem: Frame, unknown: str, order: int) -> list[str]:

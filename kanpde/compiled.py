@@ -41,7 +41,7 @@ class Compiled:
 
     For every key, and all shapes, the function is traced and compiled at the first call, which takes some seconds; what it reads besides
     the network's parameters and the tensors must not change afterwards. A function that cannot be traced, such as one that branches on
-    values, is called as it is, and a warning says why.
+    values or computes with NumPy, is called as it is, and a warning says why.
     """
 
     def __init__(self, backend: str = "inductor") -> None:
@@ -68,10 +68,20 @@ class Compiled:
                 graph = make_fx(plain)(*tensors, *parameters)
                 program = torch.compile(graph, backend=self._backend, dynamic=False)
                 program(*tensors, *parameters)
+                other = [tensor.flip(0) for tensor in tensors]  # what was computed outside torch stays as it was at the first points
+                if not all(map(_agree, program(*other, *parameters), function(network, *other))):
+                    raise ValueError("it gives other values at other points, as it would if the equation computes with NumPy")
         except Exception as error:  # whatever a user's equation, or a compiler, does that torch does not foresee
             logger.warning("this step is not compiled, but run as it is: %s", str(error).strip().partition("\n")[0])
             return None
         return program
+
+
+def _agree(found: Tensor, wanted: Tensor) -> bool:
+    """To three quarters of the digits of the largest; NaN and infinity agree with themselves."""
+    tolerance = torch.finfo(wanted.dtype).eps ** 0.75
+    size = float(wanted.abs().nan_to_num(0.0, 0.0, 0.0).max())
+    return torch.allclose(found, wanted, rtol=tolerance, atol=tolerance * size, equal_nan=True)
 
 
 class _Whole(nn.Module):

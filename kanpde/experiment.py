@@ -74,7 +74,7 @@ class Experiment:
             many = isinstance(schedule, Iterable) and not isinstance(schedule, (str, bytes, Mapping))
             object.__setattr__(self, name, list(schedule) if many else [schedule])
             rungs(getattr(self, name))
-        given = [self.callbacks] if callable(self.callbacks) else list(self.callbacks)
+        given = [self.callbacks] if callable(self.callbacks) else list(self.callbacks or ())
         for callback in given:
             if not callable(callback) or isinstance(callback, type):
                 raise TypeError(f"callbacks takes functions of the run, such as EarlyStopping(below=1e-6), got {callback!r}")
@@ -131,8 +131,9 @@ class Experiment:
         def reached(network: Network) -> bool:
             return network.parameter_count == count and _plain(repr(network)) == wanted
 
+        last = result.architecture.get("rung")
         for number, rung in enumerate(rungs(self.training, self.problem.domain)):
-            if reached(stage.solution()):
+            if reached(stage.solution()) if last is None else number > last:
                 break
             stage = climbed(stage, number, rung)
         network = stage.solution()
@@ -277,6 +278,7 @@ class Run:
                 "inputs": network.inputs,
                 "outputs": network.outputs,
                 "fixed": network.fixed,
+                "rung": progress.rung,
                 "maps": [[rung, *found] for rung, found in progress.maps.items()],
             },
             edges=() if checkpoint else _edges(network, progress.points),

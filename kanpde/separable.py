@@ -231,7 +231,7 @@ class SeparableKAN(Network):
         retraction on matrices of fixed rank); for more coordinates there is no such nearest sum, and a step is straight.
         """
         found = start + step
-        if self.inputs != 2:
+        if self.inputs != 2 or not bool(found.isfinite().all()):
             return found
         first, second = (weight.shape for weight in self.layers[0].weights)  # type: ignore[union-attr]
         middle, end = first.numel(), first.numel() + second.numel()

@@ -14,11 +14,13 @@ from kanpde.bases import Basis, Mapped, SinhMap, whole_number
 from kanpde.conditions import Data, Initial, InitialVelocity, Integral, Point
 from kanpde.domains import Box
 from kanpde.fields import Field
-from kanpde.jets import MultiIndex
+from kanpde.jets import MultiIndex, is_tracing
 from kanpde.network import Network
 from kanpde.objective import outputs
 from kanpde.problem import Problem
 from kanpde.separable import SeparableKAN
+
+FLAT = 1e-2  # of an unknown's largest range on a line
 
 
 class HandedOver:
@@ -62,11 +64,13 @@ class HandedOver:
             for number, name in enumerate(self.problem.domain.names)
         ]
         points = torch.stack([column.reshape(-1) for column in torch.broadcast_tensors(*columns)], 1)
+        alpha = tuple(sorted(self.alpha + tuple(beta)))
+        if is_tracing():  # values are not known
+            return outputs(self.problem, self.network, points, [alpha])[self.unknown][alpha]
         versions, old = [parameter._version for parameter in self.network.parameters()], self._points
         same = old is not None and (old.dtype, old.device) == (points.dtype, points.device) and torch.equal(old, points)
         if not same or versions != self._versions:
             self._points, self._versions, self._kept = points, versions, {}
-        alpha = tuple(sorted(self.alpha + tuple(beta)))
         if alpha not in self._kept:
             self._kept[alpha] = outputs(self.problem, self.network, points, [alpha])[self.unknown][alpha]
         return self._kept[alpha]
@@ -145,15 +149,16 @@ class AdaptMap:
     """Find the steepest front along a coordinate, stretch it by a :class:`~kanpde.bases.SinhMap`, and optimise again, ``rounds`` times.
 
     The front is where |du/dx| is greatest on a grid; its width is half the range of u across it divided by that slope, which is the
-    width d of tanh(x / d). A map is made ``slack`` times as wide, and renewed when the front is steeper than it or has moved by its
-    width; a round that finds nothing to renew is over at once. In :class:`Slabs` a new slab looks for the front before its first
-    descent too, in what the slab before foretells. Nobody tells where the front is. For :class:`~kanpde.separable.SeparableKAN`.
+    width d of tanh(x / d). A map is made ``slack`` times as wide, if that is less than ``widest`` (of half the interval), and renewed when
+    the front is steeper than it or has moved by its width; a round that finds nothing to renew is over at once. In :class:`Slabs` a new
+    slab looks for the front before its first descent too, in what the slab before foretells. Nobody tells where the front is. For
+    :class:`~kanpde.separable.SeparableKAN`.
     """
 
     coordinate: str
     rounds: int = 3
     slack: float = 0.7
-    widest: float = 0.5
+    widest: float = 0.2
 
     def __post_init__(self) -> None:
         whole_number(self.rounds, "AdaptMap(rounds=...)")
@@ -172,24 +177,26 @@ class AdaptMap:
 
 
 def steepest_front(problem: Problem, network: Network, axis: int, *, along: int = 1001, across: int = 9) -> tuple[float, float]:
-    """(centre, width) of the steepest front along a coordinate, in the units in which its range is [-1, 1]."""
-    box = problem.domain
-    rng = np.random.default_rng(0)
-    fine = network.quantiles[axis](np.linspace(0, 1, along))
+    """(centre, width) of the steepest front along a coordinate, in the units in which its range is [-1, 1].
+
+    Lines on which an unknown varies by less than ``FLAT`` of what it varies by on others have no front, only errors.
+    """
+    box, rng = problem.domain, np.random.default_rng(0)
+    fine, half = network.quantiles[axis](np.linspace(0, 1, along)), 0.5 * (box.upper[axis] - box.lower[axis])
     lines = rng.random((across, len(box.names)))
     lines[0], lines[1] = 0.0, 1.0
-    best = (0.0, math.inf)
+    fronts: dict[str, list[tuple[float, float, float]]] = {name: [] for name in problem.unknowns}  # (range, width, centre) by line
     for line in lines:
         points = np.stack([box.scaled(np.full(along, 2 * share - 1), number) for number, share in enumerate(line)], 1)
         points[:, axis] = box.scaled(fine, axis)
-        found = outputs(problem, network, torch.as_tensor(points).to(network.lower), [(), (axis,)])
-        for by in found.values():
+        for name, by in outputs(problem, network, torch.as_tensor(points).to(network.lower), [(), (axis,)]).items():
             slope, value = by[(axis,)].abs().cpu().numpy(), by[()].cpu().numpy()
-            place, half = int(np.argmax(slope)), 0.5 * (box.upper[axis] - box.lower[axis])
-            width = 0.5 * float(np.ptp(value)) / (float(slope[place]) * half) if slope[place] > 0 else math.inf
-            if width < best[1]:
-                best = (float(fine[place]), width)
-    return best
+            place, size = int(np.argmax(slope)), float(np.ptp(value))
+            if slope[place] > 0:
+                fronts[name].append((size, 0.5 * size / (float(slope[place]) * half), float(fine[place])))
+    seen = [front for each in fronts.values() for front in each if front[0] > FLAT * max(size for size, _, _ in each)]
+    _, width, centre = min(seen, key=lambda front: front[1], default=(0.0, math.inf, 0.0))
+    return centre, width
 
 
 def with_map(network: SeparableKAN, axis: int, centre: float, width: float) -> SeparableKAN:

@@ -73,14 +73,14 @@ def test_a_reason_ends_the_whole_training():
     [
         (lambda run: 1 / 0, "ZeroDivisionError at step 1: division by zero"),
         (lambda run: True, "TypeError at step 1: it returned True: a callback returns None, or a text"),
-        (Record(bad=lambda run: "much"), r"the callback Record\(bad\) raised ValueError"),
+        (Record(bad=lambda run: "much"), r"callback 1 of 1, Record\(bad\), raised ValueError"),
         (EarlyStopping("loss_bondary", below=1), r"no column 'loss_bondary', only .*"),
     ],
 )
 def test_one_that_raises_names_itself_and_nothing_is_lost(callback, words, caplog, tmp_path):
     result = experiment(callback).run()
     assert result.status == "failed" and len(result.history["step"]) == 1
-    assert "the callback" in caplog.text
+    assert "callback 1 of 1" in caplog.text
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(result.provenance["stops"])
     again = experiment().run(resume=load(save(result, tmp_path / "failed.h5")))
@@ -165,6 +165,7 @@ def test_early_stopping_without_progress_in_an_own_quantity():
     result = experiment(Record(own=lambda run: next(falling)), stop).run()
     assert len(result.history["step"]) == 7 and result.provenance["stops"].endswith("own was not below 1 in 3 steps")
     assert experiment(Record(own=lambda run: math.nan), stop).run().status == "complete"
+    assert experiment(Record(every=3, own=lambda run: 1.0), stop).run().status == "complete"  # the column is there from the first step
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import logging
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,7 +19,9 @@ from kanpde.optimizers import LBFGS, Adam, LevenbergMarquardt
 from kanpde.problem import Problem, Unknown
 from kanpde.sampling import Sampling
 from kanpde.separable import SeparableKAN
+from kanpde.slabs import Slabs
 from kanpde.training import fit
+from kanpde.wrapped import Wrapped
 
 square = Box(x=(-1, 1), y=(0, 2))
 strip = Box(x=(-1, 1), t=(0, 1))
@@ -140,3 +143,35 @@ def test_without_a_compiler_nothing_begins(optimizer, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(RuntimeError, match="no-such-compiler"):
         check_compiler("this")
+
+
+def test_what_is_computed_by_numpy_is_not_frozen(caplog):
+    def with_numpy(u, x):
+        x = x.value
+        return laplacian(u) + (torch.from_numpy(np.interp(x.detach().numpy(), [-1, 0, 1], [0, 10, -20])) if torch.is_tensor(x) else 0)
+
+    problem, made = Problem(square, with_numpy, check=False), KAN(2, 2, 1, basis=Chebyshev(3)).on_box(square.lower, square.upper)
+    objective = Objective(problem, {"equation": torch.from_numpy(square.sample(2 * SIZE, lambda u: 2 * u - 1, 0))})
+    compiled = Compiled(backend="eager")
+    with caplog.at_level(logging.WARNING):
+        assert torch.equal(objective.gradient(made, compiled)[0], objective.gradient(made)[0])
+    assert [record for record in caplog.records if "NumPy" in record.message]
+    assert list(compiled._programs.values()) == [None]
+
+
+def test_handed_over_values_are_traced(caplog, monkeypatch):
+    monkeypatch.setattr(Compiled.__init__, "__defaults__", ("eager",))
+    problem = Problem(strip, lambda u: u.t - u.xx, conditions=[Initial(lambda x: sin(x), hard=True)])
+    ends = []
+    for compile in (False, True):
+        training = [Slabs("t", 2), Adam(steps=3, compile=compile)]
+        network = KAN(2, 2, 1, basis=Chebyshev(3)).on_box(strip.lower, strip.upper)
+        ends.append(fit(problem, network, training, sampling=Sampling(interior=SIZE), seed=0).network.vector())
+    assert torch.allclose(*ends, rtol=1e-9, atol=1e-11)
+    assert not [record for record in caplog.records if record.name == "kanpde" and record.levelno >= logging.WARNING]
+
+
+def test_modules_of_ones_own_are_not_compiled():
+    module = Wrapped(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1)), inputs=2, outputs=1)
+    with pytest.raises(TypeError, match=r"Adam\(compile=True\) is for KAN, SeparableKAN and MLP"):
+        fit(PROBLEMS["hard and soft"], module, [Adam(steps=2, compile=True)], sampling=Sampling(interior=40), seed=0)

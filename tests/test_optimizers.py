@@ -666,3 +666,12 @@ def test_gauss_newton_says_that_a_jacobian_is_not_finite():
     network.assign(torch.zeros_like(network.vector()))
     step = GaussNewton().start(network).advance(objective, network)
     assert step.stop is not None and "not finite" in step.stop
+
+
+def test_a_damping_that_starts_far_too_high():
+    with pytest.raises(ValueError, match=r"damping=.*at most 1e\+06, got 1e\+19"):
+        LevenbergMarquardt(damping=1e19)
+    network, objective = setting(Problem(segment, lambda u, x: u.x - u), KAN(1, 1, basis=Chebyshev(6)), interior=30)
+    descent = LevenbergMarquardt(damping=1e6).start(network)
+    losses = [float(descent.advance(objective, network).residual.square().sum()) for _ in range(6)]
+    assert losses[-1] < 1e-2 * losses[0]

@@ -252,3 +252,9 @@ def test_small_products_do_not_slow_the_descent():
     model = SeparableKAN(2, 1, rank=6, basis=Chebyshev(16))
     result = Experiment(problem, model, [LevenbergMarquardt(steps=8, damping=1e-6)]).run()
     assert result.metrics["relative_l2"] < 1e-9
+
+
+def test_steps_that_are_not_finite_stay_so():
+    network = SeparableKAN(2, 1, rank=2, basis=Chebyshev(3))
+    start = network.vector()
+    assert not network.moved(start, torch.full_like(start, torch.inf)).isfinite().any()

@@ -23,6 +23,7 @@ from kanpde import (
     Mapped,
     Periodic,
     Problem,
+    Sampling,
     SeparableKAN,
     SinhMap,
     Slabs,
@@ -108,8 +109,6 @@ def test_soft_initial_values_and_composed_networks():
 @pytest.mark.parametrize("stop", [3, 11, 15, 16, 19, 20, -2])
 def test_a_run_in_slabs_resumes_with_the_same_numbers(stop):
     def train(listener=None, resume=None):
-        from kanpde import Sampling
-
         training = [Slabs("t", 3), LM(steps=4, patience=50, acceleration=False), AdaptMap("x", rounds=2, widest=1.0)]
         network = small().on_box(rod.lower, rod.upper)
         return fit(heat(), network, training, sampling=Sampling(), listener=listener, resume=resume)
@@ -276,8 +275,6 @@ def test_a_front_is_found_where_it_is(centre, width):
 
 
 def _many():
-    from kanpde import Sampling
-
     return Sampling(interior=600)
 
 
@@ -334,3 +331,36 @@ def test_a_new_map_keeps_the_function():
     np.testing.assert_allclose(other(points).detach(), wanted, atol=2e-3 * float(wanted.abs().max()))
     assert finer.bases[1].resolution == 8
     assert isinstance(other.bases[0], Mapped) and other.bases[0].map == SinhMap(0.2, 0.4)
+
+
+def test_rounding_on_an_edge_is_no_front():
+    """On y = +-1 the solution is what a soft condition leaves of zero, as steep for its size as can be."""
+    square = Box(x=(-1, 1), y=(-1, 1))
+    problem = Problem(
+        square,
+        lambda u, x, y: u.xx + u.yy + 2 * pi**2 * sin(pi * x) * sin(pi * y),
+        conditions=[Dirichlet(0, on=square.boundary)],
+        exact=lambda x, y: sin(pi * x) * sin(pi * y),
+    )
+    model = SeparableKAN(2, 1, rank=2, basis=Chebyshev(14))
+    training = [LM(steps=12), AdaptMap("x", rounds=2)]
+    result = Experiment(problem, model, training, sampling=Sampling(interior=300)).run()
+    assert result.metrics["relative_l2"] < 1e-6 and not result.architecture["maps"]
+    assert steepest_front(problem, model.on_box(square.lower, square.upper), 0)[1] > 0
+
+
+def test_a_solution_in_slabs_has_the_last_values_of_a_continuation():
+    box = Box(x=(0, 1), t=(0, 1))
+    problem = Problem(
+        box,
+        lambda u, t, a: u.t - u.xx - 2 * pi * a * cos(2 * pi * t),
+        parameters=dict(a=1.0),
+        conditions=[Initial(0, hard=True), Dirichlet(lambda t, a: a * sin(2 * pi * t), on=box.boundary, hard=True)],
+        exact=lambda t, a: a * sin(2 * pi * t),
+    )
+    training = [Slabs("t", 2), Continue(a=[0.5, 1.0]), LM(steps=8)]
+    experiment = Experiment(problem, SeparableKAN(2, 1, rank=1, basis=Chebyshev(3)), training)
+    result = experiment.run()
+    assert result.metrics["relative_l2"] < 1e-9
+    for t in (0.2, 0.7):
+        assert experiment.solution(result)(x=0.5, t=t) == pytest.approx(math.sin(2 * math.pi * t), abs=1e-9)

@@ -39,7 +39,7 @@ class AdamDescent:
     """An Adam descent under way."""
 
     def __init__(self, options: Adam, network: Network) -> None:
-        self.options, self.compiled = options, compiled_for(options)
+        self.options, self.compiled = options, compiled_for(options, network)
         self.inner = torch.optim.Adam(network.parameters(), lr=options.rate)
 
     def state(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from kanpde.compiled import Compiled, check_compiler
 from kanpde.network import Network
 from kanpde.objective import Objective
+from kanpde.wrapped import Wrapped
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,14 @@ def check_schedule(optimizer: Optimizer) -> None:
         raise ValueError(f"{name}(progress=...) must lie in (0, 1], got {optimizer.progress!r}")
 
 
-def compiled_for(optimizer: Any) -> Compiled | None:
-    """Programs for a descent, if it asks for them with ``compile=True``; ``RuntimeError`` without a compiler."""
+def compiled_for(optimizer: Any, network: Network) -> Compiled | None:
+    """Programs for a descent, if it asks for them with ``compile=True``; ``RuntimeError`` without a compiler, ``TypeError`` for a network
+    that is none of kanpde's own.
+    """
+    asked = f"{type(optimizer).__name__}(compile=True)"
     if not optimizer.compile:
         return None
-    check_compiler(f"{type(optimizer).__name__}(compile=True)")
+    if isinstance(network, Wrapped):
+        raise TypeError(f"{asked} is for KAN, SeparableKAN and MLP, not for a module of your own, {network}: leave it out")
+    check_compiler(asked)
     return Compiled()

@@ -42,7 +42,7 @@ class LBFGSDescent:
     """An L-BFGS descent under way."""
 
     def __init__(self, options: LBFGS, network: Network) -> None:
-        self.options, self.network, self.compiled = options, network, compiled_for(options)
+        self.options, self.network, self.compiled = options, network, compiled_for(options, network)
         self.inner = self._fresh()
 
     def _fresh(self) -> torch.optim.LBFGS:

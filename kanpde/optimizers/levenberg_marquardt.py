@@ -14,6 +14,8 @@ from kanpde.optimizers.linear_model import AT_ROUNDING, LinearModel, linear_mode
 
 logger = logging.getLogger("kanpde")
 
+STRONGEST = 1e6  # damping to begin with
+
 
 @dataclass(frozen=True)
 class LevenbergMarquardt:
@@ -54,6 +56,11 @@ class LevenbergMarquardt:
         for name in ("damping", "probe", "memory"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise ValueError(f"{type(self).__name__}({name}=...) must be a positive number, got {getattr(self, name)!r}")
+        if self.damping > STRONGEST:
+            raise ValueError(
+                f"{type(self).__name__}(damping=...) must be at most {STRONGEST:g}, got {self.damping!r}: J's columns have norm 1 here, "
+                "so that 1 is strong, and steps far beyond are lost in rounding"
+            )
         if not (0 < self.target < 1 and 0 < self.late_target < 1):
             raise ValueError(f"target ratios must lie in (0, 1), got target={self.target!r}, late_target={self.late_target!r}")
 
