@@ -234,7 +234,7 @@ def test_rates_with_noise(name, sigma, given):
     """No structure is ever rejected in 50 seeds, and ten times the noise is never called structure."""
     test, box, more, function, other = NOISY[name]
     rng, held, broken = np.random.default_rng(7), Counter(), Counter()
-    amount = (30 if name == "function of a sum" else 10) * sigma * (1 if given or sigma == 1e-2 else 30)
+    amount = (30 if name == "function of a sum" else 10) * sigma * (1 if given or sigma == 1e-2 else 100)
     seeds, level = range(50 if sigma == 1e-2 else 10), sigma if given else None
     for seed in seeds:
         held[test(noisy(function, other, 0, sigma, rng), box, *more, noise=level, seed=seed).verdict] += 1

@@ -127,7 +127,7 @@ def scored(
     defects, values, sigma, rounding = defects / scale, values / scale, noise.sigma / scale, noise.rounding / scale
     values = values - (values.mean() if about_mean else 0.0)
     spread = float(np.mean(values**2))
-    if spread <= 1.2 * sigma**2:
+    if sigma and spread <= 1.2 * sigma**2:
         reason = f"noise of {noise.sigma:.3g}, {noise.source}, is as large as the spread of the values, {scale * math.sqrt(spread):.3g}"
         return Score(UNKNOWN, reason, math.nan, math.nan, (0.0, 1.0), 1.0)
     if spread <= (DISTINCT * rounding) ** 2:
@@ -185,8 +185,9 @@ def _above(
     excess, floor = squares - gain * variance, math.sqrt(variance * mean_gain / spread)
     ratio, ratios = float(excess.mean()) / signal, (weights @ excess) / np.maximum(spreads - variance, 1e-3 * signal)
     doubt = noise.doubt * mean_gain * variance / signal
-    expected = math.hypot(variance * math.sqrt(2 * float(np.mean(gain**2)) / len(gain)) / signal, doubt)  # if there is but Gaussian noise
-    error = max(math.hypot(float(ratios.std()), doubt), expected)
+    relative = math.hypot(math.sqrt(2 * float(np.mean(gain**2)) / len(gain)) / mean_gain, noise.doubt)  # if there is but Gaussian noise
+    error = max(math.hypot(float(ratios.std()), doubt), relative * mean_gain * variance / signal)
+    above = 2 * math.log(max(raw / floor, 1e-9)) / relative  # a quotient of two estimates of a variance: its logarithm is nearly normal
     low, high = (math.sqrt(max(ratio + side * 1.96 * error, 0.0)) for side in (-1, 1))
     score = math.sqrt(max(ratio, 0.0))
     if noise.smooth:
@@ -195,12 +196,13 @@ def _above(
         high = raw
     score, low, high = (min(each, 1.0) for each in (score, low, high))
     numbers, words = (score, (high - low) / 3.92, (low, high), floor), f"noise of {noise.sigma:.3g}, {noise.source}"
-    if ratio > SIGNIFICANT * expected and raw > HELD * floor:
+    if above > SIGNIFICANT and raw > HELD * floor:
         return Score(FAILS, f"the defect is {raw / floor:.2g} times what {words}, gives{note}", *numbers)
-    if ratio > SIGNIFICANT * error:
-        return Score(FAILS, f"the defect is {ratio / error:.2g} standard errors above {words}{note}", *numbers)
-    if ratio > DOUBTFUL * error:
-        return Score(UNKNOWN, f"the defect is {ratio / error:.2g} standard errors above {words}: take more points{note}", *numbers)
+    above = min(above, ratio / error)
+    if above > SIGNIFICANT:
+        return Score(FAILS, f"the defect is {above:.2g} standard errors above {words}{note}", *numbers)
+    if above > DOUBTFUL:
+        return Score(UNKNOWN, f"the defect is {above:.2g} standard errors above {words}: take more points{note}", *numbers)
     if high > TELLING:
         return Score(UNKNOWN, f"{words}, would hide a score up to {high:.2g}{note}", *numbers)
     return Score(NOISE, f"{words}, explains the defect; a score up to {high:.2g} would be hidden{note}", *numbers)

@@ -155,11 +155,10 @@ class Sampled:
             if self.output not in value:
                 raise ValueError(f"the function returns {', '.join(map(repr, value))}: choose one with output={next(iter(value))!r}")
             value = value[self.output]
-        if isinstance(value, (int, float)) and not isinstance(value, np.generic):
+        if type(value) in (int, float):  # a constant; no sum over all points, which is another type
             return np.full(count, float(value))
-        if isinstance(value, torch.Tensor):
-            value = value.detach().cpu().numpy()
-        found, name = np.asarray(value), function_name(self.function)
+        found: np.ndarray = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+        name = function_name(self.function)
         if found.dtype.kind not in "fiub":
             raise TypeError(f"{name} returns {found.dtype} values: give real ones, such as abs(f)")
         if found.dtype.kind == "f":
