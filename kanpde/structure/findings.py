@@ -105,19 +105,28 @@ def found(sampled: Sampled, claim: str, score: Score, defects: np.ndarray, place
 
 
 def scored(
-    sampled: Sampled, defects: np.ndarray, values: np.ndarray, *, gain: Any = 1.0, about_mean: bool = True, missing: str = ""
+    sampled: Sampled,
+    defects: np.ndarray,
+    values: np.ndarray,
+    *,
+    gain: Any = 1.0,
+    about_mean: bool = True,
+    missing: str = "",
+    shared: float = 2.0,
+    unsure: float = 0.0,
 ) -> Score:
     """The score sqrt(mean(d^2 - gain sigma^2) / (var f - sigma^2)) of ``defects`` d (n,), and what it says.
 
     ``values`` (n, m) of f at the points that each comparison used give var f, or the mean square if not ``about_mean``. ``gain`` (n,) or
-    a number is var(d) / sigma^2 by noise of the values alone. Rows with NaN are left out; ``missing`` says in words why there are some.
+    a number is var(d) / sigma^2 by independent noise of the values alone, known to a relative ``unsure``; noise that is smooth gives up to
+    ``shared`` times as much (2 in a difference of two values). Rows with NaN are left out; ``missing`` says in words why there are some.
 
     The standard error is that of a Bayesian bootstrap over the rows; where sigma was measured, its uncertainty is added. Against noise the
     claim is rejected at 4 standard errors (of Gaussian noise and of the bootstrap) and holds below 3; against rounding, of which only the
     size is known, it is rejected at 100 times and holds below 10.
     """
     noise = sampled.noise
-    gain = np.broadcast_to(np.asarray(gain, dtype=float), defects.shape)
+    gain = np.broadcast_to(np.asarray(gain, dtype=float), defects.shape) * (shared if noise.smooth else 1.0)
     kept = np.isfinite(defects) & np.isfinite(values).all(1) & np.isfinite(gain)
     defects, values, gain, lost = defects[kept], values[kept], gain[kept], 1 - kept.mean() if len(kept) else 1.0
     if len(defects) < LEAST:
@@ -144,7 +153,7 @@ def scored(
     if noise.doubt and sigma**2 <= SMALL**2 * spread:
         words = f"noise of {noise.sigma:.2g}, {noise.source},"
         return _against(sigma * root, words, (NOISE, HELD_IN_NOISE, BROKEN_IN_NOISE), defects**2, raw, spread, weights, spreads, note)
-    return _above(noise, sigma**2, defects**2, gain, raw, spread, weights, spreads, note)
+    return _above(noise, unsure, sigma**2, defects**2, gain, raw, spread, weights, spreads, note)
 
 
 def _against(
@@ -171,6 +180,7 @@ def _against(
 
 def _above(
     noise: Noise,
+    unsure: float,
     variance: float,
     squares: np.ndarray,
     gain: np.ndarray,
@@ -184,9 +194,9 @@ def _above(
     signal, mean_gain = spread - variance, float(gain.mean())
     excess, floor = squares - gain * variance, math.sqrt(variance * mean_gain / spread)
     ratio, ratios = float(excess.mean()) / signal, (weights @ excess) / np.maximum(spreads - variance, 1e-3 * signal)
-    doubt = noise.doubt * mean_gain * variance / signal
-    relative = math.hypot(math.sqrt(2 * float(np.mean(gain**2)) / len(gain)) / mean_gain, noise.doubt)  # if there is but Gaussian noise
-    error = max(math.hypot(float(ratios.std()), doubt), relative * mean_gain * variance / signal)
+    doubt = math.hypot(noise.doubt, unsure)
+    relative = math.hypot(math.sqrt(2 * float(np.mean(gain**2)) / len(gain)) / mean_gain, doubt)  # if there is but Gaussian noise
+    error = max(math.hypot(float(ratios.std()), doubt * mean_gain * variance / signal), relative * mean_gain * variance / signal)
     above = 2 * math.log(max(raw / floor, 1e-9)) / relative  # a quotient of two estimates of a variance: its logarithm is nearly normal
     low, high = (math.sqrt(max(ratio + side * 1.96 * error, 0.0)) for side in (-1, 1))
     score = math.sqrt(max(ratio, 0.0))

@@ -22,6 +22,7 @@ TRIES = 8  # points among which the ends of a segment are looked for
 STEPS = 60  # of the bracketing at most
 CHAINS = 3  # of levels drawn for each comparison: most leave the domain
 NEAR, MOST = 0.1, 0.6  # neighbours, as a part of the distance to random points; as many of their comparisons show a structure
+LINEAR = 0.12  # relative error of the propagation of noise to first order, measured
 STEEPEST = 30.0  # a level that multiplies the noise by more is left out
 FEW = "few levels that the criterion compares are reached in the domain: take a larger one"
 
@@ -178,7 +179,7 @@ def _judged(sampled: Sampled, claim: str, compare: Callable[[float], Comparisons
     taken for branches.
     """
     made = compare(1.0)
-    score = scored(sampled, made.defects / math.sqrt(2), made.values, gain=_tame(made.gain, sampled), missing=FEW)
+    score = scored(sampled, made.defects / math.sqrt(2), made.values, gain=_tame(made.gain, sampled), missing=FEW, unsure=LINEAR)
     if score.holds is not False or sampled.noise.sigma:
         return found(sampled, claim, score, made.defects, made.places)
     local = compare(NEAR)

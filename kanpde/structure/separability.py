@@ -105,7 +105,7 @@ def _rectangles(sampled: Sampled, groups: Groups, count: int, *, product: bool) 
     corners = np.stack([first, np.where(mask, first, second), np.where(mask, second, first), second], 1)
     values = sampled(corners)
     defects, gain = _product(values) if product else _sum(values)
-    score = scored(sampled, defects, values, gain=gain, missing=CORNERS)
+    score = scored(sampled, defects, values, gain=gain, missing=CORNERS, shared=1.0)
     claim = "f = " + written(sampled, chosen, " " if product else " + ")
     return found(sampled, claim, score, defects if product else 2 * defects, corners[:, 0], _remark(sampled, chosen))
 
@@ -222,7 +222,7 @@ def _parts(sampled: Sampled, count: int, *, product: bool) -> Parts:
         for j in range(i + 1, d):
             corners = np.stack([base, single[:, i], single[:, j], ends[:, j - i - 1]], 1)
             defects, gain = _product(corners) if product else _sum(corners)
-            score = scored(sampled, defects, np.column_stack([corners, overall]), gain=gain, missing=CORNERS)
+            score = scored(sampled, defects, np.column_stack([corners, overall]), gain=gain, missing=CORNERS, shared=1.0)
             linked[i, j] = linked[j, i] = score.verdict in (FAILS, UNKNOWN)
             unsure[i, j] = score.verdict == UNKNOWN
             scores[i, j] = scores[j, i] = score.score
