@@ -167,6 +167,13 @@ def test_what_is_more_than_a_verdict():
     assert "F is not monotone" in HOLD["not monotone"]().reason
 
 
+def test_levels_that_are_jumped_over_or_leave_the_domain():
+    stairs = generalised_separability(lambda x, y: np.exp(np.sin(x) + np.sign(y)), square)
+    assert stairs.holds is not False
+    steep = generalised_separability(lambda x, y: np.arctan(np.exp(20 * x) + y), square, points=100)
+    assert steep.holds is not False
+
+
 def test_the_degree_of_a_homogeneous_function():
     found = homogeneity(force, coulomb, {"q1": 1, "r": 1})
     assert abs(found.degree + 1) < 1e-12 and found.degree_sigma < 1e-12 and "degree -1" in str(found)

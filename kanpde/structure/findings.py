@@ -130,7 +130,7 @@ def scored(
     kept = np.isfinite(defects) & np.isfinite(values).all(1) & np.isfinite(gain)
     defects, values, gain, lost = defects[kept], values[kept], gain[kept], 1 - kept.mean() if len(kept) else 1.0
     if len(defects) < LEAST:
-        reason = f"only {len(defects)} of {len(kept)} comparisons could be made{missing and ': ' + missing}"
+        reason = f"only {len(defects)} comparisons could be made{missing and ': ' + missing}"
         return Score(UNKNOWN, reason, math.nan, math.nan, (0.0, 1.0), math.nan)
     scale = float(np.abs(values).max()) or 1.0
     defects, values, sigma, rounding = defects / scale, values / scale, noise.sigma / scale, noise.rounding / scale

@@ -8,20 +8,22 @@ values does to a level, and so to the comparison, is propagated to first order.
 import math
 from collections.abc import Callable
 from copy import copy
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kanpde.calls import argument_names, call_by_name, function_name
 from kanpde.functions import is_sympy, numeric
-from kanpde.structure.findings import BROKEN, Finding, count_of, found, scored
+from kanpde.structure.findings import BROKEN, Finding, Score, count_of, found, scored
 from kanpde.structure.sampled import Domain, Sampled
-from kanpde.structure.separability import Groups, divided, idle, written
+from kanpde.structure.separability import PROBES, Groups, divided, idle, written
 
 TRIES = 8  # points among which the ends of a segment are looked for
 STEPS = 60  # of the bracketing at most
 CHAINS = 3  # of levels drawn for each comparison: most leave the domain
 NEAR, MOST = 0.1, 0.6  # neighbours, as a part of the distance to random points; as many of their comparisons show a structure
+JUMP = 1e-8  # of the difference between the ends of a segment: a function that misses a level by more is not continuous
 LINEAR = 0.12  # relative error of the propagation of noise to first order, measured
 STEEPEST = 30.0  # a level that multiplies the noise by more is left out
 FEW = "few levels that the criterion compares are reached in the domain: take a larger one"
@@ -58,8 +60,7 @@ def dependence(
     if not spread > 1e-12 * float(np.abs(goal).max()):
         raise ValueError(f"s = {text} is {goal[0]:.6g} all over the domain: a function of it alone would be constant; give another s")
     level = Levels(inner, sampled, mask, first, goal, exact=True)
-    same = np.where(np.abs(level.off) <= 1e-9 * spread, 1.0, np.nan)[:, None]  # s jumps over the level
-    values = np.stack([sampled(first), sampled(level.points(first) * same)], 1)
+    values = np.stack([sampled(first), sampled(level.points(first))], 1)
     rest = [name for axis, name in enumerate(sampled.names) if axis not in axes]
     score = scored(sampled, (values[:, 0] - values[:, 1]) / math.sqrt(2), np.column_stack([values, sampled(other)]), missing=FEW)
     return found(sampled, f"f = F({', '.join([text, *rest])})", score, values[:, 0] - values[:, 1], first)
@@ -98,7 +99,7 @@ def composition(
     for group in (axes, [axis for axis in range(len(sampled.names)) if axis not in axes]):
         score = idle(sampled, group)
         if score.holds:
-            return found(sampled, claim, score, NONE, mask, f"f does not depend on {', '.join(sampled.names[axis] for axis in group)}; ")
+            return _idle(sampled, claim, score, f"f does not depend on {', '.join(sampled.names[axis] for axis in group)}; ")
     return _judged(sampled, claim, lambda near: _same_level(sampled, mask, first, second, near=near))
 
 
@@ -138,7 +139,7 @@ def generalised_separability(
     still = {number: idle(sampled, group) for number, group in enumerate(chosen)}
     flat = [score for score in still.values() if score.holds]
     if len(flat) >= len(chosen) - 1:
-        return found(sampled, claim, max(flat, key=lambda score: score.score), NONE, mask, "f depends on one group at most; ")
+        return _idle(sampled, claim, max(flat, key=lambda score: score.score), "f depends on one group at most; ")
     drawn = [sampled.draw(len(mask)) for _ in range(3)]
     return _judged(sampled, claim, lambda near: _cancelled(sampled, mask, *drawn, near=near))
 
@@ -162,6 +163,11 @@ def _cancelled(sampled: Sampled, mask: np.ndarray, start: np.ndarray, middle: np
     return Comparisons(values[:, 0] - values[:, 1], np.column_stack([values, others]), gain, start)
 
 
+def _idle(sampled: Sampled, claim: str, score: Score, remark: str) -> Finding:
+    """The finding where the function does not depend on what the claim is about."""
+    return replace(found(sampled, claim, score, np.zeros(0), np.zeros(0), remark), comparisons=PROBES)
+
+
 class Comparisons(NamedTuple):
     """``defects`` (n,) at ``places`` (n, d), ``values`` (n, m) of f that they used, and the ``gain`` (n,) of noise."""
 
@@ -180,20 +186,23 @@ def _judged(sampled: Sampled, claim: str, compare: Callable[[float], Comparisons
     """
     made = compare(1.0)
     score = scored(sampled, made.defects / math.sqrt(2), made.values, gain=_tame(made.gain, sampled), missing=FEW, unsure=LINEAR)
-    if score.holds is not False or sampled.noise.sigma:
+    if score.holds or sampled.noise.sigma or (score.holds is None and math.isfinite(score.score)):
         return found(sampled, claim, score, made.defects, made.places)
     local = compare(NEAR)
     gain = _tame(local.gain, sampled)
-    one = np.abs(local.defects) <= BROKEN * sampled.noise.rounding * np.sqrt(gain)
-    share = float(one[np.isfinite(local.defects) & np.isfinite(gain)].mean()) if np.isfinite(gain * local.defects).any() else 0.0
-    if share < MOST:
+    known = np.isfinite(local.defects) & np.isfinite(gain)
+    one = known & (np.abs(local.defects) <= BROKEN * sampled.noise.rounding * np.sqrt(gain))
+    share = float(one.sum()) / max(float(known.sum()), 1.0)
+    if share >= MOST:
+        defects, remark = np.where(one, local.defects, np.nan), f"of neighbouring points {share:.0%} agree with it: F is not monotone; "
+    elif score.holds is None:
+        defects, remark = local.defects, "of neighbouring points: "
+    else:
         return found(sampled, claim, score, made.defects, made.places)
-    defects = np.where(one, local.defects, np.nan)
-    score = scored(sampled, defects / math.sqrt(2), local.values, gain=gain, missing=FEW)
-    return found(sampled, claim, score, defects, local.places, f"F is not monotone: {share:.0%} of the comparisons of neighbours hold; ")
-
-
-NONE = np.zeros(0)
+    if share == 1.0:
+        remark = "of neighbouring points: "
+    score = scored(sampled, defects / math.sqrt(2), local.values, gain=gain, missing=FEW, unsure=LINEAR)
+    return found(sampled, claim, score, defects, local.places, remark)
 
 
 def _tame(gain: np.ndarray, sampled: Sampled) -> np.ndarray:
@@ -264,7 +273,9 @@ class Levels:
         def residual(t: np.ndarray, which: np.ndarray) -> np.ndarray:
             return function(self._moved(base[live[which]], t, live[which])) - goal[live[which]]
 
-        self.at[live], self.off[live] = bracketed(residual, left[good], right[good], tolerance)
+        at, off = bracketed(residual, left[good], right[good], tolerance)
+        met = np.abs(off) <= JUMP * (right - left)[good] + 6 * sampled.noise.sigma  # others are jumped over
+        self.at[live], self.off[live] = np.where(met, at, np.nan), off
         self.found[live] = np.isfinite(self.at[live])
 
     def __getitem__(self, rows: np.ndarray) -> "Levels":
