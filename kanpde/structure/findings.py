@@ -13,7 +13,7 @@ ROUNDING, NOISE, FAILS, UNKNOWN = "holds to rounding", "holds within noise", "do
 HOLDS = {ROUNDING: True, NOISE: True, FAILS: False, UNKNOWN: None}
 
 LEAST = 30  # comparisons
-DRAWS = 200  # of the bootstrap
+DRAWS, BLOCKS = 200, 2000  # of the bootstrap: so often, of so many means of rows at most
 HELD, BROKEN = 10.0, 100.0  # times the rounding: scores below hold, scores above do not
 HELD_IN_NOISE, BROKEN_IN_NOISE = 4.0, 30.0  # times measured noise that is small
 DOUBTFUL, SIGNIFICANT = 3.0, 4.0  # standard errors above the noise
@@ -143,9 +143,9 @@ def scored(
         if about_mean:
             return Score(ROUNDING, "the function is constant on the domain, so that every such claim holds", 0.0, 0.0, (0.0, 0.0), 0.0)
         return Score(ROUNDING, "the function is 0 on the domain, so that every such claim holds", 0.0, 0.0, (0.0, 0.0), 0.0)
-    weights = sampled.rng.standard_exponential((DRAWS, len(defects)))
+    weights = sampled.rng.standard_exponential((DRAWS, len(_blocks(defects))))
     weights /= weights.sum(1, keepdims=True)
-    spreads = weights @ (values**2).mean(1) - ((weights @ values.mean(1)) ** 2 if about_mean else 0.0)
+    spreads = weights @ _blocks((values**2).mean(1)) - ((weights @ _blocks(values.mean(1))) ** 2 if about_mean else 0.0)
     root = math.sqrt(float(gain.mean()) / spread)
     raw, note = math.sqrt(float(np.mean(defects**2)) / spread), f"; {lost:.0%} of the comparisons could not be made" if lost > 0.05 else ""
     if sigma == 0.0 or (noise.doubt and raw <= HELD * rounding * root):
@@ -154,6 +154,12 @@ def scored(
         words = f"noise of {noise.sigma:.2g}, {noise.source},"
         return _against(sigma * root, words, (NOISE, HELD_IN_NOISE, BROKEN_IN_NOISE), defects**2, raw, spread, weights, spreads, note)
     return _above(noise, unsure, sigma**2, defects**2, gain, raw, spread, weights, spreads, note)
+
+
+def _blocks(rows: np.ndarray) -> np.ndarray:
+    """Means of successive rows, at most ``BLOCKS`` of them: the bootstrap draws these."""
+    each = -(-len(rows) // BLOCKS)
+    return np.add.reduceat(rows, np.arange(0, len(rows), each)) / each if each > 1 else rows
 
 
 def _against(
@@ -168,7 +174,7 @@ def _against(
     note: str,
 ) -> Score:
     """The verdict where only the size of rounding is known: far below, far above, or in between."""
-    error, score = float(np.sqrt((weights @ squares) / np.maximum(spreads, 1e-3 * spread)).std()), min(raw, 1.0)
+    error, score = float(np.sqrt((weights @ _blocks(squares)) / np.maximum(spreads, 1e-3 * spread)).std()), min(raw, 1.0)
     numbers = (score, error, (max(score - 1.96 * error, 0.0), min(score + 1.96 * error, 1.0)), floor)
     verdict, held, broken = band
     if raw <= held * floor:
@@ -193,7 +199,7 @@ def _above(
     """The verdict where the variance of the noise is known: whether the mean square of the defects is significantly above it."""
     signal, mean_gain = spread - variance, float(gain.mean())
     excess, floor = squares - gain * variance, math.sqrt(variance * mean_gain / spread)
-    ratio, ratios = float(excess.mean()) / signal, (weights @ excess) / np.maximum(spreads - variance, 1e-3 * signal)
+    ratio, ratios = float(excess.mean()) / signal, (weights @ _blocks(excess)) / np.maximum(spreads - variance, 1e-3 * signal)
     doubt = math.hypot(noise.doubt, unsure)
     relative = math.hypot(math.sqrt(2 * float(np.mean(gain**2)) / len(gain)) / mean_gain, doubt)  # if there is but Gaussian noise
     error = max(math.hypot(float(ratios.std()), doubt * mean_gain * variance / signal), relative * mean_gain * variance / signal)

@@ -45,7 +45,8 @@ class Sampled:
     ``function`` is called on an array (N, d), by coordinate names where its arguments have them (as a solution's do), and a
     ``torch.nn.Module`` on a tensor; or it is a pair (X, y) of scattered data, then a :class:`~kanpde.structure.scattered.Surrogate`
     of them. ``domain`` is a box, pairs of bounds (coordinates x1, x2, ...) or by name, or points (N, d) or columns by name, whose
-    coordinates are then combined at random. Of several outputs, ``output`` is one's number, or its name.
+    coordinates are then combined at random. Of several outputs, ``output`` is one's number, or its name. (A single argument that has
+    the name of one of several coordinates is that coordinate; points, where the function does not work on that.)
 
     Raises ``TypeError`` or ``ValueError``, with the value and the fix, for everything else.
     """
