@@ -94,6 +94,7 @@ FAIL = {
     "sum as a product": lambda **k: multiplicative_separability(lambda x, y: x + y, square, **k),
     "nearly a product": lambda **k: multiplicative_separability(lambda x, y: x * y + 1e-9 * np.sin(x), square, **k),
     "nearly a function of a sum": lambda **k: generalised_separability(lambda u, v: velocity(u, v) + 1e-8 * u * v**2, lightlike, **k),
+    "very nearly a function of a sum": lambda **k: generalised_separability(lambda x, y: np.exp(x + y) + 1e-11 * x * y**2, square, **k),
     "two waves": lambda **k: generalised_separability(lambda x, y: np.sin(5 * (x - y**2)) + x, square, **k),
     "velocities, three": lambda **k: generalised_separability(
         lambda u, v, c: (u + v) / (1 + u * v / c**2), Box(u=(-0.9, 0.9), v=(-0.9, 0.9), c=(1, 1.3)), **k
