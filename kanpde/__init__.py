@@ -33,15 +33,39 @@ from kanpde.sampling import Sampling
 from kanpde.schedule import Balance, Continue, Refine, Resample, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
+from kanpde.structure import (
+    Exchange,
+    Finding,
+    Homogeneity,
+    Parts,
+    Reflect,
+    Rotate,
+    Scale,
+    Shift,
+    Translate,
+    additive_parts,
+    additive_separability,
+    composition,
+    dependence,
+    generalised_separability,
+    homogeneity,
+    invariance,
+    multiplicative_parts,
+    multiplicative_separability,
+    periodicity,
+)
 from kanpde.wrapped import Wrapped
 
 __version__ = "0.1.0"
 
 __all__ = [
     "KAN", "LBFGS", "MLP", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box", "Chebyshev", "Condition",
-    "Continue", "Data", "Dirichlet", "EarlyStopping", "Experiment", "Field", "Fourier", "GaussNewton", "Gaussian", "Hermite",
-    "Initial", "InitialVelocity", "Integral", "Jacobi", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial",
-    "Neumann", "Periodic", "Point", "Polynomials", "Problem", "RationalChebyshev", "Record", "Refine", "Resample", "Result",
-    "Robin", "Sampling", "SeparableKAN", "SiLU", "Sine", "SinhMap", "Slabs", "Unknown", "Until", "VariableProjection", "Wrapped",
-    "div", "grad", "laplacian", "load", "manufactured", "save",
+    "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Field", "Finding", "Fourier", "GaussNewton",
+    "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "Legendre", "LevenbergMarquardt",
+    "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "Periodic", "Point", "Polynomials", "Problem",
+    "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale",
+    "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Unknown", "Until", "VariableProjection", "Wrapped",
+    "additive_parts", "additive_separability", "composition", "dependence", "div", "generalised_separability", "grad",
+    "homogeneity", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability",
+    "periodicity", "save",
 ]  # fmt: skip

@@ -49,6 +49,14 @@ def exact(value: Any) -> Any:
     return sympy.sympify(value)
 
 
+def numeric(expression: Any) -> tuple[list[str], Callable[..., Any]]:
+    """A sympy expression as a NumPy function of its free symbols, which are named in order."""
+    import sympy
+
+    symbols = sorted(expression.free_symbols, key=str)
+    return [str(symbol) for symbol in symbols], sympy.lambdify(symbols, expression, "numpy")
+
+
 class Constant:
     """A real number with a floating-point value and an exact sympy form, closed under arithmetic with numbers."""
 
