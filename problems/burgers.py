@@ -51,7 +51,7 @@ composed = Experiment(
         Resample(every=10, candidates=30, power=0.7, floor=0.5),
         Refine(6, 7, 8, 9),
     ],
-    sampling=Sampling(interior=5000),
+    sampling=Sampling(interior=8000),
     quick=[Continue(nu=[0.1 / pi, 0.03 / pi, 0.01 / pi]), LevenbergMarquardt(steps=18)],  # relative L2 3e-2
 )
 steps = LevenbergMarquardt(steps=3, damping=1e-6, acceleration=False)  # enough to see where the front is
