@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from kanpde.jets import tracing
 from kanpde.network import Network
@@ -56,6 +55,8 @@ class Compiled:
         return function(network, *tensors) if program is None else program(*tensors, *parameters)
 
     def _made(self, function: Function, network: Network, tensors: tuple[Tensor, ...], parameters: list[Tensor]) -> Any:
+        from torch.fx.experimental.proxy_tensor import make_fx  # slow to load, and rarely needed
+
         whole, names = _Whole(function, network), [f"network.{name}" for name, _ in network.named_parameters()]
 
         def plain(*arguments: Tensor) -> tuple[Tensor, ...]:
