@@ -70,7 +70,8 @@ class Compiled:
                 program = torch.compile(graph, backend=self._backend, dynamic=False)
                 program(*tensors, *parameters)
                 other = [tensor.flip(0) for tensor in tensors]  # what was computed outside torch stays as it was at the first points
-                if not all(map(_agree, program(*other, *parameters), function(network, *other))):
+                pairs = zip(program(*other, *parameters), function(network, *other), strict=True)
+                if not all(agree(found, wanted, digits=0.75) for found, wanted in pairs):
                     raise ValueError("it gives other values at other points, as it would if the equation computes with NumPy")
         except Exception as error:  # whatever a user's equation, or a compiler, does that torch does not foresee
             logger.warning("this step is not compiled, but run as it is: %s", str(error).strip().partition("\n")[0])
@@ -78,11 +79,11 @@ class Compiled:
         return program
 
 
-def _agree(found: Tensor, wanted: Tensor) -> bool:
-    """To three quarters of the digits of the largest; NaN and infinity agree with themselves."""
-    tolerance = torch.finfo(wanted.dtype).eps ** 0.75
+def agree(found: Tensor, wanted: Tensor, *, digits: float = 0.5) -> bool:
+    """Whether two tensors agree to a share of the digits of the largest number in them; NaN and infinity agree with themselves."""
+    tolerance = 10 * torch.finfo(wanted.dtype).eps ** digits
     size = float(wanted.abs().nan_to_num(0.0, 0.0, 0.0).max())
-    return torch.allclose(found, wanted, rtol=tolerance, atol=tolerance * size, equal_nan=True)
+    return torch.allclose(found, wanted, rtol=tolerance, atol=tolerance * max(size, tolerance), equal_nan=True)
 
 
 class _Whole(nn.Module):

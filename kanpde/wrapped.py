@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, jvp, vjp, vmap
 
 from kanpde.bases import whole_number
+from kanpde.compiled import agree
 from kanpde.jets import Channels, MultiIndex, order_of, sub_multisets
 from kanpde.network import Network
 
@@ -183,16 +184,16 @@ class Wrapped(Network):
         if not found:
             del self._modes[chosen]
             raise TypeError(f"torch cannot take the derivatives of {_one_line(self.module)} that are asked for: {errors[0]}") from errors[0]
-        agree = len(found) == 2 and all(map(_agree, found[_forward], found[_backward]))
-        self._modes[chosen] = mode = _forward if agree or _backward not in found else _backward
+        alike = len(found) == 2 and all(map(agree, found[_forward], found[_backward]))
+        self._modes[chosen] = mode = _forward if alike or _backward not in found else _backward
         self._batched[chosen] = True
         try:
             rows = self.rows(record, adjoint, points.new_empty(len(found[mode][-1]), len(points)))
-            self._batched[chosen] = _agree(rows.sum(1), found[mode][-1])
+            self._batched[chosen] = agree(rows.sum(1), found[mode][-1])
         except RuntimeError as error:
             self._batched[chosen] = False
             errors.append(error)
-        if not (agree and self._batched[chosen]):
+        if not (alike and self._batched[chosen]):
             words = "; ".join(map(str, errors)) or "forward mode gives other numbers than reverse mode"
             how = "by reverse mode" if self._batched[chosen] else "one sample after another, which is slow"
             level = logging.INFO if self._batched[chosen] else logging.WARNING
@@ -252,13 +253,6 @@ def _slope(f: Callable[[Tensor], Tensor], axis: int) -> Callable[[Tensor], Tenso
         return torch.stack([pull(unit.expand_as(values))[0][:, axis] for unit in units], 1)
 
     return slope
-
-
-def _agree(found: Tensor, wanted: Tensor) -> bool:
-    """To half the digits of the largest; NaN and infinity agree with themselves."""
-    tolerance = 10 * torch.finfo(wanted.dtype).eps ** 0.5
-    size = float(wanted.abs().nan_to_num(0.0, 0.0, 0.0).max())
-    return torch.allclose(found, wanted, rtol=tolerance, atol=tolerance * max(size, tolerance), equal_nan=True)
 
 
 def _maximal(chosen: Channels) -> list[MultiIndex]:
@@ -351,7 +345,7 @@ def _check_map(network: Wrapped) -> None:
         single = torch.cat([network.module(point) for point in points.split(1)])
     if not torch.equal(values.nan_to_num(), again.nan_to_num()):
         raise ValueError(f"{what} gives other values when it is called again on the same points: leave out what depends on chance")
-    if not _agree(single, values):
+    if not agree(single, values):
         raise ValueError(f"{what} gives other values to a point beside other points than alone: leave out what normalises over the batch")
 
 

@@ -16,7 +16,8 @@ FLOORS = (
     {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"calls"},
     {"network", "conditions", "callbacks", "structure"},
-    {"kan", "mlp", "separable", "wrapped", "pieces", "checks", "compiled"},
+    {"compiled"},
+    {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
     {"ansatz", "agreement"},
     {"problem"},
     {"blocks", "interpret", "settings"},
