@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 FLOORS = (
     {"functions", "jets", "domains", "results", "science", "provenance"},
     {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls"},
+    {"calls", "primitives"},
     {"network", "conditions", "callbacks", "structure"},
     {"compiled"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
