@@ -208,5 +208,6 @@ Goldstein 8.56: charge in a field | E_n = sqrt((p - q*A_vec)**2*c**2 + m**2*c**4
 Goldstein 12.80: anharmonic | E_n = (p**2 + m**2*omega**2*x**2*(1 + alpha*x/y))/(2*m) | m omega p y x alpha 1 5
 Weinberg 15.2.1: density | rho_0 = 3/(8*pi*G)*(c**2*k_f/r**2 + H_G**2) | G k_f r H_G c 1 5
 Weinberg 15.2.2: pressure | pr = -1/(8*pi*G)*(c**4*k_f/r**2 + H_G**2*c**2*(1 - 2*alpha)) | G k_f r H_G alpha c 1 5
-Klein-Nishina | A = (alpha*h/(m*c)*omega_0/omega)**2/(4*pi)*(omega_0/omega + omega/omega_0 - sin(beta)**2) | omega omega_0 alpha h m c 1 5; beta 0 6
+Klein-Nishina | A = (alpha*h*omega_0/(m*c*omega))**2/(4*pi)*(omega_0/omega + omega/omega_0 - sin(beta)**2) \
+    | omega omega_0 alpha h m c 1 5; beta 0 6
 """

@@ -51,9 +51,7 @@ class Node:
 
     def renumbered(self, position: dict[int, int]) -> "Node":
         """The same node where the values have other numbers."""
-        return Node(
-            tuple(replace(f, terms=tuple(replace(term, source=position[term.source]) for term in f.terms)) for f in self.factors)
-        )
+        return Node(tuple(replace(f, terms=tuple(replace(term, source=position[term.source]) for term in f.terms)) for f in self.factors))
 
     def values(self, inputs: np.ndarray) -> np.ndarray:
         """The node at the values (V, N) that its edges come from: (N,)."""
@@ -99,18 +97,17 @@ def levels(graph: Graph) -> list[tuple[Node, ...]]:
     A node is computed as early as its sources allow, one of a single source as late as its use allows; what is wanted further on rides
     on identity edges. The last layer holds the outputs in their order, and is repeated by identities where products would precede sums.
     """
-    first, stage, wanted = len(graph.inputs), _stages(graph), dict[int, int]()
+    first, stage = len(graph.inputs), _stages(graph)
     last = max(stage.values())
+    wanted = {number: last + 1 for number in graph.outputs if stage[number] < last}
     for number, node in enumerate(graph.nodes, first):
         for source in node.sources:
             wanted[source] = max(wanted.get(source, 0), stage[number])
     found, before = [], list(range(first))
     for level in range(1, last + 1):
         carried = [value for value in before if wanted.get(value, 0) > level]
-        if level < last:
-            here = [*carried, *(number for number in stage if stage[number] == level)]
-        else:
-            here = list(graph.outputs)
+        ready = [*carried, *(number for number in stage if stage[number] == level)]
+        here = ready if level < last else list(graph.outputs)
         position = {value: place for place, value in enumerate(before)}
         nodes = {value: graph.nodes[value - first] if value not in before else _riding(value) for value in here}
         if level < last:
@@ -132,7 +129,7 @@ def _stages(graph: Graph) -> dict[int, int]:
     for number, node in enumerate(graph.nodes, first):
         early[number] = 1 + max((early[source] for source in node.sources), default=0)
     last = max(early[number] for number in graph.outputs)
-    stage, latest = dict[int, int](), {number: last for number in graph.outputs}
+    stage, latest = dict[int, int](), dict.fromkeys(graph.outputs, last)
     for number in range(first + len(graph.nodes) - 1, first - 1, -1):
         node = graph.nodes[number - first]
         final = number in graph.outputs and latest[number] == last
