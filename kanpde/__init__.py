@@ -5,6 +5,7 @@ from kanpde.bases import (
     Basis,
     BSpline,
     Chebyshev,
+    Extended,
     Fourier,
     Gaussian,
     Hermite,
@@ -13,6 +14,7 @@ from kanpde.bases import (
     Mapped,
     MexicanHat,
     Monomial,
+    PerInput,
     Polynomials,
     RationalChebyshev,
     SiLU,
@@ -25,6 +27,7 @@ from kanpde.domains import Box
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
 from kanpde.kan import KAN
+from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
 from kanpde.problem import Problem, Unknown, manufactured
@@ -59,10 +62,10 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box", "Chebyshev", "Condition",
-    "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Field", "Finding", "Fourier", "GaussNewton",
+    "KAN", "KANLayer", "LBFGS", "MLP", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box", "Chebyshev", "Condition",
+    "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Extended", "Field", "Finding", "Fourier", "GaussNewton",
     "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "Legendre", "LevenbergMarquardt",
-    "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "Periodic", "Point", "Polynomials", "Problem",
+    "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Problem",
     "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale",
     "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Unknown", "Until", "VariableProjection", "Wrapped",
     "additive_parts", "additive_separability", "composition", "dependence", "div", "generalised_separability", "grad",

@@ -14,11 +14,12 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 FLOORS = (
     {"functions", "jets", "domains", "results", "science", "provenance"},
     {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls"},
-    {"network", "conditions", "callbacks", "structure"},
-    {"compiled"},
+    {"calls", "primitives"},
+    {"network", "conditions", "callbacks", "structure", "symbols"},
+    {"compiled", "wiring"},
+    {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
-    {"ansatz", "agreement"},
+    {"ansatz", "agreement", "architecture"},
     {"problem"},
     {"blocks", "interpret", "settings"},
     {"objective"},
