@@ -2,7 +2,7 @@
 
 >>> network = compile_expression("exp(-(theta/sigma)^2/2)/(sqrt(2*pi)*sigma)", {"theta": (1, 3), "sigma": (1, 3)})
 >>> network
-KAN(2, (1, 1), (0, 1)) with 4 of 6 edges and 4 symbolic terms
+KAN(2, (1, 1), (0, 1), basis=None, hidden='range') with 5 of 10 edges and 5 symbolic terms
 
 To refit a law to data or to an equation, compile it, set its constants to a guess (or ``network.assign`` other numbers), and give the
 network to :class:`kanpde.Experiment` as its model: its constants are what is trained.
@@ -38,8 +38,8 @@ def compile_expression(expression: Any, inputs: Ranges | Iterable[Any] | None = 
     power, the b of exp) and the identity edges. With a ``basis``, every edge also has a part in it, zero at first.
 
     ``inputs`` are the names or symbols in their order, by default those of the expression by alphabet; as ``{name: (low, high)}`` also
-    the box that the network lives on, [-1, 1] otherwise. The network is compared with the expression in that box, or wherever the
-    expression is finite.
+    the box that the network lives on; otherwise that is the first of some in which the expression is finite, [-1, 1] before others. The
+    network is compared with the expression in that box, and without ranges also in the others.
 
     Raises ``ValueError`` for what a KAN has no nodes for, for an expression that is not finite in the box, and for a network that differs
     from it; ``TypeError`` for what is no expression.
@@ -49,10 +49,10 @@ def compile_expression(expression: Any, inputs: Ranges | Iterable[Any] | None = 
 
     expressions = _expressions(expression, inputs)
     symbols, ranges = _inputs(expressions, inputs)
-    points, wanted = _samples(expressions, symbols, ranges)
-    found = levels(translated(expressions, symbols))
-    lower, upper = np.array(ranges or [(-1.0, 1.0)] * len(symbols)).T
-    network = KAN.assembled(_layers(found, points, lower, upper, basis), lower=lower.tolist(), upper=upper.tolist())
+    box, points, wanted = _samples(expressions, symbols, ranges)
+    found, (lower, upper) = levels(translated(expressions, symbols)), np.array(box).T
+    inside = points[((points >= lower) & (points <= upper)).all(1)]
+    network = KAN.assembled(_layers(found, inside, lower, upper, basis), lower=lower.tolist(), upper=upper.tolist())
     _check(network, points, wanted, expressions, symbols)
     return network
 
@@ -94,7 +94,7 @@ def _inputs(expressions: Sequence[Any], inputs: Ranges | Iterable[Any] | None) -
         raise ValueError(f"the expression has {', '.join(missing)}, but the inputs are {', '.join(names) or 'none'}: add what is missing")
     if not names:
         raise ValueError("the expression has no variables: name the inputs of the network, as in inputs=['x']")
-    symbols = [by_name.get(name, each if isinstance(each, sympy.Symbol) else sympy.Symbol(name)) for name, each in zip(names, asked, strict=True)]
+    symbols = [by_name.get(name, sympy.Symbol(name, real=True)) for name in names]
     if not isinstance(inputs, Mapping):
         return symbols, None
     ranges = []
@@ -106,14 +106,16 @@ def _inputs(expressions: Sequence[Any], inputs: Ranges | Iterable[Any] | None) -
     return symbols, ranges
 
 
-def _samples(expressions: Sequence[Any], symbols: Sequence[Any], ranges: Sequence[tuple[float, float]] | None) -> tuple[np.ndarray, np.ndarray]:
-    """Points (N, inputs) and the expressions there (N, outputs), computed by sympy's own NumPy code."""
+def _samples(
+    expressions: Sequence[Any], symbols: Sequence[Any], ranges: list[tuple[float, float]] | None
+) -> tuple[list[tuple[float, float]], np.ndarray, np.ndarray]:
+    """A box, points (N, inputs), also outside of it, and the expressions there (N, outputs), computed by sympy's own NumPy code."""
     import sympy
 
     functions = [sympy.lambdify(symbols, each, ["scipy", "numpy"]) for each in expressions]
     random = np.random.default_rng(0)
     boxes = [ranges] if ranges is not None else [[box] * len(symbols) for box in BOXES]
-    places, values = [], []
+    places, values, clean = [], [], []
     for box in boxes:
         low, high = np.array(box, dtype=float).T
         points = random.uniform(low, high, (POINTS, len(symbols)))
@@ -123,12 +125,15 @@ def _samples(expressions: Sequence[Any], symbols: Sequence[Any], ranges: Sequenc
         if ranges is not None and not finite.all():
             point = ", ".join(f"{symbol} = {x:.4g}" for symbol, x in zip(symbols, points[~finite][0], strict=True))
             raise ValueError(f"the expression is not finite at {point}: give ranges in which it is")
+        clean += [box] if finite.all() else []
         places.append(points[finite])
         values.append(found[finite])
     points, found = np.concatenate(places), np.concatenate(values)
     if len(points) < POINTS // 16:
-        raise ValueError(f"the expression was finite and real at {len(points)} of {POINTS * len(boxes)} points: give ranges, {{'x': (1, 2)}}")
-    return points, found
+        raise ValueError(
+            f"the expression was finite and real at {len(points)} of {POINTS * len(boxes)} points: give ranges, {{'x': (1, 2)}}"
+        )
+    return (clean or boxes)[0], points, found
 
 
 def _real(function: Any, points: np.ndarray) -> np.ndarray:
@@ -184,9 +189,8 @@ def _put(layer: Layer, nodes: Sequence["Node"], middle: np.ndarray, half: np.nda
 
 def _repeats(primitive: Primitive) -> tuple[bool, bool, bool]:
     """Which of a, b, c only does what another or the bias does: of x both a and b, of powers and log a, of exp b."""
-    if primitive.name == "x":
-        return True, True, False
-    return primitive.name.startswith("x^") or primitive.name in ("sqrt", "log", "abs", "sign", "heaviside", "relu"), primitive.name == "exp", False
+    scales = primitive.name.startswith("x^") or primitive.name in ("x", "sqrt", "log", "abs", "sign", "heaviside", "relu")
+    return scales, primitive.name in ("x", "exp"), False
 
 
 # ---- the check ----
