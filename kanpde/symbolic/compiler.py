@@ -49,8 +49,9 @@ def compile_expression(expression: Any, inputs: Ranges | Iterable[Any] | None = 
 
     expressions = _expressions(expression, inputs)
     symbols, ranges = _inputs(expressions, inputs)
+    found = levels(translated(expressions, symbols))  # first: it names what it does not know
     box, points, wanted = _samples(expressions, symbols, ranges)
-    found, (lower, upper) = levels(translated(expressions, symbols)), np.array(box).T
+    lower, upper = np.array(box).T
     inside = points[((points >= lower) & (points <= upper)).all(1)]
     network = KAN.assembled(_layers(found, inside, lower, upper, basis), lower=lower.tolist(), upper=upper.tolist())
     _check(network, points, wanted, expressions, symbols)
@@ -137,11 +138,8 @@ def _samples(
 
 
 def _real(function: Any, points: np.ndarray) -> np.ndarray:
-    """A compiled expression at the points, NaN where it cannot be evaluated in real numbers."""
-    try:
-        found = np.broadcast_to(function(*points.T), len(points))
-    except (NameError, TypeError, AttributeError):  # of a function that NumPy does not have: what it is, translation says
-        return np.zeros(len(points))
+    """A compiled expression at the points, NaN where it is not real."""
+    found = np.broadcast_to(function(*points.T), len(points))
     return np.where(np.imag(found) == 0, np.real(found), np.nan)
 
 
