@@ -263,10 +263,10 @@ def test_a_rarely_wrong_network_is_noticed():
     """Equal almost everywhere in size, but a thousand times smaller than its largest value where it is wrong."""
     network, points = compile_expression("x"), np.linspace(1, 1000, 50)[:, None]
     right = points.copy()
-    compiler._check(network, points, right, [X], [X])
+    compiler._check(network, points, right, 0 * right, [X], [X])
     right[0] *= 1 + 1e-6
     with pytest.raises(ValueError, match="is 1 and not 1.000001 at x = 1"):
-        compiler._check(network, points, right, [X], [X])
+        compiler._check(network, points, right, 0 * right, [X], [X])
 
 
 # ---- from there on ----
