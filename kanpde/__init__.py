@@ -59,6 +59,7 @@ from kanpde.structure import (
     periodicity,
 )
 from kanpde.symbolic.compiler import compile_expression
+from kanpde.symbolic.writing import as_expression
 from kanpde.wrapped import Wrapped
 
 __version__ = "0.1.0"

@@ -25,6 +25,7 @@ from kanpde.symbolic.compiler import compile_expression
 from kanpde.symbolic.graph import levels, run
 from kanpde.symbolic.reading import read
 from kanpde.symbolic.translation import translated
+from kanpde.symbolic.writing import as_expression
 
 X, Y, Z = sympy.symbols("x y z", real=True)
 
@@ -332,3 +333,47 @@ def test_it_travels():
     np.testing.assert_array_equal(values(rebuilt(about, arrays), points), values(network, points))
     single = network.copy().to(torch.float32)
     assert single(torch.ones(1, 2)).dtype == torch.float32
+
+
+# ---- and back ----
+
+
+@pytest.mark.parametrize("one", formulas()[::4], ids=lambda one: one.name)
+def test_networks_are_written_as_formulas(one):
+    network, symbols, points = compile_expression(one.text, one.ranges), symbols_of(one), one.points(100, seed=9)
+    found = reference(as_expression(network, one.variables), symbols, points)
+    wanted = reference(read(one.text, one.variables), symbols, points)
+    np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-12 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize(
+    "text", ["2*sin(3*x)*y", "x^2 - y^3 + 4", "exp(-x^2)*(x + y)", "tanh(x*y + 2) - 7", "5*x", "log(x + 3*y) + sqrt(y)"]
+)
+def test_clean_formulas_come_back_clean(text):
+    for ranges in (None, {"x": (1, 3), "y": (1, 5)}):
+        inputs = ranges if ranges is None or "y" in text else {"x": (1, 3)}
+        names = sorted(str(symbol) for symbol in read(text).free_symbols)
+        assert sympy.simplify(as_expression(compile_expression(text, inputs), names) - read(text)) == 0
+
+
+def test_several_outputs_scales_and_names():
+    network = compile_expression((X * Y, X + 2 * Y), ["x", "y"])
+    a, b = sympy.symbols("x1 x2", real=True)
+    assert as_expression(network) == (a * b, a + 2 * b)
+    network.given = False
+    network.on_outputs([1.0, -2.0], [3.0, 0.5])
+    assert as_expression(network, [X, Y]) == (3 * X * Y + 1, 0.5 * (X + 2 * Y) - 2)
+    assert str(as_expression(compile_expression("x/3"), ["t"], digits=3)) == "0.333*t"
+
+
+def test_splines_are_no_formula():
+    network = compile_expression("sin(x) + y", basis=BSpline(degree=3, intervals=4))
+    assert as_expression(network, ["x", "y"]) == sympy.sin(X) + Y  # splines that are nought do not matter
+    with torch.no_grad():
+        network.layers[0].weight.add_(0.1)
+    with pytest.raises(ValueError, match="splines are on 0 -> 0 of layer 0, 1 -> 0 of layer 0: fix them to primitives"):
+        as_expression(network)
+    with pytest.raises(ValueError, match="has 2 inputs, got the names x"):
+        as_expression(compile_expression("x + y"), ["x"])
+    with pytest.raises(ValueError, match="between 1 and 17 digits"):
+        as_expression(compile_expression("x + y"), digits=0)

@@ -159,14 +159,16 @@ def _layers(
         middle, half = ((lower + upper) / 2, (upper - lower) / 2) if number == 0 else (0 * values[:, 0], 0 * values[:, 0] + 1)
         _put(layer, nodes, middle, half)
         if number:
-            low, high = values.min(1), values.max(1)
+            finite = np.where(np.isfinite(values), values, np.median(values, axis=1, keepdims=True))
+            low, high = finite.min(1), finite.max(1)
             wide = np.maximum(high - low, 1e-3 * np.maximum(np.abs(low), 1e-3))
             layer.put_range(torch.from_numpy(high - wide), torch.from_numpy(high))
         if basis is not None:
             kind = Extended(basis, "linear") if number else basis
             layer.put_splines(kind, torch.zeros(layer.linear, kind.size, layer.inputs), layer.edges)
         layers.append(layer)
-        values = np.array([node.values(values) for node in nodes])
+        with np.errstate(all="ignore"):
+            values = np.array([node.values(values) for node in nodes])
     return layers
 
 
