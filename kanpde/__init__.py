@@ -34,7 +34,7 @@ from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
-from kanpde.schedule import Balance, Continue, Refine, Resample, Until
+from kanpde.schedule import Balance, Continue, Refine, Resample, Starts, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
 from kanpde.structure import (
@@ -70,8 +70,9 @@ __all__ = [
     "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
     "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic",
     "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result",
-    "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Unknown",
-    "Until", "VariableProjection", "Wrapped", "additive_parts", "additive_separability", "compile_expression", "composition",
-    "dependence", "div", "generalised_separability", "grad", "homogeneity", "invariance", "laplacian", "load", "manufactured",
-    "multiplicative_parts", "multiplicative_separability", "periodicity", "power", "primitive", "save",
+    "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Starts", "Translate",
+    "Unknown", "Until", "VariableProjection", "Wrapped", "additive_parts", "additive_separability", "as_expression",
+    "compile_expression", "composition", "dependence", "div", "generalised_separability", "grad", "homogeneity", "invariance",
+    "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability", "periodicity", "power", "primitive",
+    "save",
 ]  # fmt: skip

@@ -27,6 +27,7 @@ FLOORS = (
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"changes"},
     {"schedule"},
+    {"starts"},
     {"training", "objections"},
     {"checkpoints"},
     {"experiment"},

@@ -156,11 +156,10 @@ def _layers(
         sums = sum(len(node.factors) == 1 for node in nodes)
         arities = [len(node.factors) for node in nodes[sums:]]
         layer = Layer(values.shape[0], (sums, arities) if arities else sums, basis=None, entry="range")
-        middle, half = ((lower + upper) / 2, (upper - lower) / 2) if number == 0 else (0 * values[:, 0], 0 * values[:, 0] + 1)
+        middle, half = ((lower + upper) / 2, (upper - lower) / 2) if number == 0 else (np.zeros(len(values)), np.ones(len(values)))
         _put(layer, nodes, middle, half)
-        if number:
-            finite = np.where(np.isfinite(values), values, np.median(values, axis=1, keepdims=True))
-            low, high = finite.min(1), finite.max(1)
+        if number and values.size:
+            low, high = values.min(1), values.max(1)
             wide = np.maximum(high - low, 1e-3 * np.maximum(np.abs(low), 1e-3))
             layer.put_range(torch.from_numpy(high - wide), torch.from_numpy(high))
         if basis is not None:
@@ -169,6 +168,7 @@ def _layers(
         layers.append(layer)
         with np.errstate(all="ignore"):
             values = np.array([node.values(values) for node in nodes])
+        values = values[:, np.isfinite(values).all(0)]
     return layers
 
 
