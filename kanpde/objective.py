@@ -24,7 +24,7 @@ from kanpde.blocks import Block, Chunk, Piece, demand, entries, make_chunk, make
 from kanpde.compiled import SIZE, Compiled
 from kanpde.conditions import Condition
 from kanpde.fields import Field, coefficient
-from kanpde.jets import Channels, MultiIndex, channels
+from kanpde.jets import MultiIndex, channels
 from kanpde.network import Network
 from kanpde.pieces import Pieces
 from kanpde.problem import Problem
@@ -188,7 +188,7 @@ class Objective:
         return residual, jacobian
 
     def gradient(self, network: Network, compiled: Compiled | None = None) -> tuple[Tensor, Tensor]:
-        """r (N,) as :meth:`residual` has it, and the gradient of the loss, (P,); with ``compiled``, by programs wherever there are enough points."""
+        """The residual (N,) and the gradient of the loss, (P,); with ``compiled``, by programs wherever there are enough points."""
         residual = self.blocks[0].points.new_zeros(self.size)
         total, offset = residual.new_zeros(network.parameter_count), 0
         for block in self.blocks:

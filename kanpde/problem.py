@@ -173,6 +173,11 @@ class Problem:
         """The points (n, d) where the equation holds, if it is known nowhere else; None: anywhere in the domain."""
         return None
 
+    @property
+    def digest(self) -> str:
+        """A few letters that tell data from others; "" where there are none."""
+        return ""
+
     def columns(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """What the equation knows at the points besides their coordinates, (n,) each, under names that no argument can have."""
         return {}
@@ -188,6 +193,9 @@ class Problem:
     def enough(self, loss: float) -> str | None:
         """Why a descent with this loss should end, if it should."""
         return None
+
+    def check_monitor(self, column: str) -> None:
+        """Raise ``ValueError`` for a column that the history cannot have."""
 
     def monitored(self, network: Any) -> dict[str, float]:
         """Figures of merit for the history, by column."""

@@ -13,16 +13,16 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
     {"functions", "jets", "domains", "results", "science", "provenance"},
-    {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls"},
-    {"network", "conditions", "callbacks", "structure"},
-    {"compiled"},
+    {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
+    {"calls", "figures", "splits"},
+    {"network", "conditions", "callbacks", "structure", "drawn", "metrics"},
+    {"compiled", "datasets"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
     {"ansatz", "agreement"},
     {"problem"},
     {"blocks", "interpret", "settings"},
     {"objective"},
-    {"measures", "solution", "uncertainty"},
+    {"measures", "solution", "supervised", "uncertainty"},
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"changes"},
     {"schedule"},
@@ -34,7 +34,7 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-OWNERS = {"h5py": {"results", "conditions"}, "matplotlib": {"figures"}, "sympy": {"functions", "symbolic"}}
+OWNERS = {"h5py": {"results", "conditions"}, "matplotlib": {"data_figures", "figures"}, "sympy": {"functions", "symbolic"}}
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")
 LONGEST = 400
 
