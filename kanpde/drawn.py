@@ -64,10 +64,8 @@ class Drawn:
 
     def _places(self, count: int, seed: tuple[int, int]) -> np.ndarray:
         box = self.domain
-        if self.points == "sobol":
-            unit = sobol(count, len(box.names), seed)
-        else:
-            unit = np.random.default_rng(seed).random((count, len(box.names)))
+        size = count, len(box.names)
+        unit = sobol(*size, seed) if self.points == "sobol" else np.random.default_rng(seed).random(size)
         return np.stack([box.scaled(2 * unit[:, axis] - 1, axis) for axis in range(len(box.names))], 1)
 
     def _values(self, points: np.ndarray, names: tuple[str, ...]) -> tuple[tuple[str, ...], np.ndarray]:

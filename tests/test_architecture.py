@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
-    {"functions", "jets", "domains", "results", "science", "provenance"},
+    {"functions", "jets", "domains", "notation", "results", "science", "provenance"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"calls", "figures", "splits"},
     {"network", "conditions", "callbacks", "structure", "drawn", "metrics"},
