@@ -32,7 +32,7 @@ def counts(rows: int, shares: Sequence[Share]) -> tuple[int, int, int]:
         raise ValueError(f"of train, validation and test only one may be the rest (None), got {', '.join(map(repr, shares))}")
     taken = sum(count or 0 for count in found)
     if taken > rows:
-        asked = ", ".join(f"{name}={share!r}" for name, share in zip(NAMES, shares, strict=True) if share is not None)
+        asked = ", ".join(f"{name}={share!r}" for name, share in zip(NAMES, shares, strict=True) if share)
         raise ValueError(f"{asked} asks for {taken} rows, but there are {rows}: ask for fewer")
     train, validation, test = (rows - taken if count is None else count for count in found)
     if not train:

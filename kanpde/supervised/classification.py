@@ -59,7 +59,7 @@ class Classification(Supervised):
         if len(names) != 1:
             raise ValueError(f"a Classification has one target, got {', '.join(names)}: name one in targets=")
         every = {name: _labels(self.data[name]) for name in NAMES}
-        found = tuple(_sorted(set(every["train"])))
+        found = _sorted(set(every["train"]))
         if len(found) < 2:
             raise ValueError(
                 f"all {len(every['train'])} training rows are of the class {found[0]!r} of {names[0]!r}: there is nothing to tell apart"
@@ -71,7 +71,7 @@ class Classification(Supervised):
         for name in ("validation", "test"):
             if lost := sorted(set(every[name]) - set(found)):
                 raise ValueError(f"the class {lost[0]!r} of {names[0]!r} occurs in {name} but not in training: use stratify=True")
-        return found
+        return tuple(found)
 
     def _names(self) -> tuple[str, ...]:
         (target,) = self.data.target_names
