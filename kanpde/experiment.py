@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from kanpde.agreement import check_network
-from kanpde.callbacks import Callback, EarlyStopping, heard
+from kanpde.callbacks import Callback, heard
 from kanpde.calls import function_name
 from kanpde.changes import Stage
 from kanpde.checkpoints import snapshot_of, stored
@@ -31,7 +31,7 @@ from kanpde.provenance import provenance
 from kanpde.reports import overfitting
 from kanpde.results import Edges, Result
 from kanpde.sampling import Sampling
-from kanpde.schedule import Refine, check_rows, climbed, rungs
+from kanpde.schedule import Refine, check_fit, climbed, rungs
 from kanpde.separable import SeparableKAN
 from kanpde.solution import Solution
 from kanpde.training import Fit, fit
@@ -80,10 +80,7 @@ class Experiment:
                 raise TypeError(f"callbacks takes functions of the run, such as EarlyStopping(below=1e-6), got {callback!r}")
         object.__setattr__(self, "callbacks", tuple(given))
         _check_names(self.problem)
-        check_rows(self.problem, [*self.training, *(self.quick or ())], self.sampling)
-        for callback in self.callbacks:
-            if isinstance(callback, EarlyStopping):
-                self.problem.check_monitor(callback.monitor)
+        check_fit(self.problem, [*self.training, *(self.quick or ())], self.sampling, self.callbacks)
         object.__setattr__(self, "problem", self.problem.for_outputs(self._model.outputs))
         box, unknowns, model = self.problem.domain, self.problem.unknowns, self._model
         if model.inputs != len(box.names):

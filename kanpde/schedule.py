@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from kanpde.bases import whole_number
+from kanpde.callbacks import EarlyStopping
 from kanpde.changes import Change, EnterSlab, FitMap, RefineTo, SetParameters, Stage
 from kanpde.domains import Box
 from kanpde.functions import Constant
@@ -233,18 +234,25 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
     return found
 
 
-def check_rows(problem: Problem, training: Sequence[Any], sampling: Sampling) -> None:
-    """Raise ``ValueError`` for what makes no sense where the equation is known at the rows of a data set alone."""
+def check_fit(problem: Problem, training: Sequence[Any], sampling: Sampling, callbacks: Sequence[Any]) -> None:
+    """Raise ``ValueError`` for a network to be restored of several slabs, for columns to be watched that the history cannot have, and for
+    what makes no sense where the equation is known at the rows of a data set alone.
+    """
+    for callback in callbacks:
+        if isinstance(callback, EarlyStopping):
+            problem.check_monitor(callback.monitor)
+            if callback.restore and any(isinstance(item, Slabs) for item in training):
+                raise ValueError(f"{callback}: with Slabs there is no one network to be restored; leave out restore=True")
     if problem.given is None:
         return
     kind = type(problem).__name__
     for item in training:
-        if isinstance(item, (Resample, Slabs)):
-            raise ValueError(f"{item} is for equations: the points of a {kind} are its training rows; leave it out")
+        if isinstance(item, (Balance, Resample, Slabs)):
+            raise ValueError(f"{item} is for equations: a {kind} has but its training rows; leave it out")
         if getattr(item, "compile", False):
             raise ValueError(f"{type(item).__name__}(compile=True) is for equations, not for a {kind}: leave it out")
     if sampling != Sampling():
-        raise ValueError(f"{sampling} is for equations: the points of a {kind} are its training rows; leave it out")
+        raise ValueError(f"{sampling} is for equations: a {kind} has but its training rows; leave it out")
 
 
 def climbed(stage: Stage, number: int, rung: Rung) -> Stage:

@@ -114,12 +114,7 @@ class Fit:
     kept: Kept | None = None
 
     def keep(self, monitor: str) -> None:
-        """Let the network as it stands be what is left when the training ends, unless another is kept later.
-
-        Raises ``ValueError`` with slabs, each of which has a network of its own.
-        """
-        if self.stage is not None and self.stage.slab_axis is not None:
-            raise ValueError("with Slabs there is no one network to be restored: leave out restore=True")
+        """Let the network as it stands be what is left when the training ends, unless another is kept later; not with slabs."""
         same = self.kept is not None and self.kept.network is not None and self.kept.rung == self.rung
         network = self.kept.network if same and self.kept is not None else deepcopy(self.network)
         self.kept = Kept(monitor, self.history.length - 1, self.rung, self.network.vector().cpu().numpy(), network)

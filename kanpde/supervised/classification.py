@@ -58,6 +58,8 @@ class Classification(Supervised):
         names = self.data.target_names
         if len(names) != 1:
             raise ValueError(f"a Classification has one target, got {', '.join(names)}: name one in targets=")
+        if self.data.sigma is not None:
+            raise ValueError("a Classification has no use for sigma, which is the noise of numbers: leave it out of the Dataset")
         every = {name: _labels(self.data[name]) for name in NAMES}
         found = _sorted(set(every["train"]))
         if len(found) < 2:
@@ -152,14 +154,14 @@ class Classification(Supervised):
         places = {name: k for k, name in enumerate(self.classes)}
         return np.array([places[label] for label in _labels(split)], dtype=int)
 
-    def _values(self, values: np.ndarray, split: Split) -> dict[str, float]:
+    def _values(self, values: np.ndarray, split: Split, single: bool = False) -> dict[str, float]:
         probability, label = self._probability(values), self._codes(split)
         available = {"probability": probability, "predicted": probability.argmax(1), "label": label, "classes": self.classes}
         logits = values if self.outputs != 1 else np.concatenate([np.zeros_like(values), values], 1)
         shifted = logits - logits.max(1, keepdims=True)
         entropy = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(label)), label]
         loss = float(np.mean(entropy + self.ridge * np.sum(values**2, 1)))
-        return {"loss": loss, **measures.values(self._chosen, available)}  # type: ignore[attr-defined]
+        return {"loss": loss, **measures.values(self._chosen, available, single=single)}  # type: ignore[attr-defined]
 
     def _kept_names(self) -> tuple[str, ...]:
         return ("label", "predicted")

@@ -74,13 +74,14 @@ class Regression(Supervised):
         finest = train.min(0)
         return (finest / split.sigma) ** 2 / np.mean((finest / train) ** 2, 0)
 
-    def _values(self, values: np.ndarray, split: Split) -> dict[str, float]:
+    def _values(self, values: np.ndarray, split: Split, single: bool = False) -> dict[str, float]:
         found, loss = dict[str, float](), 0.0
         weights, many = self._weights(split), len(self.unknowns) > 1
         for k, name in enumerate(self.unknowns):
             prediction, target = values[:, k], split.targets[:, k].astype(float)
             loss += float(np.mean(weights[:, k] * ((prediction - target) / self.affine[name][1]) ** 2))
-            by_name = measures.values(self._chosen, {"prediction": prediction, "target": target})  # type: ignore[attr-defined]
+            available = {"prediction": prediction, "target": target}
+            by_name = measures.values(self._chosen, available, single=single)  # type: ignore[attr-defined]
             if split.sigma is not None:
                 by_name["chi2"] = float(np.mean(((prediction - target) / split.sigma[:, k]) ** 2))
             found |= {f"{key}_{name}" if many else key: value for key, value in by_name.items()}
