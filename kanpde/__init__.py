@@ -23,6 +23,7 @@ from kanpde.bases import (
 )
 from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
+from kanpde.datasets import Dataset
 from kanpde.domains import Box
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
@@ -34,7 +35,7 @@ from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
-from kanpde.schedule import Balance, Continue, Refine, Resample, Until
+from kanpde.schedule import Balance, Batches, Continue, Refine, Resample, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
 from kanpde.structure import (
@@ -58,18 +59,20 @@ from kanpde.structure import (
     multiplicative_separability,
     periodicity,
 )
+from kanpde.supervised import Classification, Regression
 from kanpde.wrapped import Wrapped
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box", "Chebyshev",
-    "Condition", "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Extended", "Field", "Finding",
-    "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
-    "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic",
-    "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result",
-    "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Unknown",
-    "Until", "VariableProjection", "Wrapped", "additive_parts", "additive_separability", "composition", "dependence", "div",
-    "generalised_separability", "grad", "homogeneity", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts",
-    "multiplicative_separability", "periodicity", "power", "primitive", "save",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Batches", "Box",
+    "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Exchange",
+    "Experiment", "Extended", "Field", "Finding", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial",
+    "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
+    "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev",
+    "Record", "Refine", "Reflect", "Regression", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN",
+    "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Unknown", "Until", "VariableProjection", "Wrapped", "additive_parts",
+    "additive_separability", "composition", "dependence", "div", "generalised_separability", "grad", "homogeneity", "invariance",
+    "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability", "periodicity", "power", "primitive",
+    "save",
 ]  # fmt: skip

@@ -7,7 +7,6 @@ while a figure is being made, so that the user's backend and settings stay as th
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -16,6 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .data_figures import agreement
+from .notation import number as _number
+from .notation import symbol
 from .results import Edges, Result, write_whole
 
 if TYPE_CHECKING:
@@ -26,10 +28,6 @@ if TYPE_CHECKING:
 WIDTH = 7.0  # inches: two columns of a physics journal
 CURVES = 100  # edge functions drawn in one layer; less important edges are plain lines
 INK, GREY = (0.0, 0.447, 0.698), (0.3, 0.3, 0.3)  # of edge functions (the blue of Okabe and Ito), of lines between
-GREEK = re.compile(
-    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega"
-    "|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
-)
 
 
 def draw(result: Result, directory_stem: str | Path) -> list[Path]:
@@ -81,7 +79,11 @@ def triptych(result: Result) -> Figure:
 
     One coordinate: curves, solution and reference in one. Two: maps, time upwards. A grid in three: the middle slice of
     time, else of the last coordinate. Points in three or more: solution against reference, distribution of errors.
+    Data: :func:`~kanpde.data_figures.agreement`.
     """
+    if "kind" in result.equation:  # of data, which are no fields on a domain
+        with style():
+            return _finished(agreement(result), result)
     view = _view(result)
     rows = [_row(result, view, i) for i in range(len(result.unknowns))]
     drawn = {1: _curves, 2: _maps}.get(len(view.names), _distributions)
@@ -234,6 +236,9 @@ def convergence(result: Result) -> Figure:
     texts = {"loss": "loss"} | {name: "loss: " + name[5:].replace("$", r"\$") for name in parts if len(parts) > 1}
     if np.isfinite(history.get("error_l2", np.nan)).any():
         texts = {"loss": "loss", "error_l2": "relative $L_2$ error", **texts}
+    if "kind" in result.equation:
+        texts |= {"loss": f"loss in training: {result.equation['loss']}"}
+        texts |= {"validation_loss": "loss in validation"} if "validation_loss" in history else {}
     level = history.get("refinement", np.zeros(len(history["step"]), int))
     changes = np.flatnonzero(np.diff(level)) + 1
     with style():
@@ -384,17 +389,3 @@ def _thumbnail(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _spread(count: int, width: float) -> np.ndarray:
     return 0.15 + (width - 0.3) * (np.arange(count) + 0.5) / count
-
-
-def symbol(name: str) -> str:
-    """Mathtext of a coordinate or unknown: ``x12`` gives $x_{12}$, ``theta`` a Greek letter, ``rate`` upright ones."""
-    letters, index = re.findall(r"^(.*?)_?(\d*)$", name)[0]
-    if len(letters) > 1:
-        upright = "\\mathrm{" + letters.replace("_", "\\_") + "}"
-        letters = "\\" + letters if GREEK.fullmatch(letters) else upright
-    return f"${letters}_{{{index}}}$" if index else f"${letters}$"
-
-
-def _number(value: float) -> str:
-    digits, _, power = f"{value:.3g}".partition("e")
-    return digits + (rf"\times10^{{{int(power)}}}" if power else "")

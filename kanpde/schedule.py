@@ -13,11 +13,15 @@ from itertools import pairwise
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from kanpde.bases import whole_number
 from kanpde.changes import Change, EnterSlab, FitMap, RefineTo, SetParameters, Stage
 from kanpde.domains import Box
 from kanpde.functions import Constant
 from kanpde.optimizers import Optimizer
+from kanpde.problem import Problem
+from kanpde.sampling import Sampling
 from kanpde.slabs import AdaptMap, Slabs
 
 
@@ -97,6 +101,27 @@ class Resample:
 
 
 @dataclass(frozen=True)
+class Batches:
+    """Go through the points in batches of at most ``size``, each point once an epoch: ``[Adam(steps=200), Batches(128)]``.
+
+    A step of the optimizer before it, and of the refinements after it, is then an epoch: the points in a random order, in batches as
+    equal as they can be. The history has one row an epoch, with the loss of all points where the epoch ended. Conditions are whole in
+    every batch. The order follows from the seed and the number of the epoch, so that a resumed run has the same batches.
+    Raises ``ValueError`` after an optimizer that needs the whole loss.
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        whole_number(self.size, "Batches(size)")
+
+    def places(self, count: int, seed: Sequence[int]) -> list[np.ndarray]:
+        """The points of each batch of an epoch, of ``count``; ``seed`` are whole numbers that tell epochs apart."""
+        order = np.random.default_rng((*seed, 7)).permutation(count)
+        return np.array_split(order, math.ceil(count / self.size))
+
+
+@dataclass(frozen=True)
 class Until:
     """End each descent of the optimizer before it, and of the refinements after it, at a loss or after seconds of training."""
 
@@ -149,6 +174,7 @@ class Rung:
     resample: Resample | None = None
     until: Until = field(default_factory=Until)
     balance: Balance | None = None
+    batches: Batches | None = None
 
 
 def rungs(training: Sequence[Any], box: Box | None = None) -> list[Rung]:
@@ -179,9 +205,12 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             if waiting is not None:
                 raise ValueError(f"{waiting} is followed by {item}: put an optimizer between them, or let the parameters move together")
             waiting = item
-        elif isinstance(item, (Refine, Resample, Until, Balance, AdaptMap)):
+        elif isinstance(item, (Refine, Resample, Until, Balance, Batches, AdaptMap)):
             if not found or waiting is not None:
                 raise ValueError(f"{item} has no optimizer before it: put one there, as in [LevenbergMarquardt(steps=100), {item}]")
+            if isinstance(item, Batches) and not getattr(found[-1].optimizer, "in_batches", False):
+                name = type(found[-1].optimizer).__name__
+                raise ValueError(f"{item} is for Adam: {name} models the loss of all points, so leave it out after {name}")
             if isinstance(item, Refine):
                 found += [replace(found[-1], changes=(RefineTo(resolution),)) for resolution in item.resolutions]
             elif isinstance(item, AdaptMap):
@@ -194,12 +223,28 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             found += [Rung((SetParameters(values),) if values else (), item) for values in stations]
             waiting = None
         else:
-            raise TypeError(f"training takes optimizers, Refine, Continue, Resample, Until, Balance, AdaptMap and Slabs, got {item!r}")
+            raise TypeError(
+                f"training takes optimizers, Refine, Continue, Resample, Until, Balance, Batches, AdaptMap and Slabs, got {item!r}"
+            )
     if waiting is not None:
         raise ValueError(f"{waiting} stands at the end of the training: put it before the optimizer that it is for")
     if not found:
         raise ValueError("the training is empty: give at least one optimizer, such as LevenbergMarquardt(steps=100)")
     return found
+
+
+def check_rows(problem: Problem, training: Sequence[Any], sampling: Sampling) -> None:
+    """Raise ``ValueError`` for what makes no sense where the equation is known at the rows of a data set alone."""
+    if problem.given is None:
+        return
+    kind = type(problem).__name__
+    for item in training:
+        if isinstance(item, (Resample, Slabs)):
+            raise ValueError(f"{item} is for equations: the points of a {kind} are its training rows; leave it out")
+        if getattr(item, "compile", False):
+            raise ValueError(f"{type(item).__name__}(compile=True) is for equations, not for a {kind}: leave it out")
+    if sampling != Sampling():
+        raise ValueError(f"{sampling} is for equations: the points of a {kind} are its training rows; leave it out")
 
 
 def climbed(stage: Stage, number: int, rung: Rung) -> Stage:

@@ -21,6 +21,7 @@ from kanpde.callbacks import CallbackError
 from kanpde.changes import EnterSlab, Stage
 from kanpde.network import Network
 from kanpde.objective import Objective, outputs
+from kanpde.optimizers import Descent, Step
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling, resampled
 from kanpde.schedule import Rung, climbed, rehearse, rungs
@@ -68,6 +69,20 @@ class Snapshot:
     best: np.ndarray | None = None  # the parameters at which the loss of this descent was lowest
     best_row: int = -1  # and the place of that loss in the history; -1 before the first step
     factors: Mapping[str, float] = field(default_factory=dict)  # of the blocks' weights, which Balance changes
+    kept: "Kept | None" = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A network that a callback wants to be what is left: the ``row`` of the history and the rung that it is of, its parameters, and
+    a ``network`` that can take them, which a snapshot does without.
+    """
+
+    monitor: str  # the column that it was best in
+    row: int
+    rung: int
+    parameters: np.ndarray
+    network: Network | None = None
 
 
 @dataclass
@@ -96,6 +111,34 @@ class Fit:
     factors: Mapping[str, float] = field(default_factory=dict)
     finished: tuple[np.ndarray, ...] = ()
     maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    kept: Kept | None = None
+
+    def keep(self, monitor: str) -> None:
+        """Let the network as it stands be what is left when the training ends, unless another is kept later.
+
+        Raises ``ValueError`` with slabs, each of which has a network of its own.
+        """
+        if self.stage is not None and self.stage.slab_axis is not None:
+            raise ValueError("with Slabs there is no one network to be restored: leave out restore=True")
+        same = self.kept is not None and self.kept.network is not None and self.kept.rung == self.rung
+        network = self.kept.network if same and self.kept is not None else deepcopy(self.network)
+        self.kept = Kept(monitor, self.history.length - 1, self.rung, self.network.vector().cpu().numpy(), network)
+
+    @property
+    def row(self) -> int:
+        """The row of the history that belongs to the network that is left."""
+        return self.history.length - 1 if self.kept is None or self.status != "complete" else self.kept.row
+
+    def restore(self) -> None:
+        """Go back to the network that was kept, if there is one."""
+        if self.kept is None or self.kept.network is None or self.stage is None:
+            return
+        network = self.kept.network
+        network.assign(torch.as_tensor(self.kept.parameters).to(network.lower))
+        if self.kept.row + 1 < self.history.length:
+            value = self.history.columns[self.kept.monitor][self.kept.row]
+            self.stops[-1] += f", restored the network of step {self.kept.row + 1} with {self.kept.monitor} {value:.3g}"
+        self.network, self.rung, self.stage = network, self.kept.rung, replace(self.stage, network=network)
 
     def snapshot(self) -> Snapshot:
         """The state after the last whole step."""
@@ -119,6 +162,7 @@ class Fit:
             None if self.best is None else self.best.cpu().numpy().copy(),
             self.best_row,
             dict(self.factors),
+            None if self.kept is None else replace(self.kept, network=None),
         )
 
 
@@ -157,6 +201,8 @@ def fit(
             again = resume is not None and number <= resume.rung  # what was found then is in the snapshot
             before, stage = stage, climbed(replace(stage, rehearsal=again), number, rung)
             progress.network, progress.maps, progress.stage = stage.network, stage.maps, stage
+            if resume is not None and resume.kept is not None and number == resume.kept.rung:
+                progress.kept = replace(resume.kept, network=deepcopy(stage.network))
             if rung.changes and not again and stage.network is before.network and stage.problem is before.problem:
                 progress.stops.append("there was nothing to change")
             elif resume is None or number >= resume.rung:
@@ -173,6 +219,8 @@ def fit(
         if progress.accepted is not None and len(progress.accepted) == progress.network.parameter_count:
             progress.network.assign(progress.accepted)
     progress.network = stage.solution()
+    if progress.status == "complete":
+        progress.restore()
     return progress
 
 
@@ -219,7 +267,12 @@ class Climb:
                 objective = self._resample(rung, number, done, stage, progress)
                 first, progress.best_row = progress.history.length, -1
             before = network.vector()
-            outcome = descent.advance(objective, network)
+            if rung.batches is None:
+                outcome = descent.advance(objective, network)
+            else:
+                outcome = _epoch(
+                    descent, objective, network, rung.batches.places(len(progress.points["equation"]), (self.seed, number, done))
+                )
             done += 1
             progress.accepted, progress.seconds = network.vector(), time.perf_counter() - self.began
             progress.descent_state = deepcopy(descent.state())
@@ -228,7 +281,7 @@ class Climb:
             if self._loss(-1) < (math.inf if progress.best_row < 0 else self._loss(progress.best_row)):
                 progress.best = before if outcome.residual_before else progress.accepted
                 progress.best_row = progress.history.length - 1
-            progress.ending = outcome.stop or self._ended(first, rung, progress.seconds) or ""
+            progress.ending = outcome.stop or stage.problem.enough(self._loss(-1)) or self._ended(first, rung, progress.seconds) or ""
             reason = self.listener(progress) if self.listener is not None else None
             if reason:
                 progress.ending, self.ended = reason, True
@@ -281,8 +334,20 @@ class Climb:
                 "damping": damping,
                 "refinement": stage.network.resolution,
                 **weights,
+                **stage.problem.monitored(stage.network),
             }
         )
+
+
+def _epoch(descent: Descent, objective: Objective, network: Network, batches: Sequence[np.ndarray]) -> Step:
+    """A step on each batch in turn; the residual is that of all points at the end."""
+    outcome = None
+    for places in batches:
+        outcome = descent.advance(objective.batch(torch.from_numpy(places)), network)
+        if outcome.stop:
+            break
+    assert outcome is not None  # there are points
+    return Step(objective.residual(network), outcome.damping, outcome.stop)
 
 
 def _loss(objective: Objective, network: Network) -> float:

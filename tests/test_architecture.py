@@ -12,18 +12,18 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
-    {"functions", "jets", "domains", "results", "science", "provenance"},
-    {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls", "primitives"},
-    {"network", "conditions", "callbacks", "structure", "symbols"},
-    {"compiled", "wiring"},
+    {"functions", "jets", "domains", "notation", "results", "science", "provenance"},
+    {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
+    {"calls", "figures", "splits", "primitives"},
+    {"network", "conditions", "callbacks", "structure", "drawn", "metrics", "symbols"},
+    {"compiled", "datasets", "wiring"},
     {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
     {"ansatz", "agreement", "architecture"},
     {"problem"},
     {"blocks", "interpret", "settings"},
     {"objective"},
-    {"measures", "solution", "uncertainty"},
+    {"measures", "solution", "supervised", "uncertainty"},
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"changes"},
     {"schedule"},
@@ -35,7 +35,7 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-OWNERS = {"h5py": {"results", "conditions"}, "matplotlib": {"figures"}, "sympy": {"functions", "symbolic"}}
+OWNERS = {"h5py": {"results", "conditions"}, "matplotlib": {"data_figures", "figures"}, "sympy": {"functions", "symbolic"}}
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")
 LONGEST = 400
 
