@@ -31,6 +31,7 @@ from kanpde.kan import KAN
 from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
+from kanpde.penalties import Smooth, Sparsify
 from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
@@ -73,8 +74,8 @@ __all__ = [
     "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
     "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev",
     "Record", "Refine", "Reflect", "Regression", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN",
-    "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Starts", "Translate", "Unknown", "Until", "VariableProjection", "Wrapped",
-    "additive_parts", "additive_separability", "as_expression", "compile_expression", "composition", "dependence", "div",
-    "generalised_separability", "grad", "homogeneity", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts",
-    "multiplicative_separability", "periodicity", "power", "primitive", "save",
+    "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate", "Unknown", "Until",
+    "VariableProjection", "Wrapped", "additive_parts", "additive_separability", "as_expression", "compile_expression",
+    "composition", "dependence", "div", "generalised_separability", "grad", "homogeneity", "invariance", "laplacian", "load",
+    "manufactured", "multiplicative_parts", "multiplicative_separability", "periodicity", "power", "primitive", "save",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ from kanpde.changes import Change, EnterSlab, FitMap, RefineTo, SetParameters, S
 from kanpde.domains import Box
 from kanpde.functions import Constant
 from kanpde.optimizers import Optimizer
+from kanpde.penalties import Smooth, Sparsify, check_penalties
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling
 from kanpde.slabs import AdaptMap, Slabs
@@ -201,6 +202,14 @@ class Rung:
     balance: Balance | None = None
     starts: Starts | None = None
     batches: Batches | None = None
+    sparsify: Sparsify | None = None
+    smooth: Smooth | None = None
+
+    @property
+    def penalties(self) -> tuple[Sparsify | Smooth, ...]:
+        """Those that are not zero."""
+        sparsify = (self.sparsify,) if self.sparsify is not None and self.sparsify.strengths[0] else ()
+        return sparsify + ((self.smooth,) if self.smooth is not None and self.smooth.strength else ())
 
 
 def rungs(training: Sequence[Any], box: Box | None = None) -> list[Rung]:
@@ -235,7 +244,7 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             if waiting is not None:
                 raise ValueError(f"{waiting} is followed by {item}: put an optimizer between them, or let the parameters move together")
             waiting = item
-        elif isinstance(item, (Refine, Resample, Until, Balance, Batches, AdaptMap)):
+        elif isinstance(item, (Refine, Resample, Until, Balance, Batches, Sparsify, Smooth, AdaptMap)):
             if not found or waiting is not None:
                 raise ValueError(f"{item} has no optimizer before it: put one there, as in [LevenbergMarquardt(steps=100), {item}]")
             if isinstance(item, Batches) and not getattr(found[-1].optimizer, "in_batches", False):
@@ -245,6 +254,10 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
                 found += [replace(found[-1], changes=(RefineTo(resolution, item.uniform),)) for resolution in item.resolutions]
             elif isinstance(item, AdaptMap):
                 found += [replace(found[-1], changes=(FitMap(item),))] * item.rounds
+            elif isinstance(item, Sparsify):
+                begin, *others = item.stations()
+                found[first:] = [replace(rung, sparsify=begin) for rung in found[first:]]
+                found += [replace(found[-1], changes=(), sparsify=each) for each in others]
             else:
                 found[first:] = [replace(rung, **{type(item).__name__.lower(): item}) for rung in found[first:]]
         elif hasattr(item, "start") and hasattr(item, "steps") and not isinstance(item, type):
@@ -254,7 +267,8 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             waiting = None
         else:
             raise TypeError(
-                f"training takes optimizers, Refine, Continue, Resample, Until, Balance, Batches, AdaptMap, Starts and Slabs, got {item!r}"
+                "training takes optimizers, Refine, Continue, Resample, Until, Balance, Batches, Sparsify, Smooth, AdaptMap, Starts and "
+                f"Slabs, got {item!r}"
             )
     if waiting is not None:
         raise ValueError(f"{waiting} stands at the end of the training: put it before the optimizer that it is for")
@@ -298,6 +312,7 @@ def rehearse(stage: Stage, ladder: Sequence[Rung]) -> None:
     for number, rung in enumerate(ladder):
         stage = climbed(stage, number, rung)
         rung.optimizer.start(stage.network)
+        check_penalties(stage.network, rung.penalties)
     for name, value in stage.problem.parameters.items():
         if value is not asked[name] and float(value) != float(asked[name]):
             raise ValueError(f"the continuation ends at {name}={value}, but the problem asks for {name}={asked[name]}: end it there")
