@@ -14,8 +14,9 @@ from numbers import Real
 from typing import Any
 
 from kanpde.bases import whole_number
-from kanpde.changes import Change, EnterSlab, FitMap, RefineTo, SetParameters, Stage
+from kanpde.changes import Change, EnterSlab, FitMap, FitRanges, RefineTo, SetParameters, Stage
 from kanpde.domains import Box
+from kanpde.editing import AdaptRanges
 from kanpde.functions import Constant
 from kanpde.optimizers import Optimizer
 from kanpde.slabs import AdaptMap, Slabs
@@ -172,6 +173,7 @@ def rungs(training: Sequence[Any], box: Box | None = None) -> list[Rung]:
 def _one_slab(training: Sequence[Any]) -> list[Rung]:
     found: list[Rung] = []
     first, waiting = 0, None  # the rungs of the last optimizer; a Continue that waits for its optimizer
+    moving: AdaptRanges | None = None  # one that waits for the descents that it prepares
     for item in training:
         if isinstance(item, Slabs):
             raise ValueError(f"{item} must stand first in the training: all that follows is done in each slab")
@@ -179,11 +181,17 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             if waiting is not None:
                 raise ValueError(f"{waiting} is followed by {item}: put an optimizer between them, or let the parameters move together")
             waiting = item
+        elif isinstance(item, AdaptRanges):
+            if moving is not None:
+                raise ValueError(f"{moving} is followed by {item}: put what it prepares, an optimizer or Refine, between them")
+            moving = item
         elif isinstance(item, (Refine, Resample, Until, Balance, AdaptMap)):
             if not found or waiting is not None:
                 raise ValueError(f"{item} has no optimizer before it: put one there, as in [LevenbergMarquardt(steps=100), {item}]")
             if isinstance(item, Refine):
-                found += [replace(found[-1], changes=(RefineTo(resolution),)) for resolution in item.resolutions]
+                follow = () if moving is None else (FitRanges(moving),)
+                found += [replace(found[-1], changes=(RefineTo(resolution), *follow)) for resolution in item.resolutions]
+                moving = None
             elif isinstance(item, AdaptMap):
                 found += [replace(found[-1], changes=(FitMap(item),))] * item.rounds
             else:
@@ -192,9 +200,15 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             first = len(found)
             stations = waiting.stations() if waiting is not None else [{}]
             found += [Rung((SetParameters(values),) if values else (), item) for values in stations]
-            waiting = None
+            if moving is not None:
+                found[first] = replace(found[first], changes=(*found[first].changes, FitRanges(moving)))
+            waiting = moving = None
         else:
-            raise TypeError(f"training takes optimizers, Refine, Continue, Resample, Until, Balance, AdaptMap and Slabs, got {item!r}")
+            raise TypeError(
+                f"training takes optimizers, Refine, Continue, Resample, Until, Balance, AdaptMap, AdaptRanges and Slabs, got {item!r}"
+            )
+    if moving is not None:
+        raise ValueError(f"{moving} prepares what follows, and nothing does: put it before an optimizer or Refine")
     if waiting is not None:
         raise ValueError(f"{waiting} stands at the end of the training: put it before the optimizer that it is for")
     if not found:

@@ -22,7 +22,7 @@ FLOORS = (
     {"ansatz", "agreement", "architecture"},
     {"problem"},
     {"blocks", "interpret", "settings"},
-    {"objective"},
+    {"objective", "editing"},
     {"measures", "solution", "uncertainty"},
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"changes"},
