@@ -25,6 +25,7 @@ from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.datasets import Dataset
 from kanpde.domains import Box
+from kanpde.editing import AdaptRanges, adapt_ranges
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
 from kanpde.kan import KAN
@@ -68,14 +69,15 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Batches", "Box",
-    "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Exchange",
-    "Experiment", "Extended", "Field", "Finding", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial",
-    "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "BSpline", "Balance", "Basis",
+    "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping",
+    "Exchange", "Experiment", "Extended", "Field", "Finding", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity",
+    "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
     "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev",
     "Record", "Refine", "Reflect", "Regression", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN",
     "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate", "Unknown", "Until",
-    "VariableProjection", "Wrapped", "additive_parts", "additive_separability", "as_expression", "compile_expression",
-    "composition", "dependence", "div", "generalised_separability", "grad", "homogeneity", "invariance", "laplacian", "load",
-    "manufactured", "multiplicative_parts", "multiplicative_separability", "periodicity", "power", "primitive", "save",
+    "VariableProjection", "Wrapped", "adapt_ranges", "additive_parts", "additive_separability", "as_expression",
+    "compile_expression", "composition", "dependence", "div", "generalised_separability", "grad", "homogeneity", "invariance",
+    "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability", "periodicity", "power", "primitive",
+    "save",
 ]  # fmt: skip

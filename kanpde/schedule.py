@@ -17,8 +17,9 @@ import numpy as np
 
 from kanpde.bases import whole_number
 from kanpde.callbacks import EarlyStopping
-from kanpde.changes import Change, EnterSlab, FitMap, RefineTo, SetParameters, Stage
+from kanpde.changes import Change, EnterSlab, FitMap, FitRanges, RefineTo, SetParameters, Stage
 from kanpde.domains import Box
+from kanpde.editing import AdaptRanges
 from kanpde.functions import Constant
 from kanpde.optimizers import Optimizer
 from kanpde.penalties import Smooth, Sparsify, check_penalties
@@ -235,6 +236,7 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
     found: list[Rung] = []
     first, waiting = 0, None  # the rungs of the last optimizer; a Continue that waits for its optimizer
     starts, training = (training[0], training[1:]) if training and isinstance(training[0], Starts) else (None, training)
+    moving: AdaptRanges | None = None  # one that waits for the descents that it prepares
     for item in training:
         if isinstance(item, Starts):
             raise ValueError(f"{item} must stand at the beginning of the training, before the optimizer whose starts it chooses among")
@@ -244,6 +246,10 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             if waiting is not None:
                 raise ValueError(f"{waiting} is followed by {item}: put an optimizer between them, or let the parameters move together")
             waiting = item
+        elif isinstance(item, AdaptRanges):
+            if moving is not None:
+                raise ValueError(f"{moving} is followed by {item}: put what it prepares, an optimizer or Refine, between them")
+            moving = item
         elif isinstance(item, (Refine, Resample, Until, Balance, Batches, Sparsify, Smooth, AdaptMap)):
             if not found or waiting is not None:
                 raise ValueError(f"{item} has no optimizer before it: put one there, as in [LevenbergMarquardt(steps=100), {item}]")
@@ -251,7 +257,9 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
                 name = type(found[-1].optimizer).__name__
                 raise ValueError(f"{item} is for Adam: {name} models the loss of all points, so leave it out after {name}")
             if isinstance(item, Refine):
-                found += [replace(found[-1], changes=(RefineTo(resolution, item.uniform),)) for resolution in item.resolutions]
+                follow = () if moving is None else (FitRanges(moving),)
+                found += [replace(found[-1], changes=(RefineTo(resolution, item.uniform), *follow)) for resolution in item.resolutions]
+                moving = None
             elif isinstance(item, AdaptMap):
                 found += [replace(found[-1], changes=(FitMap(item),))] * item.rounds
             elif isinstance(item, Sparsify):
@@ -264,12 +272,16 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             first = len(found)
             stations = waiting.stations() if waiting is not None else [{}]
             found += [Rung((SetParameters(values),) if values else (), item) for values in stations]
-            waiting = None
+            if moving is not None:
+                found[first] = replace(found[first], changes=(*found[first].changes, FitRanges(moving)))
+            waiting = moving = None
         else:
             raise TypeError(
-                "training takes optimizers, Refine, Continue, Resample, Until, Balance, Batches, Sparsify, Smooth, AdaptMap, Starts and "
-                f"Slabs, got {item!r}"
+                "training takes optimizers, Refine, Continue, Resample, Until, Balance, Batches, Sparsify, Smooth, AdaptMap, AdaptRanges, "
+                f"Starts and Slabs, got {item!r}"
             )
+    if moving is not None:
+        raise ValueError(f"{moving} prepares what follows, and nothing does: put it before an optimizer or Refine")
     if waiting is not None:
         raise ValueError(f"{waiting} stands at the end of the training: put it before the optimizer that it is for")
     if not found:

@@ -67,7 +67,7 @@ class Snapshot:
     history: dict[str, np.ndarray]
     interior: np.ndarray  # the points where the equation holds, which resampling changes
     finished: tuple[np.ndarray, ...] = ()  # the parameters of the slabs that are done
-    maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # grid maps that were found, by rung
+    maps: Mapping[int, tuple[float, ...]] = field(default_factory=dict)  # grid maps that were found, by rung
     stops: tuple[str, ...] = ()  # how the rungs below ended, and this one, if it has
     best: np.ndarray | None = None  # the parameters at which the loss of this descent was lowest
     best_row: int = -1  # and the place of that loss in the history; -1 before the first step
@@ -113,7 +113,7 @@ class Fit:
     best_row: int = -1
     factors: Mapping[str, float] = field(default_factory=dict)
     finished: tuple[np.ndarray, ...] = ()
-    maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    maps: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     kept: Kept | None = None
 
     def keep(self, monitor: str) -> None:
@@ -197,7 +197,7 @@ def fit(
                         stage.network.assign(torch.as_tensor(resume.finished[change.number - 1]).to(network.lower))
                     progress.finished = (*progress.finished, stage.network.vector().cpu().numpy())
             again = resume is not None and number <= resume.rung  # what was found then is in the snapshot
-            before, stage = stage, climbed(replace(stage, rehearsal=again), number, rung)
+            before, stage = stage, climbed(replace(stage, rehearsal=again, points=progress.points.get("equation")), number, rung)
             progress.network, progress.maps, progress.stage = stage.network, stage.maps, stage
             if resume is not None and resume.kept is not None and number == resume.kept.rung:
                 progress.kept = replace(resume.kept, network=deepcopy(stage.network))

@@ -22,7 +22,7 @@ FLOORS = (
     {"ansatz", "agreement", "architecture"},
     {"problem"},
     {"blocks", "interpret", "penalties", "settings"},
-    {"objective"},
+    {"objective", "editing"},
     {"measures", "penalised", "solution", "supervised", "uncertainty"},
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"changes"},
