@@ -103,6 +103,12 @@ class Basis(ABC):
         """The matrix (m, K) that takes differences of neighbouring coefficients; None where they are not in the order of their places."""
         return None
 
+    def jumps(self) -> np.ndarray | None:
+        """The matrix (m, K) that takes h^p/p! times the jumps of the highest derivative p at the m inner knots, over sqrt(m); None without
+        knots.
+        """
+        return None
+
     @property
     def resolution(self) -> int:
         """The number that refinement raises: a degree, a number of intervals."""
@@ -194,6 +200,12 @@ class Joined(Basis):
 
     def differences(self) -> np.ndarray | None:
         """Those of the part that refinement refines."""
-        lead = self._leading
-        inner, before = self.parts[lead].differences(), sum(part.size for part in self.parts[:lead])
-        return None if inner is None else np.pad(inner, ((0, 0), (before, self.size - before - inner.shape[1])))
+        return self._of_all(self.parts[self._leading].differences())
+
+    def jumps(self) -> np.ndarray | None:
+        """Alike."""
+        return self._of_all(self.parts[self._leading].jumps())
+
+    def _of_all(self, rows: np.ndarray | None) -> np.ndarray | None:
+        before = sum(part.size for part in self.parts[: self._leading])
+        return None if rows is None else np.pad(rows, ((0, 0), (before, self.size - before - rows.shape[1])))

@@ -92,6 +92,9 @@ class Extended(Basis):
     def differences(self) -> np.ndarray | None:
         return self.basis.differences()
 
+    def jumps(self) -> np.ndarray | None:
+        return self.basis.jumps()
+
 
 @dataclass(frozen=True)
 class PerInput(Basis):
@@ -156,3 +159,6 @@ class PerInput(Basis):
 
     def differences(self) -> np.ndarray | None:
         return self.bases[0].differences()
+
+    def jumps(self) -> np.ndarray | None:
+        return self.bases[0].jumps()

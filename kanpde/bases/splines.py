@@ -1,5 +1,6 @@
 """Splines."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
@@ -142,6 +143,14 @@ class BSpline(Basis):
 
     def differences(self) -> np.ndarray:
         return np.diff(np.eye(self.size), axis=0)
+
+    def jumps(self) -> np.ndarray:
+        breaks, p = np.unique(self.knots), self.degree
+        highest = self.table(torch.from_numpy(0.5 * (breaks[1:] + breaks[:-1])), p)[p].numpy()
+        if len(breaks) == 2:
+            return np.zeros((1, self.size))  # one polynomial
+        step = 2 / (len(breaks) - 1)
+        return np.diff(highest, axis=1).T * step**p / math.factorial(p) / math.sqrt(len(breaks) - 2)
 
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """As many points in every interval as in every other."""

@@ -18,6 +18,7 @@ from kanpde.calls import function_name
 from kanpde.conditions import Condition
 from kanpde.datasets import Dataset, Split
 from kanpde.domains import Box
+from kanpde.drawn import Drawn
 from kanpde.network import Network
 from kanpde.objective import outputs
 from kanpde.problem import Problem
@@ -67,6 +68,10 @@ class Supervised(Problem):
         given = ("data", self.data), ("metrics", self.metrics), *((name, getattr(self, name)) for name in self._options)
         words = [repr(self.data)] + [f"{name}={_shown(value)}" for name, value in given[1:] if value is not None]
         return f"{type(self).__name__}({', '.join(words)})"
+
+    @property
+    def fills(self) -> bool:
+        return isinstance(self.data.source, Drawn)
 
     @property
     def given(self) -> np.ndarray:
