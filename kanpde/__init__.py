@@ -24,6 +24,17 @@ from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVeloci
 from kanpde.domains import Box
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
+from kanpde.interpret import (
+    Film,
+    activations,
+    attribution,
+    draw_network,
+    edge,
+    edge_functions,
+    interactions,
+    outside_grid,
+    sensitivity,
+)
 from kanpde.kan import KAN
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
@@ -43,6 +54,7 @@ from kanpde.structure import (
     Scale,
     Shift,
     Translate,
+    Tree,
     additive_parts,
     additive_separability,
     composition,
@@ -53,6 +65,7 @@ from kanpde.structure import (
     multiplicative_parts,
     multiplicative_separability,
     periodicity,
+    structure_tree,
 )
 from kanpde.wrapped import Wrapped
 
@@ -60,12 +73,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "KAN", "LBFGS", "MLP", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box", "Chebyshev", "Condition",
-    "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Field", "Finding", "Fourier", "GaussNewton",
-    "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "Legendre", "LevenbergMarquardt",
-    "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "Periodic", "Point", "Polynomials", "Problem",
-    "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale",
-    "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Unknown", "Until", "VariableProjection", "Wrapped",
-    "additive_parts", "additive_separability", "composition", "dependence", "div", "generalised_separability", "grad",
-    "homogeneity", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability",
-    "periodicity", "save",
+    "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Field", "Film", "Finding", "Fourier",
+    "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "Legendre",
+    "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "Periodic", "Point", "Polynomials",
+    "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale",
+    "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Tree", "Unknown", "Until", "VariableProjection",
+    "Wrapped", "activations", "additive_parts", "additive_separability", "attribution", "composition", "dependence", "div",
+    "draw_network", "edge", "edge_functions", "generalised_separability", "grad", "homogeneity", "interactions", "invariance",
+    "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability", "outside_grid", "periodicity",
+    "save", "sensitivity", "structure_tree",
 ]  # fmt: skip

@@ -1,0 +1,8 @@
+"""Drawings from plain arrays: networks with their edge functions, trees of structure, films."""
+
+from kanpde.drawing.animation import Frame, save_film
+from kanpde.drawing.networks import draw_layers
+from kanpde.drawing.style import WIDTH, canvas, number, style, symbol
+from kanpde.drawing.trees import Branch, draw_tree
+
+__all__ = ["WIDTH", "Branch", "Frame", "canvas", "draw_layers", "draw_tree", "number", "save_film", "style", "symbol"]

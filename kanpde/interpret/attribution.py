@@ -1,0 +1,133 @@
+"""How much edges, nodes and inputs contribute to the outputs, and which inputs act together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kanpde.interpret.stages import Visit, checked_points, deviation, output_number, visits
+from kanpde.jets import channels
+from kanpde.network import Network
+
+AT_ONCE = 2**22  # numbers of a jet that are held at a time
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Scores, >= 0, by layer: ``edges`` (linear, in), NaN where there is no edge, and ``nodes`` (in,) of the inputs of every layer, then
+    (outputs,) of the outputs, which are 1, or 0 for those that were not asked about.
+    """
+
+    edges: tuple[np.ndarray, ...]
+    nodes: tuple[np.ndarray, ...]
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """The scores of the network's inputs, (inputs,)."""
+        return self.nodes[0]
+
+
+def attribution(network: Any, points: Any, *, output: int | None = None) -> Attribution:
+    """How much every edge, node and input contributes to an output, or to all, over ``points`` (N, inputs).
+
+    Scores go back from the outputs, which have 1. An edge from i to o has B_oi = A_o std(e_oi) / std(sum_i e_oi), the standard deviations
+    over the data, and a node A_i = sum_o B_oi over its outgoing edges (Liu et al., KAN 2.0, arXiv 2408.10205, section 4.1). So an edge
+    that acts only on what later has no effect has no score, however large it is.
+
+    The factors f_k of a product node p share its score by the same rule, read as what is lost where a part is replaced by its mean:
+    A_k = A_p std((f_k - mean f_k) prod_{l != k} f_l) / std(p). For a sum this is std(e_oi) / std(sum); for a product it is 0 for a factor
+    that is constant, and the same if one factor is doubled and another halved.
+
+    ``network`` is a KAN or a SeparableKAN. Raises ``TypeError`` for any other, ``ValueError`` for points or an output that it has not.
+    """
+    return scored(list(visits(network, points)), None if output is None else output_number(network, output))
+
+
+def scored(made: Sequence[Visit], output: int | None = None) -> Attribution:
+    """The scores from what the data do in every layer."""
+    last = made[-1].nodes
+    score = torch.ones(len(last), dtype=last.dtype, device=last.device)
+    if output is not None:
+        score = torch.eye(len(last), dtype=last.dtype, device=last.device)[output]
+    edges, nodes = [], [score]
+    for visit in reversed(made):
+        stage, linear = visit.stage, _linear(visit, score)
+        found = _ratio(linear[:, None] * visit.spread, deviation(visit.linear)[:, None])
+        there = stage.there.to(found.device)
+        score = torch.where(there, found, 0.0).sum(0)
+        edges.append(torch.where(there, found, torch.nan))
+        nodes.append(score)
+    arrays = [[each.cpu().double().numpy() for each in reversed(found)] for found in (edges, nodes)]
+    return Attribution(tuple(arrays[0]), tuple(arrays[1]))
+
+
+def _linear(visit: Visit, score: Tensor) -> Tensor:
+    """Scores of the nodes (outputs,) -> of the linear outputs (linear,)."""
+    sums, found = visit.stage.sums, [score[: visit.stage.sums]]
+    for number, factors in enumerate(visit.linear[sums:].split(list(visit.stage.arities)) if visit.stage.arities else (), sums):
+        whole = deviation(visit.nodes[number])
+        for k, factor in enumerate(factors):
+            others = torch.cat([factors[:k], factors[k + 1 :]]).prod(0)
+            lost = torch.where(deviation(factor) > 0, ((factor - factor.mean()) * others).std(correction=0), 0.0)
+            found.append(_ratio(score[number] * lost, whole)[None])
+    return torch.cat(found)
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+    """part / whole, 0 where the whole does not vary."""
+    return torch.where(whole > 0, part / torch.where(whole > 0, whole, 1.0), 0.0)
+
+
+@torch.no_grad()
+def sensitivity(network: Network, points: Any) -> np.ndarray:
+    """How strongly each output follows each input over the data: mean |dy_o/dx_i| std(x_i) / std(y_o), (outputs, inputs).
+
+    From exact derivatives, of any network; independent of how the network is built, and so a check of :func:`attribution`. 0 for an
+    output that is constant. Raises ``ValueError`` for points (N, inputs) that do not fit the network.
+    """
+    points = checked_points(network, points)
+    chosen, total, values = channels([(i,) for i in range(network.inputs)]), None, []
+    for piece in points.split(_piece(network, len(chosen))):
+        jet, _ = network.jets(piece, chosen)
+        here = torch.stack([jet[chosen.position[(i,)]].abs().sum(1) for i in range(network.inputs)], 1)
+        total = here if total is None else total + here
+        values.append(jet[0].clone())
+    assert total is not None
+    slopes = total / len(points) * deviation(points.T)
+    return _ratio(slopes, deviation(torch.cat(values, 1))[:, None]).cpu().double().numpy()
+
+
+@torch.no_grad()
+def interactions(network: Network, points: Any, *, output: int | None = None) -> np.ndarray:
+    """How strongly pairs of inputs act together: sqrt(mean (d^2 y/dx_i dx_j)^2) std(x_i) std(x_j) / std(y), (inputs, inputs), symmetric.
+
+    0 where y is a sum of a function without x_i and one without x_j, 1 for y = x_i x_j with independent inputs of mean 0; the diagonal
+    is 0. Second derivatives are exact (:mod:`kanpde.jets`), of any network. ``output`` is one of several; by default the mean over all.
+
+    The tests of :mod:`kanpde.structure` answer the same question for any function, without derivatives and with a verdict.
+    Raises ``ValueError`` for points (N, inputs) or an output that do not fit the network.
+    """
+    points, d = checked_points(network, points), network.inputs
+    chosen_outputs = list(range(network.outputs)) if output is None else [output_number(network, output)]
+    squares, values = points.new_zeros(len(chosen_outputs), d, d), []
+    for i in range(max(d - 1, 1)):
+        pairs = [(i, j) for j in range(i + 1, d)]
+        chosen = channels(pairs or [()])
+        for piece in points.split(_piece(network, len(chosen))):
+            jet = network.jets(piece, chosen)[0][:, chosen_outputs]
+            if i == 0:
+                values.append(jet[0])
+            for pair in pairs:
+                squares[:, *pair] += (jet[chosen.position[pair]] ** 2).sum(1)
+    sizes, whole = deviation(points.T), deviation(torch.cat(values, 1))
+    found = _ratio((squares / len(points)).sqrt() * sizes[:, None] * sizes, whole[:, None, None]).mean(0)
+    return (found + found.T).cpu().double().numpy()
+
+
+def _piece(network: Network, rows: int) -> int:
+    """How many points at a time: jets of so many rows are of limited size."""
+    widest = max(network.inputs, *(getattr(layer, "outputs", 1) for layer in network.layers))
+    return max(1, AT_ONCE // (rows * widest * 8))
