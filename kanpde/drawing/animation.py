@@ -32,7 +32,7 @@ def save_film(
     metric: str = "attribution",
     fps: float = 10.0,
 ) -> Path:
-    """Write drawings of a network (:func:`~kanpde.drawing.draw_layers`), ``fps`` a second, as .gif, or .mp4 where there is ffmpeg; the path.
+    """Write drawings of a network (:func:`~kanpde.drawing.draw_layers`), ``fps`` a second, as .gif, or .mp4 with ffmpeg; returns the path.
 
     An edge is fully opaque where it is as important as the most important of its layer in any frame; it keeps its place, also while it is
     not there. Where the shape of the network changes, the layout does. The file is whole or absent.

@@ -32,7 +32,8 @@ def draw_layers(layers: Sequence[Edges], names: Sequence[str] = (), outputs: Seq
     nor are hidden nodes without edges. Of a layer with more than 100 edges the 40 most important are curves, the others plain lines, and
     of names that would overlap the more important inputs' are kept.
     """
-    shades = [shade(layer, chosen_metric(layers, metric)) for layer in layers]
+    metric = chosen_metric(layers, metric)
+    shades = [shade(layer, metric) for layer in layers]
     plans = planned(layers, [each.edges for each in shades])
     figure, ax = sheet(plans)
     with style():
@@ -202,7 +203,7 @@ def sketched(
         _edges(sketch, layer, opacity(each.edges, largest[k][0] if largest else None), plan)
         for factor in range(layer.sums, len(plan.ends)):
             product, x = int(layer.factors[factor]), plan.ends[factor]
-            if alive[k + 1][product]:
+            if alive[k + 1][product] and not np.isnan(layer.importance[factor]).all():
                 sketch.lines.append(([(x, plan.top), (plan.outputs[product], plan.height)], (0, 0, 0, nodes[k + 1][product])))
         for number, x in enumerate(plan.outputs):
             if alive[k + 1][number]:
@@ -241,7 +242,7 @@ def _edges(sketch: Sketch, layer: Edges, alpha: np.ndarray, plan: Plan) -> None:
         curve = corner + (side, tall) * _thumbnail(layer.inputs[i], layer.curves[j, i])
         sketch.curves.append((curve, (*color, alpha[j, i])))
         if fitting := _fitting(text, room):
-            sketch.formulas.append((x, foot - 0.075, formula(fitting), max(alpha[j, i], 0.5)))
+            sketch.formulas.append((x, foot - 0.075, formula(fitting), max(alpha[j, i], 0.75)))
 
 
 def _fitting(text: str, room: float) -> str:

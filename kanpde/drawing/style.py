@@ -52,7 +52,8 @@ def number(value: float) -> str:
 
 
 def formula(text: str) -> str:
-    """Mathtext of a formula such as "1.5 sin(2 x + 0.1)" or "x^2"."""
-    powers = re.sub(r"\^(-?[\w.]+|\([^()]*\))", r"^{\1}", text.replace("**", "^").replace("$", r"\$").replace("_", r"\_"))
-    upright = re.sub(r"[A-Za-z]{2,}\d*", lambda word: rf"\mathrm{{{word[0]}}}", powers)
-    return "$" + upright.replace("*", r"\,").replace(" + ", "+").replace(" - ", "-").replace(" ", r"\,") + "$"
+    """Mathtext of a formula such as "1.5 sin(2 x1 + 0.1)" or "x^2", its names as :func:`symbol` has them."""
+    plain = text.replace("**", "^").replace("$", r"\$")
+    powers = re.sub(r"\^(-?[\w.]+|\([^()]*\))", r"^{\1}", plain)
+    names = re.sub(r"(?<![\w.])[A-Za-z]\w*", lambda word: symbol(word[0])[1:-1], powers)
+    return "$" + re.sub(r" ([+-]) ", r"\1", names).replace("*", r"\,").replace(" ", r"\,") + "$"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kanpde.drawing.style import canvas, style, symbol
+from kanpde.drawing.style import canvas, formula, style, symbol
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +26,7 @@ class Branch:
 
 
 def draw_tree(root: Branch, title: str = "") -> Figure:
-    """The tree as one figure, the root above: signs in circles, leaves with their names."""
+    """The tree as one figure, the root above: signs in circles, leaves with their names; ``title`` is a formula."""
     from matplotlib.collections import LineCollection
 
     spots, lines, width = _placed(root)
@@ -50,12 +50,12 @@ def draw_tree(root: Branch, title: str = "") -> Figure:
                 box = {"boxstyle": "round,pad=0.35,rounding_size=0.5", "facecolor": "0.955", "edgecolor": "none"}
                 ax.text(x + shift, y, _leaf(node), ha="center", va="center", fontsize=9, bbox=box, zorder=3, gid="leaf")
         if title:
-            ax.text(width / 2, height - 0.1, title, ha="center", va="top", fontsize=8, color="0.25")
+            ax.text(width / 2, height - 0.1, formula(title), ha="center", va="top", fontsize=8, color="0.25")
     return figure
 
 
 def _leaf(node: Branch) -> str:
-    return ", ".join(map(symbol, node.texts)) or "constant"
+    return ", ".join(symbol(text) if text.isidentifier() else formula(text) for text in node.texts) or "constant"
 
 
 def _placed(root: Branch) -> tuple[list[tuple[Branch, float, int]], list[list[tuple[float, int]]], float]:

@@ -10,7 +10,7 @@ from kanpde.interpret.inspection import edge_functions
 from kanpde.interpret.stages import named
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from kanpde.drawing import Figure
 
 
 def draw_network(
@@ -20,7 +20,7 @@ def draw_network(
 
     Every edge is its function, as opaque as it is important by ``metric``, "attribution" or "spread": see
     :func:`kanpde.drawing.draw_layers`. Names are x1, x2, ... and y1, y2, ... unless they are given. Nothing is written, and pyplot does not
-    know of the figure. Raises as :func:`~kanpde.interpret.edge_functions`, and ``ValueError`` for another number of names or another metric.
+    know of the figure. Raises as :func:`~kanpde.interpret.edge_functions`, and ``ValueError`` for too few names or another metric.
     """
     inputs, found = named(names, network.inputs, "x"), named(outputs, network.outputs, "y")
     return draw_layers(edge_functions(network, points), inputs, found, metric=metric)

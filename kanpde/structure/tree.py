@@ -16,7 +16,7 @@ from kanpde.structure.sampled import Domain, Sampled
 from kanpde.structure.separability import Parts, additive_parts, multiplicative_parts
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from kanpde.drawing import Figure
 
 LARGEST = 6  # variables among whose groups inner functions are looked for: of more there are too many
 HELD = 24  # values of the other variables among which those for a part are chosen
@@ -30,7 +30,7 @@ COMBINATIONS = {"-": lambda x, y: x - y, "+": lambda x, y: x + y, "*": lambda x,
 class Tree:
     """A function of ``variables`` and what it consists of.
 
-    - "sum": the ``parts`` added; "product": multiplied, up to an added ``constant``;
+    - "sum": the ``parts`` added; "product": multiplied, and a ``constant`` added;
     - "composed": a function F of the parts, which is not known;
     - "through": a function F of a combination of two variables, which ``text`` has, such as "x - y";
     - "function": nothing was found: all of its variables interact; "variable": it depends on one; "constant": on none.
@@ -63,13 +63,14 @@ class Tree:
         parts = [each._written(small, large, self.kind) for each in self.parts]
         if self.kind == "composed":
             return f"{name}({', '.join(parts)})"
-        shifted = f" + {self.constant:.6g}".replace("+ -", "- ") if self.constant else ""
+        shifted = f" + {self.constant:.6g}".replace("+ -", "- ") if self.constant and around in ("", "product") else ""
         whole = (" + " if self.kind == "sum" else "*").join(parts) + shifted
         return f"({whole})" if around == "product" and (self.kind == "sum" or shifted) else whole
 
     def __str__(self) -> str:
         idle = f"\nno dependence on {', '.join(self.idle)}" if self.idle else ""
-        return "\n".join([f"f({', '.join(self.variables)}) = {self.formula}", *self._lines("")]) + idle
+        of = f"({', '.join(self.variables)})" if self.variables else ""
+        return "\n".join([f"f{of} = {self.formula}", *self._lines("")]) + idle
 
     __repr__ = __str__
 
@@ -82,7 +83,7 @@ class Tree:
 
     def figure(self) -> Figure:
         """The tree as a drawing, the whole function above: + and × in circles, F for a function that is not known, variables below."""
-        return draw_tree(self._branch(), self.formula.replace("$", r"\$"))
+        return draw_tree(self._branch(), self.formula)
 
     def _branch(self) -> Branch:
         if self.kind == "through":
