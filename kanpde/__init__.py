@@ -5,6 +5,7 @@ from kanpde.bases import (
     Basis,
     BSpline,
     Chebyshev,
+    Extended,
     Fourier,
     Gaussian,
     Hermite,
@@ -13,6 +14,7 @@ from kanpde.bases import (
     Mapped,
     MexicanHat,
     Monomial,
+    PerInput,
     Polynomials,
     RationalChebyshev,
     SiLU,
@@ -36,8 +38,10 @@ from kanpde.interpret import (
     sensitivity,
 )
 from kanpde.kan import KAN
+from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
+from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
@@ -72,14 +76,14 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box", "Chebyshev", "Condition",
-    "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Field", "Film", "Finding", "Fourier",
-    "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "Legendre",
-    "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "Periodic", "Point", "Polynomials",
-    "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale",
-    "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Tree", "Unknown", "Until", "VariableProjection",
-    "Wrapped", "activations", "additive_parts", "additive_separability", "attribution", "composition", "dependence", "div",
-    "draw_network", "edge", "edge_functions", "generalised_separability", "grad", "homogeneity", "interactions", "invariance",
-    "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability", "outside_grid", "periodicity",
-    "save", "sensitivity", "structure_tree",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box", "Chebyshev",
+    "Condition", "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Extended", "Field", "Film", "Finding",
+    "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
+    "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point",
+    "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result", "Robin", "Rotate",
+    "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Tree", "Unknown", "Until",
+    "VariableProjection", "Wrapped", "activations", "additive_parts", "additive_separability", "attribution", "composition", "dependence",
+    "div", "draw_network", "edge", "edge_functions", "generalised_separability", "grad", "homogeneity", "interactions", "invariance",
+    "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability", "outside_grid", "periodicity", "power",
+    "primitive", "save", "sensitivity", "structure_tree",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 A separable KAN is the two layers that it is: factors with product nodes, in which every edge but one a factor is missing, then their sums.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.kan import KAN, Layer
+from kanpde.kan import KAN
+from kanpde.layer import Layer
 from kanpde.separable import Factors, SeparableKAN
 
 AT_ONCE = 2**22  # values of edges that are held at a time
@@ -54,23 +56,38 @@ class Stage:
 
 
 class LayerStage(Stage):
-    """A layer of a KAN."""
+    """A layer of a KAN: splines, symbolic terms, biases."""
 
     def __init__(self, layer: Layer) -> None:
-        self.layer, self.sums, self.arities = layer, layer.sums, (layer.arity,) * layer.products
-        self.there = torch.ones(layer.weight.shape[0], layer.inputs, dtype=torch.bool)
+        self.layer, self.sums, self.arities, self.there = layer, layer.sums, layer.arities, layer.edges
 
     def edges(self, z: Tensor) -> Tensor:
-        features = self.layer.basis.values(torch.tanh(z) if self.layer.squash else z)
-        return torch.einsum("oki,kin->oin", self.layer.weight, features)
+        return self.layer.edge_values(z)
+
+    def linear(self, edges: Tensor) -> Tensor:
+        found = edges.sum(1)
+        return found if self.layer.bias is None else found + self.layer.bias[:, None]
 
     def outside(self, z: Tensor) -> Tensor:
-        if self.layer.squash:
+        if self.layer.entry == "tanh" or self.layer.basis is None:
             return super().outside(z)
-        return _beyond(z)
+        count = _beyond(self.layer.entered(z))
+        return torch.where(self.layer.present.any(0).cpu(), count, 0)  # symbolic terms have no grid
 
     def support(self, number: int) -> tuple[float, float]:
-        return super().support(number) if self.layer.squash else (-1.0, 1.0)
+        if self.layer.entry == "tanh" or not bool(self.layer.present[:, number].any()):
+            return super().support(number)
+        return float(self.layer.low[number]), float(self.layer.high[number])
+
+    def symbols(self, stretch: Tensor, start: Tensor) -> np.ndarray:
+        texts = super().symbols(stretch, start).astype(object)
+        constants = () if self.layer.constants is None else self.layer.constants.tolist()
+        for symbol, (a, b, c) in zip(self.layer.symbols, constants, strict=True):
+            o, i = symbol.output, symbol.input
+            term = term_text(symbol.primitive.name, a * float(stretch[i]), b + a * float(start[i]), c)
+            texts[o, i] = f"{texts[o, i]} + {term}".replace("+ -", "- ") if texts[o, i] else term
+        mixed = self.layer.present.cpu().numpy() & (texts != "")
+        return np.where(mixed, texts + " + spline", texts).astype(str)
 
 
 class FactorStage(Stage):
@@ -104,6 +121,24 @@ class TermStage(Stage):
 
     def edges(self, z: Tensor) -> Tensor:
         return torch.where(self.there.to(z.device)[:, :, None], z, 0.0)
+
+
+def term_text(name: str, a: float, b: float, c: float) -> str:
+    """c f(a x + b) as a text of four digits: "1.5 sin(2 x + 0.1)", "-(x - 1)^2", "3 x + 1"."""
+    if name == "x":
+        return _linear_text(c * a, c * b)
+    inner = _linear_text(a, b)
+    if re.search(r"\bx\b", name):  # such as x^2
+        value = re.sub(r"\bx\b", inner if inner == "x" else f"({inner})", name)
+    else:
+        value = f"{name}({inner})"
+    return {"1": "", "-1": "-"}.get(f"{c:.4g}", f"{c:.4g} ") + value
+
+
+def _linear_text(a: float, b: float) -> str:
+    """a x + b, without what is no more than rounding."""
+    slope = {"1": "x", "-1": "-x"}.get(f"{a:.4g}", f"{a:.4g} x")
+    return slope if abs(b) <= 1e-12 * max(abs(a), 1.0) else f"{slope} {'-' if b < 0 else '+'} {abs(b):.4g}"
 
 
 def _beyond(z: Tensor) -> Tensor:
