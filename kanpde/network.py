@@ -63,7 +63,7 @@ class Network(nn.Module):
         raise TypeError(f"{type(self).__name__} does not define settings()")
 
     def remade(self, *, seed: int | None = None, dtype: torch.dtype | None = None, **settings: Any) -> Self:
-        """A new network of this shape with fresh random weights, or a copy with ``given`` ones, and some settings replaced, for the same box."""
+        """A new network of this shape and box with fresh weights, or a copy with ``given`` ones, and some settings replaced."""
         if self.given and not settings:
             return self.copy().to(dtype or self.lower.dtype)
         merged = {**self.settings(), **settings}

@@ -31,8 +31,8 @@ class Wiring(nn.Module):
     [-1, 1], to [-1, 1], beyond which the basis goes on by its own rule (:class:`~kanpde.bases.Extended`). ``seed`` draws the weights;
     a ``torch.Generator`` is drawn from. Without a basis there are no splines.
 
-    ``weight`` has shape (linear outputs, K, inputs) and is zero where ``present`` (linear outputs, inputs) is False. ``bias`` is None unless
-    it was added; ``constants`` (S, 3) are a, b, c of the terms ``symbols``. What is ``held`` is not trained.
+    ``weight`` has shape (linear outputs, K, inputs) and is zero where ``present`` (linear outputs, inputs) is False. ``bias`` is None until
+    it is added; ``constants`` (S, 3) are a, b, c of the terms ``symbols``. What is ``held`` is not trained.
 
     Raises ``TypeError`` or ``ValueError`` for widths, bases and entries that are none. Source: Liu et al., arXiv 2404.19756; product nodes:
     arXiv 2408.10205.

@@ -98,7 +98,7 @@ class Wrapped(Network):
         return (parameter for parameter in super().parameters(recurse) if parameter.requires_grad)
 
     def remade(self, *, seed: int | None = None, dtype: torch.dtype | None = None, **settings: Any) -> Self:
-        """A copy with weights drawn anew, as far as the module's parts have ``reset_parameters()``, for the same box; or with those given."""
+        """A copy for the same box, with weights drawn anew as far as the module's parts have ``reset_parameters()``, or those given."""
         if self.given and not settings:
             return self.copy().to(dtype or self.lower.dtype)
         merged = {**self.settings(), **settings}
