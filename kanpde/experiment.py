@@ -347,9 +347,10 @@ def _times(history: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def _edges(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
-    if not isinstance(network, (KAN, SeparableKAN)) or "equation" not in points:
+    """The edge functions over the points of the equation, or of the first condition where there is none."""
+    if not isinstance(network, (KAN, SeparableKAN)) or not points:
         return ()
-    return tuple(edge_functions(network, points["equation"]))
+    return tuple(edge_functions(network, points["equation"] if "equation" in points else next(iter(points.values()))))
 
 
 def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:

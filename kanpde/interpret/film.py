@@ -47,7 +47,7 @@ class Film:
     def _points(self, drawn: dict[str, Tensor]) -> Any:
         if self.points is not None:
             return self.points
-        return drawn.get("equation", next(iter(drawn.values())))[:LOOKED_AT]
+        return (drawn["equation"] if "equation" in drawn else next(iter(drawn.values())))[:LOOKED_AT]
 
     def save(self, path: str | Path, *, fps: float = 10.0, metric: str = "attribution") -> Path:
         """Write the film as .gif, or as .mp4 where there is ffmpeg, ``fps`` frames a second; returns the path.

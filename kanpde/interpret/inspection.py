@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kanpde.bases import whole_number
 from kanpde.edges import Edges
-from kanpde.interpret.attribution import scored
+from kanpde.interpret.scores import scored
 from kanpde.interpret.stages import Visit, visits
 
 
@@ -86,9 +86,9 @@ def edge(network: Any, points: Any, layer: int, output: int, input: int, *, samp
         raise ValueError(f"layer {layer} has no edge from input {input} to output {output}: it was removed, or never there")
     z = _ranges(visit.z, samples)
     x = _numpy(visit.seen(z)[input])
-    low, high = ((end - float(visit.start[input])) / float(visit.stretch[input]) for end in stage.support(input))
+    low, high = ((end - float(visit.start[input])) / float(visit.stretch[input]) for end in stage.support(output, input))
     formula = str(stage.symbols(visit.stretch, visit.start)[output, input])
-    outside, spread = int(stage.outside(visit.z)[input]), float(visit.spread[output, input])
+    outside, spread = int(stage.outside(visit.z)[input]) if np.isfinite(high) else 0, float(visit.spread[output, input])
     return Edge(x, _numpy(stage.edges(z)[output, input]), (float(x[0]), float(x[-1])), (low, high), outside, spread, formula)
 
 

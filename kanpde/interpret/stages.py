@@ -37,12 +37,16 @@ class Stage:
         """The linear outputs (linear, N), from what the edges are."""
         return edges.sum(1)
 
+    def values(self, z: Tensor) -> Tensor:
+        """The linear outputs alone: (inputs, N) -> (linear, N)."""
+        return self.linear(self.edges(z))
+
     def outside(self, z: Tensor) -> Tensor:
         """How many of the points lie where the basis is continued, by input: (inputs,)."""
         return torch.zeros(len(z), dtype=torch.int64)
 
-    def support(self, number: int) -> tuple[float, float]:
-        """The interval of input ``number`` on which its basis is defined without continuation."""
+    def support(self, output: int, number: int) -> tuple[float, float]:
+        """The interval of input ``number`` on which an edge from it is defined without continuation."""
         return (-np.inf, np.inf)
 
     def symbols(self, stretch: Tensor, start: Tensor) -> np.ndarray:
@@ -68,15 +72,18 @@ class LayerStage(Stage):
         found = edges.sum(1)
         return found if self.layer.bias is None else found + self.layer.bias[:, None]
 
+    def values(self, z: Tensor) -> Tensor:
+        return self.layer.linear_columns(z)
+
     def outside(self, z: Tensor) -> Tensor:
         if self.layer.entry == "tanh" or self.layer.basis is None:
             return super().outside(z)
         count = _beyond(self.layer.entered(z))
         return torch.where(self.layer.present.any(0).cpu(), count, 0)  # symbolic terms have no grid
 
-    def support(self, number: int) -> tuple[float, float]:
-        if self.layer.entry == "tanh" or not bool(self.layer.present[:, number].any()):
-            return super().support(number)
+    def support(self, output: int, number: int) -> tuple[float, float]:
+        if self.layer.entry == "tanh" or not self.layer.present[output, number]:
+            return super().support(output, number)
         return float(self.layer.low[number]), float(self.layer.high[number])
 
     def symbols(self, stretch: Tensor, start: Tensor) -> np.ndarray:
@@ -108,7 +115,7 @@ class FactorStage(Stage):
     def outside(self, z: Tensor) -> Tensor:
         return _beyond(z)
 
-    def support(self, number: int) -> tuple[float, float]:
+    def support(self, output: int, number: int) -> tuple[float, float]:
         return (-1.0, 1.0)
 
 
@@ -154,7 +161,8 @@ class Visit:
     z: Tensor
     linear: Tensor  # (linear, N)
     nodes: Tensor  # (outputs, N)
-    spread: Tensor  # (linear, inputs): standard deviation of every edge over the points, 0 where there is none
+    mean: Tensor  # (linear, inputs): of every edge over the points, 0 where there is none
+    spread: Tensor  # (linear, inputs): its standard deviation
     stretch: Tensor  # (inputs,)
     start: Tensor  # (inputs,)
 
@@ -202,7 +210,7 @@ def visits(network: Any, points: Any) -> Iterator[Visit]:
             spread.add(edges)
         linear = torch.cat(parts, 1)
         nodes = stage.nodes(linear)
-        yield Visit(stage, z, linear, nodes, spread.deviation, stretch, start)
+        yield Visit(stage, z, linear, nodes, spread.mean, spread.deviation, stretch, start)
         z, stretch, start = nodes, torch.ones_like(nodes[:, 0]), torch.zeros_like(nodes[:, 0])
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.interpret.stages import Visit, checked_points, deviation, output_number, visits
+from kanpde.interpret.stages import AT_ONCE, Moments, Stage, Visit, checked_points, deviation, output_number, visits
 from kanpde.jets import channels
 from kanpde.network import Network
 
-AT_ONCE = 2**22  # numbers of a jet that are held at a time
+METHODS = ("ratios", "ablation")
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,27 @@ class Attribution:
         return self.nodes[0]
 
 
-def attribution(network: Any, points: Any, *, output: int | None = None) -> Attribution:
+def attribution(network: Any, points: Any, *, output: int | None = None, method: str = "ratios") -> Attribution:
     """How much every edge, node and input contributes to an output, or to all, over ``points`` (N, inputs).
 
-    Scores go back from the outputs, which have 1. An edge from i to o has B_oi = A_o std(e_oi) / std(sum_i e_oi), the standard deviations
-    over the data, and a node A_i = sum_o B_oi over its outgoing edges (Liu et al., KAN 2.0, arXiv 2408.10205, section 4.1). So an edge
-    that acts only on what later has no effect has no score, however large it is.
+    With ``method="ratios"`` scores go back from the outputs, which have 1. An edge from i to o has B_oi = A_o std(e_oi) / std(sum_i e_oi),
+    the standard deviations over the data, and a node A_i = sum_o B_oi over its outgoing edges (Liu et al., KAN 2.0, arXiv 2408.10205,
+    section 4.1). So an edge that acts only on what later has no effect has no score, however large it is.
 
     The factors f_k of a product node p share its score by the same rule, read as what is lost where a part is replaced by its mean:
     A_k = A_p std((f_k - mean f_k) prod_{l != k} f_l) / std(p). For a sum this is std(e_oi) / std(sum); for a product it is 0 for a factor
     that is constant, and the same if one factor is doubled and another halved.
 
+    With ``method="ablation"`` the same is asked of the outputs themselves: the score is std(change of y) / std(y), summed over the outputs,
+    where the edge, node or input is replaced by its mean, and the rest of the network is evaluated again. It is what pruning it would do,
+    and sees where effects that the ratios add up cancel each other on the way: an input that does not matter has 0. One evaluation an edge.
+
     ``network`` is a KAN or a SeparableKAN. Raises ``TypeError`` for any other, ``ValueError`` for points or an output that it has not.
     """
-    return scored(list(visits(network, points)), None if output is None else output_number(network, output))
+    if method not in METHODS:
+        raise ValueError(f"method is one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    made, number = list(visits(network, points)), None if output is None else output_number(network, output)
+    return scored(made, number) if method == "ratios" else _ablated(made, number)
 
 
 def scored(made: Sequence[Visit], output: int | None = None) -> Attribution:
@@ -62,6 +69,44 @@ def scored(made: Sequence[Visit], output: int | None = None) -> Attribution:
         nodes.append(score)
     arrays = [[each.cpu().double().numpy() for each in reversed(found)] for found in (edges, nodes)]
     return Attribution(tuple(arrays[0]), tuple(arrays[1]))
+
+
+@torch.no_grad()
+def _ablated(made: Sequence[Visit], output: int | None) -> Attribution:
+    """What the outputs lose where each edge, and each node, is replaced by its mean."""
+    edges, nodes, chosen = [], [], slice(None) if output is None else [output]
+    whole = deviation(made[-1].nodes)[chosen]
+    for k, visit in enumerate(made):
+        there, after = visit.stage.there.nonzero().tolist(), [each.stage for each in made[k + 1 :]]
+        changes = [Moments() for _ in (*there, *visit.z)]
+        middle, start = visit.z.mean(1), 0
+        for z in visit.z.split(max(1, AT_ONCE // visit.stage.there.numel()), 1):
+            stop = start + z.shape[1]
+            values, linear, y = visit.stage.edges(z), visit.linear[:, start:stop], made[-1].nodes[chosen, start:stop]
+            for change, (o, i) in zip(changes, there, strict=False):
+                moved = linear.clone()
+                moved[o] += visit.mean[o, i] - values[o, i]
+                change.add(_onwards(visit.stage.nodes(moved), after)[chosen] - y)
+            for i, change in enumerate(changes[len(there) :]):
+                moved = z.clone()
+                moved[i] = middle[i]
+                change.add(_onwards(moved, [visit.stage, *after])[chosen] - y)
+            start = stop
+        scores = [float(_ratio(change.deviation, whole).sum()) for change in changes]
+        found = np.full(tuple(visit.stage.there.shape), np.nan)
+        for (o, i), score in zip(there, scores, strict=False):
+            found[o, i] = score
+        edges.append(found)
+        nodes.append(np.array(scores[len(there) :]))
+    last = np.ones(len(made[-1].nodes)) if output is None else np.eye(len(made[-1].nodes))[output]
+    return Attribution(tuple(edges), (*nodes, last))
+
+
+def _onwards(z: Tensor, stages: Sequence[Stage]) -> Tensor:
+    """The outputs from the inputs of some layers."""
+    for stage in stages:
+        z = stage.nodes(stage.values(z))
+    return z
 
 
 def _linear(visit: Visit, score: Tensor) -> Tensor:
