@@ -1,6 +1,6 @@
 """One layer of a network as it is looked at and drawn: arrays and texts, no network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,14 +19,14 @@ class Edges:
     importance: np.ndarray  # (linear outputs, in): standard deviation of each edge's contribution, >= 0; NaN: no edge
     sums: int
     arities: tuple[int, ...] = ()
-    symbols: np.ndarray | None = None  # (linear outputs, in), texts
+    symbols: np.ndarray = field(default_factory=lambda: np.array(""))  # (linear outputs, in), texts
     scores: np.ndarray | None = None  # (linear outputs, in): attribution of each edge, >= 0; NaN: no edge
     nodes: np.ndarray | None = None  # (in,): attribution of each input of the layer
     outside: np.ndarray | None = None  # (in,): how many of the data lay where the basis is continued, by input
 
     def __post_init__(self) -> None:
-        texts = np.full(self.importance.shape, "") if self.symbols is None else np.array(np.asarray(self.symbols).tolist(), dtype=str)
-        object.__setattr__(self, "symbols", texts.reshape(self.importance.shape))
+        texts = np.array(np.asarray(self.symbols).tolist(), dtype=str)  # as wide as they need be, as they come from a file
+        object.__setattr__(self, "symbols", np.broadcast_to(texts, self.importance.shape).copy())
 
     @property
     def products(self) -> int:

@@ -268,8 +268,11 @@ def _write_model(group: Node, result: Result) -> None:
     for index, edge in enumerate(result.edges):
         layer = _group(edges, f"layer_{index}", {"sums": edge.sums, "arities": np.array(edge.arities, dtype=np.int64)})
         for key, dims in EDGES.items():
-            if (values := getattr(edge, key)) is not None:
-                _write(layer, key, values.astype(h5py.string_dtype()) if key == "symbols" else values, dims)
+            values = getattr(edge, key)
+            if key == "symbols":
+                values = values.astype(h5py.string_dtype()) if (values != "").any() else None
+            if values is not None:
+                _write(layer, key, values, dims)
 
 
 def _write(group: Node, key: str, values: np.ndarray, dims: Names = (), about: Attributes | None = None) -> None:

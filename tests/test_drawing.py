@@ -28,7 +28,7 @@ def edges(*widths):
         linear = sums + sum(arities)
         curves = np.cos(generator.uniform(0, 6, (linear, inputs, 1)) * grid)
         importance, scores = generator.uniform(0.1, 1, (2, linear, inputs))
-        layers.append(Edges(np.tile(grid, (inputs, 1)), curves, importance, sums, arities, None, scores, scores.sum(0)))
+        layers.append(Edges(np.tile(grid, (inputs, 1)), curves, importance, sums, arities, np.array(""), scores, scores.sum(0)))
         inputs = sums + len(arities)
     return tuple(layers)
 
@@ -64,7 +64,7 @@ def test_every_node_and_edge_is_drawn(widths, sums, products):
     assert sum(isinstance(artist, LineCollection) for artist in ax.collections) == 2
     tiles = [path.get_extents() for path in gid(ax, "tiles").get_paths()]
     assert not any(a.overlaps(b) for i, a in enumerate(tiles) for b in tiles[:i])
-    assert all(0 <= box.x0 and box.x1 <= ax.get_xlim()[1] for box in tiles)
+    assert all(box.x0 >= 0 and box.x1 <= ax.get_xlim()[1] for box in tiles)
 
 
 def test_factors_of_unequal_products_end_at_their_nodes():

@@ -435,4 +435,4 @@ def test_float32_and_results_keep_their_types():
     network = KAN(2, 3, 1, basis=Chebyshev(3), dtype=torch.float32)
     (first, _) = edge_functions(network, points(2))
     assert first.curves.dtype == first.scores.dtype == np.float64 and activations(network, points(2))[0].nodes.dtype == torch.float32
-    assert replace(first, symbols=None).symbols.shape == (3, 2)
+    assert replace(first, symbols=np.array("")).symbols.shape == (3, 2)

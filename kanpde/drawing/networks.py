@@ -184,7 +184,7 @@ class Sketch:
                 ax.scatter(x, y, 14, "white", linewidths=0, zorder=4)  # lines end at a node, however faint it is
                 ax.scatter(x, y, 14, colors, linewidths=0, zorder=5, gid=kind)
             elif drawn:
-                ax.scatter(x, y, 60, "white", edgecolors=colors, linewidths=0.8, zorder=4)
+                ax.scatter(x, y, 60, "white", edgecolors=colors.tolist(), linewidths=0.8, zorder=4)
                 ax.scatter(x, y, 22, colors, marker="x", linewidths=0.8, zorder=5, gid=kind)
 
 
@@ -221,7 +221,7 @@ def _fed(layer: Edges) -> np.ndarray:
 
 def _feeds(layer: Edges) -> np.ndarray:
     """Which inputs have an edge above: (in,)."""
-    return ~np.isnan(layer.importance).all(0)
+    return np.asarray(~np.isnan(layer.importance).all(0))
 
 
 def _edges(sketch: Sketch, layer: Edges, alpha: np.ndarray, plan: Plan) -> None:

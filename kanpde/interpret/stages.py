@@ -88,7 +88,7 @@ class LayerStage(Stage):
 
     def symbols(self, stretch: Tensor, start: Tensor) -> np.ndarray:
         texts = super().symbols(stretch, start).astype(object)
-        constants = () if self.layer.constants is None else self.layer.constants.tolist()
+        constants: list[list[float]] = [] if self.layer.constants is None else self.layer.constants.tolist()
         for symbol, (a, b, c) in zip(self.layer.symbols, constants, strict=True):
             o, i = symbol.output, symbol.input
             term = term_text(symbol.primitive.name, a * float(stretch[i]), b + a * float(start[i]), c)
@@ -135,10 +135,8 @@ def term_text(name: str, a: float, b: float, c: float) -> str:
     if name == "x":
         return _linear_text(c * a, c * b)
     inner = _linear_text(a, b)
-    if re.search(r"\bx\b", name):  # such as x^2
-        value = re.sub(r"\bx\b", inner if inner == "x" else f"({inner})", name)
-    else:
-        value = f"{name}({inner})"
+    part = inner if inner == "x" else f"({inner})"
+    value = re.sub(r"\bx\b", part, name) if re.search(r"\bx\b", name) else f"{name}({inner})"  # "x^2", "sin"
     return {"1": "", "-1": "-"}.get(f"{c:.4g}", f"{c:.4g} ") + value
 
 
