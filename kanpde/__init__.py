@@ -45,7 +45,7 @@ from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
-from kanpde.schedule import Balance, Continue, Refine, Resample, Until
+from kanpde.schedule import Balance, Continue, Refine, Resample, Starts, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
 from kanpde.structure import (
@@ -81,7 +81,7 @@ __all__ = [
     "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
     "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point",
     "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result", "Robin", "Rotate",
-    "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Tree", "Unknown", "Until",
+    "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Starts", "Translate", "Tree", "Unknown", "Until",
     "VariableProjection", "Wrapped", "activations", "additive_parts", "additive_separability", "attribution", "composition", "dependence",
     "div", "draw_network", "edge", "edge_functions", "generalised_separability", "grad", "homogeneity", "interactions", "invariance",
     "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability", "outside_grid", "periodicity", "power",

@@ -273,7 +273,7 @@ def test_the_layout_and_the_scale_stay():
 def test_a_film_of_a_growing_network(tmp_path):
     path = save_film([(edges(2, 1), "one"), (edges(2, 12, 1), "two")], tmp_path / "a.gif")
     with Image.open(path) as image:
-        assert image.n_frames == 2 and image.size[0] == 770  # as wide as the wider
+        assert image.n_frames == 2 and image.size[0] == 1050  # as wide as the wider
 
 
 @pytest.mark.parametrize(

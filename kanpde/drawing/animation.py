@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter
 
 Frame = tuple[Sequence[Edges], str]  # the layers, and a line of text below
-DOTS = 110  # per inch
+DOTS = 150  # per inch
 
 
 def save_film(
@@ -83,7 +83,7 @@ def _scene(frames: Sequence[Sequence[Edges]], metric: str) -> list[tuple[list[Sh
     """For each of some frames of one shape: the importance of what it has, the places, and what is fully opaque."""
     shades = [[shade(layer, metric) for layer in layers] for layers in frames]
     most = [np.fmax.reduce([each[k].edges for each in shades]) for k in range(len(frames[0]))]
-    ever = [replace(layer, importance=each) for layer, each in zip(frames[0], most, strict=True)]
+    ever = [replace(layer, importance=each) for layer, each in zip(frames[-1], most, strict=True)]
     plans = planned(ever, most)
     largest = [
         (float(np.nanmax(np.nan_to_num(most[k], nan=0.0, posinf=0.0), initial=0.0)), max(float(each[k].nodes.max()) for each in shades))
