@@ -21,6 +21,7 @@ from kanpde import (
     SeparableKAN,
     activations,
     attribution,
+    draw_network,
     edge,
     edge_functions,
     interactions,
@@ -436,3 +437,11 @@ def test_float32_and_results_keep_their_types():
     (first, _) = edge_functions(network, points(2))
     assert first.curves.dtype == first.scores.dtype == np.float64 and activations(network, points(2))[0].nodes.dtype == torch.float32
     assert replace(first, symbols=np.array("")).symbols.shape == (3, 2)
+
+
+def test_edges_that_diverged_are_still_there():
+    network = KAN(2, 2, 1, basis=Chebyshev(3))
+    network.layers[0].weight.data[1, 0, 0] = np.nan  # type: ignore[union-attr, index]
+    first, _ = edge_functions(network, points(2))
+    assert first.count == 4 and first.importance[1, 0] == np.inf
+    assert len(draw_network(network, points(2)).axes) == 1

@@ -31,7 +31,7 @@ def draw_tree(root: Branch, title: str = "") -> Figure:
 
     spots, lines, width = _placed(root)
     depth = max(level for _, _, level in spots)
-    width, height = max(width, 1.6), LEVEL * depth + (0.75 if title else 0.55)
+    width, height = max(width, 1.6, 0.3 + 0.055 * len(title)), LEVEL * depth + (0.75 if title else 0.55)
     shift = (width - max(x for _, x, _ in spots) - min(x for _, x, _ in spots)) / 2
     floor = 0.26
     with style():

@@ -20,8 +20,9 @@ class Film:
     """A callback that keeps the network's edge functions after the first step and every so many steps.
 
     ``film = Film(every=5)``, ``Experiment(..., callbacks=[film])``, and after the run ``film.save("training.gif")``: nothing is written
-    unless asked for. ``points`` (N, inputs) are where the network is looked at, by default the first 1,000 of the equation's points, or
-    of the first condition's. A frame takes ``samples`` numbers an edge. A new run begins a new film; a resumed one goes on.
+    unless asked for. (The command line, which writes figures, writes the film beside them.) ``points`` (N, inputs) are where the network
+    is looked at, by default the first 1,000 of the equation's points, or of the first condition's. A frame takes ``samples`` numbers an
+    edge. A new run begins a new film; a resumed one goes on.
     """
 
     every: int = 5

@@ -32,7 +32,7 @@ def _layer(visit: Visit, scores: np.ndarray, nodes: np.ndarray, samples: int) ->
     return Edges(
         inputs=_numpy(visit.seen(z)),
         curves=_numpy(stage.edges(z)),
-        importance=np.where(there, _numpy(visit.spread), np.nan),
+        importance=np.where(there, np.nan_to_num(_numpy(visit.spread), nan=np.inf, posinf=np.inf), np.nan),  # diverged ones are there
         sums=stage.sums,
         arities=stage.arities,
         symbols=stage.symbols(visit.stretch, visit.start),
