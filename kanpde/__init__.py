@@ -71,6 +71,8 @@ from kanpde.structure import (
     periodicity,
     structure_tree,
 )
+from kanpde.symbolic.compiler import compile_expression
+from kanpde.symbolic.writing import as_expression
 from kanpde.wrapped import Wrapped
 
 __version__ = "0.1.0"
@@ -82,8 +84,8 @@ __all__ = [
     "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point",
     "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result", "Robin", "Rotate",
     "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Starts", "Translate", "Tree", "Unknown", "Until",
-    "VariableProjection", "Wrapped", "activations", "additive_parts", "additive_separability", "attribution", "composition", "dependence",
-    "div", "draw_network", "edge", "edge_functions", "generalised_separability", "grad", "homogeneity", "interactions", "invariance",
-    "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability", "outside_grid", "periodicity", "power",
-    "primitive", "save", "sensitivity", "structure_tree",
+    "VariableProjection", "Wrapped", "activations", "additive_parts", "additive_separability", "as_expression", "attribution",
+    "compile_expression", "composition", "dependence", "div", "draw_network", "edge", "edge_functions", "generalised_separability",
+    "grad", "homogeneity", "interactions", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts",
+    "multiplicative_separability", "outside_grid", "periodicity", "power", "primitive", "save", "sensitivity", "structure_tree",
 ]  # fmt: skip

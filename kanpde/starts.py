@@ -17,8 +17,8 @@ APART = 1_000_003  # between the seeds of one start and the next
 def best_start(problem: Problem, network: Network, rung: Rung, starts: Starts, sampling: Sampling, seed: int) -> str:
     """Set the weights to those of the best start, after its steps, and say which that was.
 
-    Start 0 has the network's own weights, start k those of seed + k * 1,000,003. Each is trained on the points of ``seed`` and judged by the
-    loss on points that none was trained on. Raises ``ValueError`` for a network whose weights are given: its starts would all be one.
+    Start 0 has the network's own weights, start k those of seed + k * 1,000,003. All are trained on the points of ``seed`` and judged by
+    the loss on points that none was trained on. Raises ``ValueError`` for a network whose weights are given: its starts would all be one.
     """
     if network.given:
         raise ValueError(
