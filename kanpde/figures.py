@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .drawing import WIDTH, canvas, draw_layers, number, style, symbol
+from .data_figures import agreement
+from .drawing import WIDTH, canvas, draw_layers, style
+from .notation import number, symbol
 from .results import Result, write_whole
 
 if TYPE_CHECKING:
@@ -64,7 +66,11 @@ def triptych(result: Result) -> Figure:
 
     One coordinate: curves, solution and reference in one. Two: maps, time upwards. A grid in three: the middle slice of
     time, else of the last coordinate. Points in three or more: solution against reference, distribution of errors.
+    Data: :func:`~kanpde.data_figures.agreement`.
     """
+    if "kind" in result.equation:  # of data, which are no fields on a domain
+        with style():
+            return _finished(agreement(result), result)
     view = _view(result)
     rows = [_row(result, view, i) for i in range(len(result.unknowns))]
     drawn = {1: _curves, 2: _maps}.get(len(view.names), _distributions)
@@ -217,6 +223,9 @@ def convergence(result: Result) -> Figure:
     texts = {"loss": "loss"} | {name: "loss: " + name[5:].replace("$", r"\$") for name in parts if len(parts) > 1}
     if np.isfinite(history.get("error_l2", np.nan)).any():
         texts = {"loss": "loss", "error_l2": "relative $L_2$ error", **texts}
+    if "kind" in result.equation:
+        texts |= {"loss": f"loss in training: {result.equation['loss']}"}
+        texts |= {"validation_loss": "loss in validation"} if "validation_loss" in history else {}
     level = history.get("refinement", np.zeros(len(history["step"]), int))
     changes = np.flatnonzero(np.diff(level)) + 1
     with style():

@@ -12,9 +12,9 @@ from matplotlib.collections import LineCollection
 from PIL import Image
 
 from kanpde import KAN, MLP, Box, Chebyshev, Dirichlet, Experiment, Film, LevenbergMarquardt, Problem, Refine, Sampling, draw_network
-from kanpde.drawing import Branch, animation, draw_layers, draw_tree, networks, save_film, symbol
-from kanpde.drawing.style import formula
+from kanpde.drawing import Branch, animation, draw_layers, draw_tree, networks, save_film
 from kanpde.edges import Edges
+from kanpde.notation import formula, symbol
 
 RED, BLUE = networks.RED, networks.INK
 

@@ -99,6 +99,10 @@ class Basis(ABC):
         """Relative size (K,) of random initial coefficients; a smooth random function for every basis."""
         return np.ones(self.size)
 
+    def differences(self) -> np.ndarray | None:
+        """The matrix (m, K) that takes differences of neighbouring coefficients; None where they are not in the order of their places."""
+        return None
+
     @property
     def resolution(self) -> int:
         """The number that refinement raises: a degree, a number of intervals."""
@@ -187,3 +191,9 @@ class Joined(Basis):
 
     def decay(self) -> np.ndarray:
         return np.concatenate([part.decay() for part in self.parts])
+
+    def differences(self) -> np.ndarray | None:
+        """Those of the part that refinement refines."""
+        lead = self._leading
+        inner, before = self.parts[lead].differences(), sum(part.size for part in self.parts[:lead])
+        return None if inner is None else np.pad(inner, ((0, 0), (before, self.size - before - inner.shape[1])))

@@ -89,6 +89,9 @@ class Extended(Basis):
     def decay(self) -> np.ndarray:
         return self.basis.decay()
 
+    def differences(self) -> np.ndarray | None:
+        return self.basis.differences()
+
 
 @dataclass(frozen=True)
 class PerInput(Basis):
@@ -150,3 +153,6 @@ class PerInput(Basis):
 
     def decay(self) -> np.ndarray:
         return self.bases[0].decay()
+
+    def differences(self) -> np.ndarray | None:
+        return self.bases[0].differences()

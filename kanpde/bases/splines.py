@@ -140,6 +140,9 @@ class BSpline(Basis):
             breaks.insert(widest + 1, 0.5 * (breaks[widest] + breaks[widest + 1]))
         return replace(self, intervals=resolution, breaks=tuple(breaks))
 
+    def differences(self) -> np.ndarray:
+        return np.diff(np.eye(self.size), axis=0)
+
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """As many points in every interval as in every other."""
         breaks = np.unique(self.knots)

@@ -201,9 +201,9 @@ class Listener:
         history = progress.history.columns
         self.bar.total = progress.total_steps
         self.bar.n = progress.history.length
-        self.bar.set_postfix_str(
-            f"loss {history['loss'][-1]:.1e}, error {history['error_l2'][-1]:.1e}, refinement {history['refinement'][-1]:.0f}"
-        )
+        name = "validation_loss" if "validation_loss" in history else "error_l2"
+        word, error = name.split("_")[0], history[name][-1]
+        self.bar.set_postfix_str(f"loss {history['loss'][-1]:.1e}, {word} {error:.1e}, refinement {history['refinement'][-1]:.0f}")
         if time.monotonic() - self.last >= self.interval or self.interrupts.requested:
             self._checkpoint(run)
             self.last = time.monotonic()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kanpde.drawing.style import WIDTH, canvas, formula, style, symbol
+from kanpde.drawing.style import WIDTH, canvas, style
 from kanpde.edges import Edges
+from kanpde.notation import formula, symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kanpde.drawing.style import canvas, formula, style, symbol
+from kanpde.drawing.style import canvas, style
+from kanpde.notation import formula, symbol
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -53,6 +53,7 @@ class LinearModel:
     """
 
     eliminated: Eliminated | None = None
+    judged: Tensor  # (N,), half whose square is the loss: r, but for problems with a loss of their own
     _triangle: Tensor  # R of [J, r], (P + 1, P + 1) or lower, J scaled
     _spectrum: tuple[Tensor, Tensor, Tensor] | None = None
 
@@ -242,5 +243,8 @@ def linear_model(objective: Objective, network: Network, memory: float, free: Fr
         free = Free(slice(0, tail), free.ridge)
     size = objective.size * (parameters.numel() if tail is None else tail) * parameters.element_size()
     if 2 * size <= memory:  # J, and its copy for the QR
-        return LinearModel(list(objective.linearised(network, tail=tail)), objective.size, free)
-    return StreamedModel(objective, network, free, tail)
+        model = LinearModel(list(objective.linearised(network, tail=tail)), objective.size, free)
+    else:
+        model = StreamedModel(objective, network, free, tail)
+    model.judged = objective.residual(network) if objective.own_loss else model.residual
+    return model
