@@ -152,7 +152,8 @@ def interactions(network: Network, points: Any, *, output: int | None = None) ->
     0 where y is a sum of a function without x_i and one without x_j, 1 for y = x_i x_j with independent inputs of mean 0; the diagonal
     is 0. Second derivatives are exact (:mod:`kanpde.jets`), of any network. ``output`` is one of several; by default the mean over all.
 
-    The tests of :mod:`kanpde.structure` answer the same question for any function, without derivatives and with a verdict.
+    Second derivatives make much of small wiggles, as a network has that is not trained to the end. The ``scores`` of
+    :func:`~kanpde.structure.additive_parts` weigh the values instead, for any function, and come with a verdict.
     Raises ``ValueError`` for points (N, inputs) or an output that do not fit the network.
     """
     points, d = checked_points(network, points), network.inputs
