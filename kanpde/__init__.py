@@ -28,6 +28,17 @@ from kanpde.domains import Box
 from kanpde.editing import AdaptRanges, adapt_ranges
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
+from kanpde.interpret import (
+    Film,
+    activations,
+    attribution,
+    draw_network,
+    edge,
+    edge_functions,
+    interactions,
+    outside_grid,
+    sensitivity,
+)
 from kanpde.kan import KAN
 from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
@@ -50,6 +61,7 @@ from kanpde.structure import (
     Scale,
     Shift,
     Translate,
+    Tree,
     additive_parts,
     additive_separability,
     composition,
@@ -60,6 +72,7 @@ from kanpde.structure import (
     multiplicative_parts,
     multiplicative_separability,
     periodicity,
+    structure_tree,
 )
 from kanpde.supervised import Classification, Regression
 from kanpde.symbolic.compiler import compile_expression
@@ -69,15 +82,15 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "BSpline", "Balance", "Basis",
-    "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping",
-    "Exchange", "Experiment", "Extended", "Field", "Finding", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity",
-    "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
-    "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev",
-    "Record", "Refine", "Reflect", "Regression", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN",
-    "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate", "Unknown", "Until",
-    "VariableProjection", "Wrapped", "adapt_ranges", "additive_parts", "additive_separability", "as_expression",
-    "compile_expression", "composition", "dependence", "div", "generalised_separability", "grad", "homogeneity", "invariance",
-    "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability", "periodicity", "power", "primitive",
-    "save",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "BSpline", "Balance", "Basis", "Batches",
+    "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Exchange",
+    "Experiment", "Extended", "Field", "Film", "Finding", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial",
+    "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial",
+    "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine",
+    "Reflect", "Regression", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine",
+    "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Wrapped",
+    "activations", "adapt_ranges", "additive_parts", "additive_separability", "as_expression", "attribution", "compile_expression",
+    "composition", "dependence", "div", "draw_network", "edge", "edge_functions", "generalised_separability", "grad", "homogeneity",
+    "interactions", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability",
+    "outside_grid", "periodicity", "power", "primitive", "save", "sensitivity", "structure_tree",
 ]  # fmt: skip

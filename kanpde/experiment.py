@@ -20,6 +20,7 @@ from kanpde.calls import function_name
 from kanpde.changes import Stage
 from kanpde.checkpoints import snapshot_of, stored
 from kanpde.domains import Box
+from kanpde.edges import Edges
 from kanpde.fields import nearest
 from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
@@ -29,7 +30,7 @@ from kanpde.objections import objections
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
 from kanpde.reports import overfitting
-from kanpde.results import Edges, Result
+from kanpde.results import Result
 from kanpde.sampling import Sampling
 from kanpde.schedule import Refine, check_fit, climbed, rungs
 from kanpde.separable import SeparableKAN
@@ -358,9 +359,10 @@ def _times(history: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def _edges(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
-    if not isinstance(network, (KAN, SeparableKAN)) or "equation" not in points:
+    """The edge functions over the points of the equation, or of the first condition where there is none."""
+    if not isinstance(network, (KAN, SeparableKAN)) or not points:
         return ()
-    return tuple(Edges(**vars(found)) for found in edge_functions(network, points["equation"]))
+    return tuple(edge_functions(network, points["equation"] if "equation" in points else next(iter(points.values()))))
 
 
 def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:
