@@ -274,6 +274,12 @@ def test_every_optimizer_tells_classes_apart(training):
     assert "train_f1" in result.history and not [name for name in result.history if "confusion" in name]
 
 
+def test_a_jacobian_in_pieces_tells_classes_apart_alike():
+    problem = Classification(rings())
+    whole, streamed = (experiment(problem, training=[LM(steps=4, memory=memory)]).run() for memory in (2e9, 1e5))
+    assert np.allclose(streamed.history["loss"], whole.history["loss"], rtol=1e-8)
+
+
 def test_the_history_of_a_classification_is_the_cross_entropy_itself():
     result = experiment(Classification(rings(validation=0.1)), training=[LM(steps=5)]).run()
     assert np.allclose(result.history["loss"], result.history["train_cross_entropy"], rtol=1e-12)
