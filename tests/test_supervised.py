@@ -12,6 +12,7 @@ from scipy.optimize import least_squares, minimize
 from kanpde import metrics
 from kanpde.bases import BSpline, Chebyshev
 from kanpde.callbacks import EarlyStopping, Record
+from kanpde.cli import main
 from kanpde.conditions import Dirichlet
 from kanpde.datasets import Dataset
 from kanpde.domains import Box
@@ -499,6 +500,37 @@ def test_reports_and_tables_show_what_was_measured():
     assert f"{told.metrics['test_accuracy']:.5f}" in table
     untested = experiment(Regression(samples(test=0)), training=[LM(steps=2)]).run()
     assert "training rmse" in report(untested, ["a.h5"]) and "train rmse" in comparison_table([untested])
+
+
+FILE = """
+from kanpde import KAN, BSpline, Classification, Dataset, EarlyStopping, Experiment, LevenbergMarquardt, Regression
+from kanpde.functions import sin
+
+fit = Dataset.of(lambda x: sin(3 * x), x=(0, 1), train=40, validation=20, test=20)
+told = Dataset("points.csv", targets="side", stratify=True)
+model, training = KAN(1, 2, basis=BSpline(3, 3)), [LevenbergMarquardt(steps=4)]
+experiments = {
+    "fit": Experiment(Regression(fit), KAN(1, 1, basis=BSpline(3, 3)), training, callbacks=[EarlyStopping("validation_rmse", patience=9)]),
+    "told": Experiment(Classification(told, ridge=1e-3), model, training),
+}
+"""
+
+
+def test_a_problem_file_from_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "points.csv").write_text("x,side\n" + "\n".join(f"{k / 40},{'left' if k % 40 < 17 else 'right'}" for k in range(40)))
+    (tmp_path / "data.py").write_text(FILE)
+    assert main(["data.py", "--no-figures"]) == 0
+    shown = capsys.readouterr().out
+    assert "test rmse" in shown and "test accuracy" in shown and "worst" not in shown
+    assert main(["data.py", "--no-figures", "--resume", "--only", "fit"]) == 0
+    assert "already complete" in capsys.readouterr().out
+    assert main(["data.py", "--no-figures", "--only", "told", "--set", "problem.data.train=0.6", "--set", "problem.ridge=0.1"]) == 0
+    changed = load(next((tmp_path / "results" / "data").glob("told-problem*.h5")))
+    assert changed.metrics["train_rows"] == 24 and "ridge=0.1" in changed.equation["text"]
+    (tmp_path / "points.csv").write_text("x,side\n" + "\n".join(f"{k / 40},{'left' if k < 20 else 'right'}" for k in range(40)))
+    assert main(["compare", *map(str, (tmp_path / "results" / "data").glob("*-s0.h5"))]) == 0
+    assert "test accuracy" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", ["regression", "two targets", "classification"])
