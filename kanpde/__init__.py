@@ -5,6 +5,7 @@ from kanpde.bases import (
     Basis,
     BSpline,
     Chebyshev,
+    Extended,
     Fourier,
     Gaussian,
     Hermite,
@@ -13,6 +14,7 @@ from kanpde.bases import (
     Mapped,
     MexicanHat,
     Monomial,
+    PerInput,
     Polynomials,
     RationalChebyshev,
     SiLU,
@@ -23,15 +25,19 @@ from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.datasets import Dataset
 from kanpde.domains import Box
+from kanpde.editing import AdaptRanges, adapt_ranges
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
 from kanpde.kan import KAN
+from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
+from kanpde.penalties import Smooth, Sparsify
+from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
-from kanpde.schedule import Balance, Batches, Continue, Refine, Resample, Until
+from kanpde.schedule import Balance, Batches, Continue, Refine, Resample, Starts, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
 from kanpde.structure import (
@@ -56,18 +62,22 @@ from kanpde.structure import (
     periodicity,
 )
 from kanpde.supervised import Classification, Regression
+from kanpde.symbolic.compiler import compile_expression
+from kanpde.symbolic.writing import as_expression
 from kanpde.wrapped import Wrapped
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Batches", "Box", "Chebyshev",
-    "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Exchange", "Experiment",
-    "Field", "Finding", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity",
-    "Integral", "Jacobi", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts",
-    "Periodic", "Point", "Polynomials", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Resample",
-    "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate",
-    "Unknown", "Until", "VariableProjection", "Wrapped", "additive_parts", "additive_separability", "composition", "dependence",
-    "div", "generalised_separability", "grad", "homogeneity", "invariance", "laplacian", "load", "manufactured",
-    "multiplicative_parts", "multiplicative_separability", "periodicity", "save",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "BSpline", "Balance", "Basis",
+    "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping",
+    "Exchange", "Experiment", "Extended", "Field", "Finding", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity",
+    "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
+    "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev",
+    "Record", "Refine", "Reflect", "Regression", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN",
+    "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate", "Unknown", "Until",
+    "VariableProjection", "Wrapped", "adapt_ranges", "additive_parts", "additive_separability", "as_expression",
+    "compile_expression", "composition", "dependence", "div", "generalised_separability", "grad", "homogeneity", "invariance",
+    "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability", "periodicity", "power", "primitive",
+    "save",
 ]  # fmt: skip

@@ -21,7 +21,7 @@ def stored(snapshot: Snapshot) -> dict[str, Any]:
         **({} if snapshot.best is None else {"best": snapshot.best, "best_row": snapshot.best_row}),
         **({} if snapshot.kept is None else _kept(snapshot.kept)),
         "factors": json.dumps(dict(snapshot.factors)),
-        "maps": np.array([(rung, *found) for rung, found in snapshot.maps.items()]).reshape(-1, 3),
+        "maps": json.dumps([[rung, *found] for rung, found in snapshot.maps.items()]),
         **{f"slab_{number}": parameters for number, parameters in enumerate(snapshot.finished)},
         "stops": json.dumps(snapshot.stops),
     }
@@ -47,7 +47,7 @@ def snapshot_of(result: Result) -> Snapshot | None:
         dict(result.history),
         np.asarray(kept["interior"]),
         tuple(np.asarray(kept[f"slab_{number}"]) for number in range(sum(key.startswith("slab_") for key in kept))),
-        {int(rung): (float(centre), float(width)) for rung, centre, width in np.asarray(kept["maps"]).reshape(-1, 3)},
+        {rung: tuple(found) for rung, *found in json.loads(str(kept["maps"]))},
         tuple(json.loads(str(kept.get("stops", "[]")))),
         np.asarray(kept["best"]) if "best" in kept else None,
         int(kept.get("best_row", -1)),

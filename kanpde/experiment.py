@@ -126,7 +126,7 @@ class Experiment:
         Raises ``ValueError`` if the result is of another experiment.
         """
         _check_place(self.problem, result)
-        maps = {int(rung): (centre, width) for rung, centre, width in result.architecture.get("maps", ())}
+        maps = {int(rung): tuple(found) for rung, *found in result.architecture.get("maps", ())}
         wanted, count = _plain(result.architecture["model"]), len(result.parameters)
         stage = replace(Stage.first(self.problem, self.network(int(result.provenance["seed"])), maps), rehearsal=True)  # with no other maps
 

@@ -19,12 +19,15 @@ from torch import Tensor
 
 from kanpde.callbacks import CallbackError
 from kanpde.changes import EnterSlab, Stage
+from kanpde.kan import KAN
 from kanpde.network import Network
 from kanpde.objective import Objective, outputs
 from kanpde.optimizers import Descent, Step
+from kanpde.penalised import COLUMNS, Penalised
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling, resampled
 from kanpde.schedule import Rung, climbed, rehearse, rungs
+from kanpde.starts import best_start
 
 logger = logging.getLogger("kanpde")
 
@@ -64,7 +67,7 @@ class Snapshot:
     history: dict[str, np.ndarray]
     interior: np.ndarray  # the points where the equation holds, which resampling changes
     finished: tuple[np.ndarray, ...] = ()  # the parameters of the slabs that are done
-    maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # grid maps that were found, by rung
+    maps: Mapping[int, tuple[float, ...]] = field(default_factory=dict)  # grid maps that were found, by rung
     stops: tuple[str, ...] = ()  # how the rungs below ended, and this one, if it has
     best: np.ndarray | None = None  # the parameters at which the loss of this descent was lowest
     best_row: int = -1  # and the place of that loss in the history; -1 before the first step
@@ -110,7 +113,7 @@ class Fit:
     best_row: int = -1
     factors: Mapping[str, float] = field(default_factory=dict)
     finished: tuple[np.ndarray, ...] = ()
-    maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    maps: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     kept: Kept | None = None
 
     def keep(self, monitor: str) -> None:
@@ -196,7 +199,7 @@ def fit(
                         stage.network.assign(torch.as_tensor(resume.finished[change.number - 1]).to(network.lower))
                     progress.finished = (*progress.finished, stage.network.vector().cpu().numpy())
             again = resume is not None and number <= resume.rung  # what was found then is in the snapshot
-            before, stage = stage, climbed(replace(stage, rehearsal=again), number, rung)
+            before, stage = stage, climbed(replace(stage, rehearsal=again, points=progress.points.get("equation")), number, rung)
             progress.network, progress.maps, progress.stage = stage.network, stage.maps, stage
             if resume is not None and resume.kept is not None and number == resume.kept.rung:
                 progress.kept = replace(resume.kept, network=deepcopy(stage.network))
@@ -232,10 +235,14 @@ class Climb:
     judge: Callable[[Stage], float]
     listener: Callable[[Fit], str | None] | None
     ended: bool = False  # by the listener
+    penalties: tuple[str, ...] = ()  # columns of the history that are minimised beside the losses
 
     def rung(self, number: int, rung: Rung, stage: Stage, resume: Snapshot | None) -> None:
         """Sample, then descend until the steps are used up or there is a reason to end; keep the best of what was seen."""
         progress, network, optimizer = self.progress, stage.network, rung.optimizer
+        began = ""
+        if rung.starts is not None and resume is None:
+            began = best_start(stage.problem, network, rung, rung.starts, self.sampling, self.seed)
         progress.points = self.sampling.points(stage.problem, network, self.seed)
         descent, done = optimizer.start(network), 0
         if resume is not None:
@@ -245,9 +252,9 @@ class Climb:
                 progress.points["equation"] = torch.as_tensor(resume.interior).to(network.lower)
             done = resume.step
         factors = resume.factors if resume is not None else progress.factors if rung.balance is not None else {}
-        objective = Objective(stage.problem, progress.points, factors=factors)
-        objective.check_finite(network)
         progress.factors = dict(factors)
+        objective = self._objective(stage, rung)
+        objective.check_finite(network)
         progress.rung, progress.step, progress.accepted = number, done, network.vector()
         progress.descent_state = deepcopy(descent.state())
         since = done if rung.resample is None or not done else done - rung.resample.every * ((done - 1) // rung.resample.every)
@@ -260,7 +267,7 @@ class Climb:
         while not progress.ending and done < optimizer.steps:
             if rung.balance is not None and done and done % rung.balance.every == 0:
                 progress.factors = rung.balance.renewed(progress.factors, self._losses(-1))
-                objective = Objective(stage.problem, progress.points, factors=progress.factors)
+                objective = self._objective(stage, rung)
             if rung.resample is not None and done and done % rung.resample.every == 0:
                 objective = self._resample(rung, number, done, stage, progress)
                 first, progress.best_row = progress.history.length, -1
@@ -275,18 +282,20 @@ class Climb:
             progress.accepted, progress.seconds = network.vector(), time.perf_counter() - self.began
             progress.descent_state = deepcopy(descent.state())
             progress.step = done if outcome.stop is None else optimizer.steps
-            self._record(objective, outcome.residual, outcome.damping, stage, rung)
+            self._record(objective, outcome, stage, rung)
             if self._loss(-1) < (math.inf if progress.best_row < 0 else self._loss(progress.best_row)):
                 progress.best = before if outcome.residual_before else progress.accepted
                 progress.best_row = progress.history.length - 1
-            progress.ending = outcome.stop or stage.problem.enough(self._loss(-1)) or self._ended(first, rung, progress.seconds) or ""
+            progress.ending = (
+                outcome.stop or stage.problem.enough(sum(self._losses(-1).values())) or self._ended(first, rung, progress.seconds) or ""
+            )
             reason = self.listener(progress) if self.listener is not None else None
             if reason:
                 progress.ending, self.ended = reason, True
         if not self.ended and progress.best_row >= 0 and not _loss(objective, network) <= self._loss(progress.best_row):
             network.assign(progress.best)
             progress.accepted = network.vector()
-        progress.stops.append(progress.ending or "all steps done")
+        progress.stops.append("; ".join(filter(None, [began, progress.ending or "all steps done"])))
         logger.info("rung %d of %s ended after %d steps: %s", number, type(optimizer).__name__, done, progress.stops[-1])
 
     def _losses(self, row: int) -> dict[str, float]:
@@ -295,14 +304,25 @@ class Climb:
         return {name: factors.get(name, 1.0) * columns[f"loss_{name}"][row] for name in self.progress.points}
 
     def _loss(self, row: int) -> float:
-        return sum(self._losses(row).values())
+        """What is minimised: the losses and the penalties."""
+        return sum(self._losses(row).values()) + sum(self.progress.history.columns[name][row] for name in self.penalties)
+
+    def _objective(self, stage: Stage, rung: Rung) -> Objective:
+        points, factors = self.progress.points, self.progress.factors
+        self.penalties = tuple(COLUMNS[type(penalty)] for penalty in rung.penalties)
+        if not rung.penalties:
+            return Objective(stage.problem, points, factors=factors)
+        assert isinstance(stage.network, KAN)  # or the rehearsal would have said so
+        return Penalised(stage.problem, points, stage.network, rung.penalties, factors=factors)
 
     def _ended(self, first: int, rung: Rung, seconds: float) -> str | None:
         """Why a descent with the losses in the history from row ``first`` on should end, if it should."""
         history, optimizer, until = self.progress.history, rung.optimizer, rung.until
         count = history.length - first
-        if count and history.columns["loss"][-1] <= until.loss:
-            return f"the loss {history.columns['loss'][-1]:.3g} is what was asked for" if until.loss else "the loss is zero"
+        if count and until.loss and history.columns["loss"][-1] <= until.loss:
+            return f"the loss {history.columns['loss'][-1]:.3g} is what was asked for"
+        if count and self._loss(-1) == 0:
+            return "the loss is zero"
         if seconds >= until.seconds:
             return f"{until.seconds:g} seconds of training are over"
         if count > optimizer.patience and not self._loss(-1) < optimizer.progress * self._loss(-1 - optimizer.patience):
@@ -316,10 +336,13 @@ class Climb:
         progress.points = resampled(
             stage.problem, stage.network, progress.points, seed, candidates=options.candidates, power=options.power, floor=options.floor
         )
-        return Objective(stage.problem, progress.points, factors=progress.factors)
+        return self._objective(stage, rung)
 
-    def _record(self, objective: Objective, residual: Tensor, damping: float, stage: Stage, rung: Rung) -> None:
-        factors = self.progress.factors
+    def _record(self, objective: Objective, outcome: Step, stage: Stage, rung: Rung) -> None:
+        factors, residual, penalties = self.progress.factors, outcome.residual, {}
+        if isinstance(objective, Penalised):
+            paid, settled = objective.paid(residual), objective.settle(stage.network)  # type: ignore[arg-type]
+            penalties = paid if outcome.residual_before else settled
         losses = {name: loss / factors.get(name, 1.0) for name, loss in objective.losses(residual).items()}
         weights = {f"weight_{block.name}": block.weight for block in objective.blocks} if rung.balance is not None else {}
         self.progress.history.append(
@@ -328,8 +351,9 @@ class Climb:
                 "seconds": self.progress.seconds,
                 "loss": sum(losses.values()),
                 **{f"loss_{name}": value for name, value in losses.items()},
+                **penalties,
                 "error_l2": self.judge(stage),
-                "damping": damping,
+                "damping": outcome.damping,
                 "refinement": stage.network.resolution,
                 **weights,
                 **stage.problem.monitored(stage.network),
