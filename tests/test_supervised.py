@@ -128,9 +128,11 @@ def test_the_normalisation_is_part_of_the_solution(tmp_path):
     u = one.solution(result)
     assert u(x=0.7) == pytest.approx(1000 + math.sin(0.7), abs=1e-8)
     assert u.x(x=0.7) == pytest.approx(math.cos(0.7), abs=1e-6)  # derivatives too
-    mean, deviation = json.loads(result.equation["affine"])["y"]
-    bare = one.trained_network(result)(torch.tensor([[0.7]], dtype=torch.float64)).item()
-    assert mean + deviation * bare == pytest.approx(u(x=0.7), rel=1e-14)
+    network = one.trained_network(result)
+    assert network(torch.tensor([[0.7]], dtype=torch.float64)).item() == pytest.approx(u(x=0.7), rel=1e-14)
+    assert [network.output_shift.item(), network.output_scale.item()] == json.loads(result.equation["affine"])["y"]
+    again = experiment(one.problem, network.kept(), [GaussNewton(steps=1)]).run()  # a given network stays as it is
+    assert again.history["loss"][0] == pytest.approx(result.history["loss"][-1], abs=1e-12)
 
 
 def test_known_noise_weights_the_rows():
