@@ -118,6 +118,8 @@ class Experiment:
         """The model on the problem's domain, with the weights of ``seed``."""
         box = self.problem.domain
         network = self._model.remade(seed=seed, dtype=dtype).to(device).on_box(box.lower, box.upper)
+        if self.problem.units is not None:
+            network.on_outputs(*self.problem.units)
         return network.with_coefficients(list(self.problem.coefficients.values()))
 
     def trained_network(self, result: Result) -> Network:

@@ -179,6 +179,11 @@ class Problem:
         return None
 
     @property
+    def units(self) -> tuple[list[float], list[float]] | None:
+        """What a network's outputs are shifted and multiplied by to be the unknowns, where the problem knows their size; None: nothing."""
+        return None
+
+    @property
     def digest(self) -> str:
         """A few letters that tell data from others; "" where there are none."""
         return ""

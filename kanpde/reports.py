@@ -16,6 +16,7 @@ COLUMNS = ("problem", "experiment", "seed", "status", "parameters", "relative_l2
 ERRORS = (("relative L2", "relative_l2"), ("relative H1", "relative_h1"), ("maximum", "max_error"), ("MSE", "mse"))
 ABSOLUTE = (("RMS", "rms_error"), ("maximum", "max_error"))
 ORDINARY = ("all steps done", "stalled", "the loss", "the residual is at the level", "there was nothing to change")
+RESTORED = "restored the network of step"
 OVERFITTING = 5.0  # times the residual in training: a larger one between the points is no accident
 ROUNDING = 1e-10  # a residual below says nothing about over-fitting
 
@@ -85,7 +86,7 @@ def _endings(stops: str) -> list[str]:
     reasons = stops.split("; ") if stops else []
     rungs: dict[str, list[str]] = {}
     for number, reason in enumerate(reasons, 1):
-        if not reason.startswith(ORDINARY):
+        if not reason.startswith(ORDINARY) or RESTORED in reason:
             rungs.setdefault(reason, []).append(str(number))
     return [f"rung{'s' * (len(numbers) > 1)} {', '.join(numbers)} of {len(reasons)}: {reason}" for reason, numbers in rungs.items()]
 

@@ -54,7 +54,8 @@ class Result:
     ``weight_<block>``, and what a ``Record`` adds.
 
     ``solution`` has each unknown by name; with a solution to compare with, ``exact_u`` and ``error_u`` = u - exact_u (signed); and
-    ``residual`` of the equation, or ``residual_0``, ``residual_1``, ... of a system's.
+    ``residual`` of the equation, or ``residual_0``, ``residual_1``, ... of a system's. Of data, at the inputs of all rows, ``target_u`` (or
+    ``label``, ``predicted``), ``split`` (a place in ``equation["splits"]``) and ``row``; metrics are ``train_rmse``, ``test_rmse``, ...
 
     ``metrics``, all on that grid: ``relative_l2``, ``relative_h1`` (NaN where exact is 0 or its gradient unknown), ``rms_error``,
     ``max_error``, ``mse``, ``residual_rms``, ``grid_points``; and ``residual_rms_training`` on the collocation points,

@@ -145,6 +145,8 @@ class Fit:
         torch.save(self.descent_state, stream)
         parameters = self.accepted.cpu().numpy().copy()
         interior = self.points["equation"].cpu().double().numpy()
+        if self.stage is not None and self.stage.problem.given is not None:  # the problem has them
+            interior = interior[:0]
         stops = (*self.stops[: self.rung], *filter(None, [self.ending]))
         return Snapshot(
             self.rung,
@@ -246,7 +248,8 @@ class Climb:
         if resume is not None:
             network.assign(torch.as_tensor(resume.parameters).to(network.lower))
             descent.restore(torch.load(io.BytesIO(resume.descent), weights_only=True))
-            progress.points["equation"] = torch.as_tensor(resume.interior).to(network.lower)
+            if stage.problem.given is None:
+                progress.points["equation"] = torch.as_tensor(resume.interior).to(network.lower)
             done = resume.step
         factors = resume.factors if resume is not None else progress.factors if rung.balance is not None else {}
         progress.factors = dict(factors)

@@ -139,6 +139,13 @@ def test_files_and_tensors_and_tables_give_the_same(tmp_path):
     assert table.input_names == ("x1", "x2") and np.array_equal(table["test"].inputs, expected["test"].inputs)
 
 
+def test_texts_of_an_hdf5_file(tmp_path):
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["x"], file["k"], file["fold"] = np.arange(6.0), ["a", "b", "ä"] * 2, np.array([b"train"] * 4 + [b"test"] * 2)
+    data = Dataset(tmp_path / "t.h5", inputs="x", targets="k", split="fold")
+    assert list(data["train"].targets[:, 0]) == ["a", "b", "ä", "a"] and len(data["test"]) == 2
+
+
 def test_names_that_arguments_cannot_have(tmp_path):
     (tmp_path / "t.csv").write_text("longitudinal translation,class,signature\n" + "\n".join(f"{k / 7},{k % 3},{k}" for k in range(20)))
     data = Dataset(tmp_path / "t.csv", targets=dict(s="signature"))
@@ -226,7 +233,7 @@ def with_one(value, row=7):
         (lambda: Dataset(COLUMNS, targets="c", groups=[1, 2]), r"groups has the shape \(2,\)"),
         (lambda: Dataset(bad(g=np.arange(200) < 100), targets="c", groups="g", train=0.6, validation=0.2), "2 groups of 100 to 100 rows"),
         (lambda: Dataset(bad(g=np.arange(200)), targets="c", groups="g", stratify=True), "groups and stratify each say"),
-        (lambda: Dataset(bad(k=np.arange(200) == 5), inputs="a", targets="k", stratify=True), "class 1.0 of 'k' has 1 row, too few"),
+        (lambda: Dataset(bad(k=np.arange(200) == 5), inputs="a", targets="k", stratify=True), "class 1 of 'k' has 1 row, too few"),
         (lambda: Dataset(COLUMNS, targets="c", ranges=dict(a=(-0.1, 0.1))), "a=.* lies outside its range"),
         (lambda: Dataset(COLUMNS, targets="c", ranges=dict(d=(0, 1))), "ranges has 'd'"),
         (lambda: Dataset(COLUMNS, targets="c", ranges=dict(a=(9, -9))), "finite and rising"),

@@ -12,6 +12,7 @@ from scipy.optimize import least_squares, minimize
 from kanpde import metrics
 from kanpde.bases import BSpline, Chebyshev
 from kanpde.callbacks import EarlyStopping, Record
+from kanpde.cli import main
 from kanpde.conditions import Dirichlet
 from kanpde.datasets import Dataset
 from kanpde.domains import Box
@@ -127,9 +128,11 @@ def test_the_normalisation_is_part_of_the_solution(tmp_path):
     u = one.solution(result)
     assert u(x=0.7) == pytest.approx(1000 + math.sin(0.7), abs=1e-8)
     assert u.x(x=0.7) == pytest.approx(math.cos(0.7), abs=1e-6)  # derivatives too
-    mean, deviation = json.loads(result.equation["affine"])["y"]
-    bare = one.trained_network(result)(torch.tensor([[0.7]], dtype=torch.float64)).item()
-    assert mean + deviation * bare == pytest.approx(u(x=0.7), rel=1e-14)
+    network = one.trained_network(result)
+    assert network(torch.tensor([[0.7]], dtype=torch.float64)).item() == pytest.approx(u(x=0.7), rel=1e-14)
+    assert [network.output_shift.item(), network.output_scale.item()] == json.loads(result.equation["affine"])["y"]
+    again = experiment(one.problem, network.kept(), [GaussNewton(steps=1)]).run()  # a given network stays as it is
+    assert again.history["loss"][0] == pytest.approx(result.history["loss"][-1], abs=1e-12)
 
 
 def test_known_noise_weights_the_rows():
@@ -272,6 +275,12 @@ def test_every_optimizer_tells_classes_apart(training):
     scores = [2 * np.sum((label == k) & (predicted == k)) / (np.sum(label == k) + np.sum(predicted == k)) for k in range(3)]
     assert result.metrics["test_f1"] == pytest.approx(np.mean(scores))
     assert "train_f1" in result.history and not [name for name in result.history if "confusion" in name]
+
+
+def test_a_jacobian_in_pieces_tells_classes_apart_alike():
+    problem = Classification(rings())
+    whole, streamed = (experiment(problem, training=[LM(steps=4, memory=memory)]).run() for memory in (2e9, 1e5))
+    assert np.allclose(streamed.history["loss"], whole.history["loss"], rtol=1e-8)
 
 
 def test_the_history_of_a_classification_is_the_cross_entropy_itself():
@@ -493,6 +502,37 @@ def test_reports_and_tables_show_what_was_measured():
     assert f"{told.metrics['test_accuracy']:.5f}" in table
     untested = experiment(Regression(samples(test=0)), training=[LM(steps=2)]).run()
     assert "training rmse" in report(untested, ["a.h5"]) and "train rmse" in comparison_table([untested])
+
+
+FILE = """
+from kanpde import KAN, BSpline, Classification, Dataset, EarlyStopping, Experiment, LevenbergMarquardt, Regression
+from kanpde.functions import sin
+
+fit = Dataset.of(lambda x: sin(3 * x), x=(0, 1), train=40, validation=20, test=20)
+told = Dataset("points.csv", targets="side", stratify=True)
+model, training = KAN(1, 2, basis=BSpline(3, 3)), [LevenbergMarquardt(steps=4)]
+experiments = {
+    "fit": Experiment(Regression(fit), KAN(1, 1, basis=BSpline(3, 3)), training, callbacks=[EarlyStopping("validation_rmse", patience=9)]),
+    "told": Experiment(Classification(told, ridge=1e-3), model, training),
+}
+"""
+
+
+def test_a_problem_file_from_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "points.csv").write_text("x,side\n" + "\n".join(f"{k / 40},{'left' if k % 40 < 17 else 'right'}" for k in range(40)))
+    (tmp_path / "data.py").write_text(FILE)
+    assert main(["data.py", "--no-figures"]) == 0
+    shown = capsys.readouterr().out
+    assert "test rmse" in shown and "test accuracy" in shown and "worst" not in shown
+    assert main(["data.py", "--no-figures", "--resume", "--only", "fit"]) == 0
+    assert "already complete" in capsys.readouterr().out
+    assert main(["data.py", "--no-figures", "--only", "told", "--set", "problem.data.train=0.6", "--set", "problem.ridge=0.1"]) == 0
+    changed = load(next((tmp_path / "results" / "data").glob("told-problem*.h5")))
+    assert changed.metrics["train_rows"] == 24 and "ridge=0.1" in changed.equation["text"]
+    (tmp_path / "points.csv").write_text("x,side\n" + "\n".join(f"{k / 40},{'left' if k < 20 else 'right'}" for k in range(40)))
+    assert main(["compare", *map(str, (tmp_path / "results" / "data").glob("*-s0.h5"))]) == 0
+    assert "test accuracy" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", ["regression", "two targets", "classification"])
