@@ -24,7 +24,31 @@ from kanpde.bases import (
 from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.domains import Box
-from kanpde.editing import AdaptRanges, adapt_ranges
+from kanpde.editing import (
+    AdaptRanges,
+    Fixed,
+    Proposal,
+    Pruned,
+    PruneReport,
+    Released,
+    adapt_ranges,
+    auto_swap,
+    connection_cost,
+    expand_depth,
+    expand_width,
+    fix,
+    freeze,
+    perturb,
+    prune,
+    release,
+    remove_edge,
+    remove_input,
+    remove_node,
+    simplify,
+    suggest,
+    swap,
+    unfreeze,
+)
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
 from kanpde.kan import KAN
@@ -66,11 +90,13 @@ __version__ = "0.1.0"
 __all__ = [
     "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box",
     "Chebyshev", "Condition", "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Extended", "Field",
-    "Finding", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi",
-    "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput",
-    "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample",
-    "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate",
-    "Unknown", "Until", "VariableProjection", "Wrapped", "adapt_ranges", "additive_parts", "additive_separability", "composition",
-    "dependence", "div", "generalised_separability", "grad", "homogeneity", "invariance", "laplacian", "load", "manufactured",
-    "multiplicative_parts", "multiplicative_separability", "periodicity", "power", "primitive", "save",
+    "Finding", "Fixed", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral",
+    "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts",
+    "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "PruneReport", "Pruned",
+    "RationalChebyshev", "Record", "Refine", "Reflect", "Released", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale",
+    "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Unknown", "Until", "VariableProjection", "Wrapped",
+    "adapt_ranges", "additive_parts", "additive_separability", "auto_swap", "composition", "connection_cost", "dependence", "div",
+    "expand_depth", "expand_width", "fix", "freeze", "generalised_separability", "grad", "homogeneity", "invariance", "laplacian",
+    "load", "manufactured", "multiplicative_parts", "multiplicative_separability", "periodicity", "perturb", "power", "primitive",
+    "prune", "release", "remove_edge", "remove_input", "remove_node", "save", "simplify", "suggest", "swap", "unfreeze",
 ]  # fmt: skip
