@@ -25,7 +25,31 @@ from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.datasets import Dataset
 from kanpde.domains import Box
-from kanpde.editing import AdaptRanges, adapt_ranges
+from kanpde.editing import (
+    AdaptRanges,
+    Fixed,
+    Proposal,
+    Pruned,
+    PruneReport,
+    Released,
+    adapt_ranges,
+    auto_swap,
+    connection_cost,
+    expand_depth,
+    expand_width,
+    fix,
+    freeze,
+    perturb,
+    prune,
+    release,
+    remove_edge,
+    remove_input,
+    remove_node,
+    simplify,
+    suggest,
+    swap,
+    unfreeze,
+)
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
 from kanpde.interpret import (
@@ -82,15 +106,18 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "BSpline", "Balance", "Basis", "Batches",
-    "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Exchange",
-    "Experiment", "Extended", "Field", "Film", "Finding", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial",
-    "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial",
-    "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine",
-    "Reflect", "Regression", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine",
-    "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Wrapped",
-    "activations", "adapt_ranges", "additive_parts", "additive_separability", "as_expression", "attribution", "compile_expression",
-    "composition", "dependence", "div", "draw_network", "edge", "edge_functions", "generalised_separability", "grad", "homogeneity",
-    "interactions", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability",
-    "outside_grid", "periodicity", "power", "primitive", "save", "sensitivity", "structure_tree",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "BSpline", "Balance", "Basis",
+    "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping",
+    "Exchange", "Experiment", "Extended", "Field", "Film", "Finding", "Fixed", "Fourier", "GaussNewton", "Gaussian", "Hermite",
+    "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log",
+    "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem",
+    "Proposal", "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Released", "Resample",
+    "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth",
+    "Sparsify", "Starts", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Wrapped", "activations", "adapt_ranges",
+    "additive_parts", "additive_separability", "as_expression", "attribution", "auto_swap", "compile_expression", "composition",
+    "connection_cost", "dependence", "div", "draw_network", "edge", "edge_functions", "expand_depth", "expand_width", "fix",
+    "freeze", "generalised_separability", "grad", "homogeneity", "interactions", "invariance", "laplacian", "load", "manufactured",
+    "multiplicative_parts", "multiplicative_separability", "outside_grid", "periodicity", "perturb", "power", "primitive", "prune",
+    "release", "remove_edge", "remove_input", "remove_node", "save", "sensitivity", "simplify", "structure_tree", "suggest", "swap",
+    "unfreeze",
 ]  # fmt: skip
