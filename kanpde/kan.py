@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from kanpde.bases import Basis, Span, whole_number
+from kanpde.edgesums import edge_sums
 from kanpde.jets import Channels, Memory, multiply, multiply_reverse, spread
 from kanpde.network import Network, Quantile, checked_widths
 
@@ -90,8 +91,7 @@ class Layer(nn.Module):
 
     def columns(self, z: Tensor) -> Tensor:
         """(inputs, N) -> (outputs, N): the points last, as in jets."""
-        features = self.basis.values(torch.tanh(z) if self.squash else z)
-        linear = self.weight.flatten(1) @ features.flatten(0, 1)
+        linear = edge_sums(self.basis, self.weight, torch.tanh(z) if self.squash else z)
         if not self.products:
             return linear
         factors = linear[self.sums :].unflatten(0, (self.products, self.arity))

@@ -15,7 +15,7 @@ FLOORS = (
     {"functions", "jets", "domains", "results", "science", "provenance"},
     {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"calls"},
-    {"network", "conditions", "callbacks", "structure"},
+    {"network", "conditions", "callbacks", "structure", "edgesums"},
     {"compiled"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
     {"ansatz", "agreement"},

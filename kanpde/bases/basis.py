@@ -84,6 +84,11 @@ class Basis(ABC):
         """
         return Span(self.squashed_table(x, order) if squash else self.table(x, order))
 
+    def write(self, x: Tensor, order: int, out: Tensor, *, squash: bool = False) -> None:
+        """What ``table``, or with ``squash`` ``squashed_table``, holds, into ``out`` (order + 1, K, *x.shape)."""
+        for m, row in enumerate(self.span(x, order, squash=squash).table(order)):
+            out[m] = row
+
     @abstractmethod
     def embedding(self, finer: "Basis") -> np.ndarray:
         """The matrix E (finer.size, size) with sum_k c_k B_k = sum_j (E c)_j F_j exactly, in float64."""
@@ -159,6 +164,16 @@ class Joined(Basis):
 
     def values(self, x: Tensor) -> Tensor:
         return torch.cat([part.values(x) for part in self.parts])
+
+    def span(self, x: Tensor, order: int, *, squash: bool = False, reuse: Span | None = None) -> Span:
+        """The table, each part's written where it belongs."""
+        table = x.new_empty((order + 1, self.size, *x.shape)) if reuse is None else reuse.functions
+        start = 0
+        for part in self.parts:
+            rows = table[:, start : start + part.size]
+            part.write(x, order, rows, squash=squash)
+            start += part.size
+        return Span(table)
 
     def refined(self, resolution: int) -> "Joined":
         lead = self._leading

@@ -63,15 +63,18 @@ class BSpline(Basis):
 
     def span(self, x: Tensor, order: int, *, squash: bool = False, reuse: Span | None = None) -> Span:
         """The table, from the degree + 1 functions that live on the interval of a point; all others are zero there."""
+        table = x.new_empty((order + 1, self.size, *x.shape)) if reuse is None else reuse.functions
+        self.write(x, order, table, squash=squash)
+        return Span(table)
+
+    def write(self, x: Tensor, order: int, out: Tensor, *, squash: bool = False) -> None:
         flat = x.reshape(-1)
         tanh = tanh_table(flat, order) if squash else None
         interval, local = self._local(flat if tanh is None else tanh[0], order)
         if tanh is not None:
             local = compose(local, tanh, channels([(0,) * order]))
         rows = (interval + torch.arange(self.degree + 1, device=x.device)[:, None]).expand_as(local)
-        table = x.new_zeros((order + 1, self.size, *x.shape)) if reuse is None else reuse.functions.zero_()
-        table.view(order + 1, self.size, len(flat)).scatter_(1, rows, local)
-        return Span(table)
+        out.zero_().view(order + 1, self.size, len(flat)).scatter_(1, rows, local)
 
     def _local(self, x: Tensor, order: int) -> tuple[Tensor, Tensor]:
         """The interval of every point (N,), and of the functions that live there the derivatives: (order + 1, degree + 1, N)."""
