@@ -12,6 +12,7 @@ from torch import Tensor
 from kanpde.bases.basis import Basis, Span, whole_number
 from kanpde.jets import channels, compose, tanh_table
 
+FEW = 16  # intervals
 
 @dataclass(frozen=True)
 class BSpline(Basis):
@@ -73,20 +74,23 @@ class BSpline(Basis):
         interval, local = self._local(flat if tanh is None else tanh[0], order)
         if tanh is not None:
             local = compose(local, tanh, channels([(0,) * order]))
-        rows = (interval + torch.arange(self.degree + 1, device=x.device)[:, None]).expand_as(local)
-        out.zero_().view(order + 1, self.size, len(flat)).scatter_(1, rows, local)
+        rows = out.zero_().view(order + 1, self.size, len(flat))
+        if self.intervals <= FEW:  # so few that all of them, times 0 or 1, are faster than finding places
+            here = (interval == torch.arange(self.intervals, device=x.device)[:, None]).to(local)
+            for number in range(self.degree + 1):
+                rows[:, number : number + self.intervals].addcmul_(local[:, number, None], here)
+        else:
+            rows.scatter_(1, (interval.long() + torch.arange(self.degree + 1, device=x.device)[:, None]).expand_as(local), local)
 
     def _local(self, x: Tensor, order: int) -> tuple[Tensor, Tensor]:
         """The interval of every point (N,), and of the functions that live there the derivatives: (order + 1, degree + 1, N)."""
-        degree, knots = self.degree, _knots(self, x.dtype, x.device)
-        # intervals of length zero hold no point: bucketize with right=True passes over them
-        interval = torch.bucketize(x.contiguous(), knots[degree + 1 : degree + self.intervals], right=True)
-        around = knots[1:-1].unfold(0, 2 * degree, 1).T[:, interval]  # t_{i-p+1} ... t_{i+p}, the knots around interval i
+        degree = self.degree
+        interval, past, ahead, unit = self._distances(x)
         values, quotients = torch.ones_like(x)[None], []  # quotients B_{j,p-1} / (t_{j+p} - t_j)
         for p in range(1, degree + 1):
-            left, right = around[degree - p : degree], around[degree : degree + p]
-            quotients.append(values / (right - left))
-            falling, rising = (right - x) * quotients[-1], (x - left) * quotients[-1]
+            left, right = past[degree - p :], ahead[:p]
+            quotients.append(values / (left + right) if p > 1 or self.breaks is not None else values)
+            falling, rising = right * quotients[-1], left * quotients[-1]
             values = torch.cat([falling[:1], falling[1:] + rising[:-1], rising[-1:]])
         found = [values]
         for m in range(1, order + 1):
@@ -98,9 +102,23 @@ class BSpline(Basis):
                 scaled = p * quotient
                 slopes = torch.cat([-scaled[:1], scaled[:-1] - scaled[1:], scaled[-1:]])
                 if p < degree:
-                    quotient = slopes / (around[degree : degree + p + 1] - around[degree - p - 1 : degree])
-            found.append(slopes)
+                    quotient = slopes / (past[degree - p - 1 :] + ahead[: p + 1])
+            found.append(slopes if unit == 1 else slopes * unit**-m)
         return interval, torch.stack(found)
+
+    def _distances(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:
+        """The interval i of every point (N,), x - t_{i-p+1} ... x - t_i and t_{i+1} - x ... t_{i+p} - x (p, N) each, and their unit."""
+        degree, count = self.degree, self.intervals
+        if self.breaks is None:  # in units of an interval the knots are whole numbers, and need not be looked up
+            y = (x + 1) * (0.5 * count)
+            interval = y.detach().floor().clamp(0, count - 1)
+            steps = torch.arange(degree, dtype=x.dtype, device=x.device)[:, None]
+            return interval, y - (interval - steps.flip(0)).clamp(min=0), (interval + (steps + 1)).clamp(max=count) - y, 2 / count
+        knots = _knots(self, x.dtype, x.device)
+        # intervals of length zero hold no point: bucketize with right=True passes over them
+        interval = torch.bucketize(x.contiguous(), knots[degree + 1 : degree + count], right=True)
+        around = knots[1:-1].unfold(0, 2 * degree, 1).T[:, interval]  # t_{i-p+1} ... t_{i+p}
+        return interval, x - around[:degree], around[degree:] - x, 1.0
 
     def embedding(self, finer: Basis) -> np.ndarray:
         from scipy.interpolate import BSpline as SciPySpline
