@@ -67,7 +67,7 @@ def _reverse(
     of_weight = weight.new_zeros((len(weight), weight[0].numel())) if by_weight else None
     of_x = x.new_empty(x.shape) if by_x else None
     span = flat = scratch = None
-    for columns in _portions(x, (1 + 2 * by_x) * basis.size):
+    for columns in _portions(x, basis.size):
         span = basis.span(x[:, columns].contiguous(), int(by_x), reuse=_reusable(span, columns))
         part = adjoint[:, columns]
         if of_weight is not None:

@@ -56,6 +56,17 @@ class BSpline(Basis):
         breaks = np.linspace(-1, 1, self.intervals + 1) if self.breaks is None else np.asarray(self.breaks)
         return np.concatenate([np.full(self.degree, -1.0), breaks, np.full(self.degree, 1.0)])
 
+    def values(self, x: Tensor) -> Tensor:
+        flat = x.reshape(-1)
+        interval, past, ahead, _ = self._distances(flat)
+        local = torch.ones_like(flat)[None]
+        for p in range(1, self.degree + 1):
+            left, right = past[self.degree - p :], ahead[:p]
+            quotient = local / (left + right)  # B_{j,p-1} / (t_{j+p} - t_j)
+            falling, rising = right * quotient, left * quotient
+            local = torch.cat([falling[:1], falling[1:] + rising[:-1], rising[-1:]])
+        return self._spread(interval, local[None], x.new_zeros((1, self.size, len(flat)))).view(self.size, *x.shape)
+
     def table(self, x: Tensor, order: int) -> Tensor:
         return self.span(x, order).functions
 
@@ -74,46 +85,53 @@ class BSpline(Basis):
         interval, local = self._local(flat if tanh is None else tanh[0], order)
         if tanh is not None:
             local = compose(local, tanh, channels([(0,) * order]))
-        rows = out.zero_().view(order + 1, self.size, len(flat))
+        self._spread(interval, local, out.zero_().view(order + 1, self.size, len(flat)))
+
+    def _spread(self, interval: Tensor, local: Tensor, rows: Tensor) -> Tensor:
+        """What lives on the interval of every point (n, degree + 1, N), where it belongs among all functions, ``rows`` (n, K, N) of zeros."""
         if self.intervals <= FEW:  # so few that all of them, times 0 or 1, are faster than finding places
-            here = (interval == torch.arange(self.intervals, device=x.device)[:, None]).to(local)
+            here = (interval == torch.arange(self.intervals, dtype=interval.dtype, device=interval.device)[:, None]).to(local.dtype)
             for number in range(self.degree + 1):
                 rows[:, number : number + self.intervals].addcmul_(local[:, number, None], here)
-        else:
-            rows.scatter_(1, (interval.long() + torch.arange(self.degree + 1, device=x.device)[:, None]).expand_as(local), local)
+            return rows
+        places = interval.long() + torch.arange(self.degree + 1, device=interval.device)[:, None]
+        return rows.scatter_(1, places.expand_as(local), local)
 
     def _local(self, x: Tensor, order: int) -> tuple[Tensor, Tensor]:
         """The interval of every point (N,), and of the functions that live there the derivatives: (order + 1, degree + 1, N)."""
         degree = self.degree
         interval, past, ahead, unit = self._distances(x)
-        values, quotients = torch.ones_like(x)[None], []  # quotients B_{j,p-1} / (t_{j+p} - t_j)
+        found, quotients = x.new_empty((order + 1, degree + 1, len(x))), []  # quotients B_{j,p-1} / (t_{j+p} - t_j)
+        values = found[0]
+        values[0] = 1.0
         for p in range(1, degree + 1):
             left, right = past[degree - p :], ahead[:p]
-            quotients.append(values / (left + right) if p > 1 or self.breaks is not None else values)
-            falling, rising = right * quotients[-1], left * quotients[-1]
-            values = torch.cat([falling[:1], falling[1:] + rising[:-1], rising[-1:]])
-        found = [values]
+            quotient = (left + right).reciprocal_().mul_(values[:p])
+            torch.mul(right, quotient, out=values[:p])
+            torch.mul(left[-1], quotient[-1], out=values[p])
+            values[1:p].addcmul_(left[:-1], quotient[:-1])
+            quotients.append(quotient)
         for m in range(1, order + 1):
             if m > degree:
-                found.append(torch.zeros_like(values))
+                found[m] = 0.0
                 continue
-            quotient, slopes = quotients[degree - m], values
+            quotient, slopes = quotients[degree - m], found[m]
             for p in range(degree - m + 1, degree + 1):  # B'_{j,p} = p [difference of quotients], m times
-                scaled = p * quotient
-                slopes = torch.cat([-scaled[:1], scaled[:-1] - scaled[1:], scaled[-1:]])
+                torch.mul(quotient[0], -p / unit, out=slopes[0])
+                torch.sub(quotient[:-1], quotient[1:], out=slopes[1:p]).mul_(p / unit)
+                torch.mul(quotient[-1], p / unit, out=slopes[p])
                 if p < degree:
-                    quotient = slopes / (past[degree - p - 1 :] + ahead[: p + 1])
-            found.append(slopes if unit == 1 else slopes * unit**-m)
-        return interval, torch.stack(found)
+                    quotient = slopes[: p + 1] / (past[degree - p - 1 :] + ahead[: p + 1])
+        return interval, found
 
     def _distances(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:
         """The interval i of every point (N,), x - t_{i-p+1} ... x - t_i and t_{i+1} - x ... t_{i+p} - x (p, N) each, and their unit."""
         degree, count = self.degree, self.intervals
         if self.breaks is None:  # in units of an interval the knots are whole numbers, and need not be looked up
             y = (x + 1) * (0.5 * count)
-            interval = y.detach().floor().clamp(0, count - 1)
+            interval = y.detach().floor().clamp_(0, count - 1)
             steps = torch.arange(degree, dtype=x.dtype, device=x.device)[:, None]
-            return interval, y - (interval - steps.flip(0)).clamp(min=0), (interval + (steps + 1)).clamp(max=count) - y, 2 / count
+            return interval, y - (interval - steps.flip(0)).clamp_(min=0), (interval + (steps + 1)).clamp_(max=count) - y, 2 / count
         knots = _knots(self, x.dtype, x.device)
         # intervals of length zero hold no point: bucketize with right=True passes over them
         interval = torch.bucketize(x.contiguous(), knots[degree + 1 : degree + count], right=True)
