@@ -17,8 +17,8 @@ from torch.autograd import forward_ad
 
 from kanpde.bases import Basis, Span
 
-PORTION = 2**17  # numbers in the features of a portion, for each thread: 1 MB of float64
-LARGEST = 2**26  # the same on an accelerator, where only memory limits them
+PORTION = 2**21  # bytes of the features of a portion, for each thread
+LARGEST = 2**29  # the same on an accelerator, where only memory limits them
 
 
 def edge_sums(basis: Basis, weight: Tensor, x: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ def _portions(x: Tensor, functions: int) -> Iterator[slice]:
     """The columns of ``x`` (inputs, N) in equal portions, so many that ``functions`` numbers for each entry fit into the cache."""
     inputs, count = x.shape
     room = PORTION * torch.get_num_threads() if x.device.type == "cpu" else LARGEST
-    parts = max(1, -(-count * inputs * functions // room))
+    parts = max(1, -(-count * inputs * functions * x.element_size() // room))
     size = max(1, -(-count // parts))
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 

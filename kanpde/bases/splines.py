@@ -89,10 +89,11 @@ class BSpline(Basis):
 
     def _spread(self, interval: Tensor, local: Tensor, rows: Tensor) -> Tensor:
         """What lives on the interval of every point (n, degree + 1, N), where it belongs among all functions, ``rows`` (n, K, N) of zeros."""
-        if self.intervals <= FEW:  # so few that all of them, times 0 or 1, are faster than finding places
-            here = (interval == torch.arange(self.intervals, dtype=interval.dtype, device=interval.device)[:, None]).to(local.dtype)
+        if self.intervals <= FEW:  # so few that all of them, times 0 or -1, are faster than finding places
+            numbers = torch.arange(self.intervals, dtype=local.dtype, device=local.device)[:, None]
+            here = (interval - numbers).abs_().sub_(1).clamp_(max=0)  # -1 where they are equal; comparing takes longer
             for number in range(self.degree + 1):
-                rows[:, number : number + self.intervals].addcmul_(local[:, number, None], here)
+                rows[:, number : number + self.intervals].addcmul_(local[:, number, None], here, value=-1)
             return rows
         places = interval.long() + torch.arange(self.degree + 1, device=interval.device)[:, None]
         return rows.scatter_(1, places.expand_as(local), local)
