@@ -88,7 +88,7 @@ class BSpline(Basis):
         self._spread(interval, local, out.zero_().view(order + 1, self.size, len(flat)))
 
     def _spread(self, interval: Tensor, local: Tensor, rows: Tensor) -> Tensor:
-        """What lives on the interval of every point (n, degree + 1, N), where it belongs among all functions, ``rows`` (n, K, N) of zeros."""
+        """What lives on the interval of every point (n, degree + 1, N), in its place in ``rows`` (n, K, N) of zeros."""
         if self.intervals <= FEW:  # so few that all of them, times 0 or -1, are faster than finding places
             numbers = torch.arange(self.intervals, dtype=local.dtype, device=local.device)[:, None]
             here = (interval - numbers).abs_().sub_(1).clamp_(max=0)  # -1 where they are equal; comparing takes longer
