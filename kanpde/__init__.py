@@ -5,6 +5,7 @@ from kanpde.bases import (
     Basis,
     BSpline,
     Chebyshev,
+    Extended,
     Fourier,
     Gaussian,
     Hermite,
@@ -13,6 +14,7 @@ from kanpde.bases import (
     Mapped,
     MexicanHat,
     Monomial,
+    PerInput,
     Polynomials,
     RationalChebyshev,
     SiLU,
@@ -25,8 +27,10 @@ from kanpde.domains import Box
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
 from kanpde.kan import KAN
+from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
+from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
@@ -59,13 +63,13 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box", "Chebyshev", "Condition",
-    "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Field", "Finding", "Fourier", "GaussNewton",
-    "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "Legendre", "LevenbergMarquardt",
-    "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "Periodic", "Point", "Polynomials", "Problem",
-    "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale",
-    "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Unknown", "Until", "VariableProjection", "Wrapped",
-    "additive_parts", "additive_separability", "composition", "dependence", "div", "generalised_separability", "grad",
-    "homogeneity", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability",
-    "periodicity", "save",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box", "Chebyshev",
+    "Condition", "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Extended", "Field", "Finding",
+    "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
+    "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic",
+    "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result",
+    "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Unknown",
+    "Until", "VariableProjection", "Wrapped", "additive_parts", "additive_separability", "composition", "dependence", "div",
+    "generalised_separability", "grad", "homogeneity", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts",
+    "multiplicative_separability", "periodicity", "power", "primitive", "save",
 ]  # fmt: skip

@@ -57,6 +57,13 @@ def numeric(expression: Any) -> tuple[list[str], Callable[..., Any]]:
     return [str(symbol) for symbol in symbols], sympy.lambdify(symbols, expression, "numpy")
 
 
+def written(formula: Callable[[Any], Any], letter: str = "x") -> str:
+    """A formula of one argument as text, as sympy writes it."""
+    import sympy
+
+    return str(formula(sympy.Symbol(letter)))
+
+
 class Constant:
     """A real number with a floating-point value and an exact sympy form, closed under arithmetic with numbers."""
 

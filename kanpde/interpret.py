@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.kan import KAN, Layer
+from kanpde.kan import KAN
+from kanpde.layer import Layer
 from kanpde.separable import Factors, SeparableKAN
 
 
@@ -36,15 +37,15 @@ def edge_functions(network: KAN | SeparableKAN, points: Tensor, *, samples: int 
     for layer in network.layers:
         assert isinstance(layer, Layer)
         inputs = _ranges(z, samples)
-        contributions = _edges(layer, z).std(2, correction=0)
+        contributions = layer.edge_values(z).std(2, correction=0)
         found.append(
             LayerEdges(
                 inputs.cpu().numpy(),
-                _edges(layer, inputs).cpu().numpy(),
+                layer.edge_values(inputs).cpu().numpy(),
                 contributions.cpu().numpy(),
                 layer.sums,
                 layer.products,
-                layer.arity,
+                layer.arities[0] if layer.arities else 2,
             )
         )
         z = layer.columns(z)
@@ -55,12 +56,6 @@ def _ranges(z: Tensor, samples: int) -> Tensor:
     """From the least to the greatest of each row of z (in, N): (in, samples)."""
     low, high = z.min(1).values, z.max(1).values
     return low[:, None] + (high - low)[:, None] * torch.linspace(0, 1, samples, dtype=z.dtype, device=z.device)
-
-
-def _edges(layer: Layer, z: Tensor) -> Tensor:
-    """Every edge's value: (in, N) -> (out, in, N)."""
-    features = layer.basis.values(torch.tanh(z) if layer.squash else z)
-    return torch.einsum("oki,kin->oin", layer.weight, features)
 
 
 def _factors(network: SeparableKAN, z: Tensor, samples: int) -> list[LayerEdges]:

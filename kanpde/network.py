@@ -6,6 +6,7 @@ A layer is a module with ``columns`` (values, points last) and, for equations, `
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from kanpde.bases import whole_number
 from kanpde.jets import Channels
 
 Quantile = Callable[[np.ndarray], np.ndarray]
+Width = int | tuple[int, int | Sequence[int]]  # sum nodes; or sum nodes and product nodes, or the factors of each product
 
 
 def uniform(u: np.ndarray) -> np.ndarray:
@@ -34,18 +36,25 @@ class Coefficients(nn.Module):
 class Network(nn.Module):
     """A chain of layers from coordinates in a box to outputs; KAN and MLP differ only in the layers that they make.
 
-    ``lower`` and ``upper`` (inputs,) are the box that the first layer maps to [-1, 1]^inputs.
+    ``lower`` and ``upper`` (inputs,) are the box that the first layer maps to [-1, 1]^inputs. What the last layer gives is multiplied by
+    ``output_scale`` and shifted by ``output_shift`` (outputs,), once :meth:`on_outputs` has set them. With ``given`` the weights are not
+    drawn by a seed but came from training, an edit or a file: :meth:`remade` keeps them, and the box.
     """
 
     lower: Tensor
     upper: Tensor
+    output_shift: Tensor | None
+    output_scale: Tensor | None
     seed: int
+    given: bool
     extra: Coefficients | None
 
     def __init__(self, layers: Sequence[nn.Module], inputs: int, dtype: torch.dtype, seed: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
-        self.seed, self.extra = seed, None
+        self.seed, self.extra, self.given = seed, None, False
+        self.register_buffer("output_shift", None)
+        self.register_buffer("output_scale", None)
         self.register_buffer("lower", torch.full((inputs,), -1.0, dtype=dtype))
         self.register_buffer("upper", torch.full((inputs,), 1.0, dtype=dtype))
 
@@ -54,13 +63,31 @@ class Network(nn.Module):
         raise TypeError(f"{type(self).__name__} does not define settings()")
 
     def remade(self, *, seed: int | None = None, dtype: torch.dtype | None = None, **settings: Any) -> Self:
-        """A new network of this shape with fresh random weights and some settings replaced, for the same box."""
+        """A new network of this shape and box with fresh weights, or a copy with ``given`` ones, and some settings replaced."""
+        if self.given and not settings:
+            return self.copy().to(dtype or self.lower.dtype)
         merged = {**self.settings(), **settings}
         widths = merged.pop("widths")
         dtype = dtype or self.lower.dtype
         other = type(self)(*widths, seed=self.seed if seed is None else seed, dtype=dtype, **merged)
+        return self._placed(other)
+
+    def _placed(self, other: Self) -> Self:
+        """Another network of this shape between the same boxes, with the same unknown coefficients, on the same device."""
         other.on_box(self.lower.tolist(), self.upper.tolist())
+        if self.output_shift is not None and self.output_scale is not None:
+            other.on_outputs(self.output_shift.tolist(), self.output_scale.tolist())
         return other.with_coefficients(self.coefficients.tolist()).to(self.lower.device)
+
+    def copy(self) -> Self:
+        """An independent copy."""
+        return deepcopy(self)
+
+    def kept(self) -> Self:
+        """A copy whose weights are ``given``: an experiment starts from them, whatever its seed."""
+        other = self.copy()
+        other.given = True
+        return other
 
     @property
     def coefficients(self) -> Tensor:
@@ -68,8 +95,8 @@ class Network(nn.Module):
         return self.lower.new_zeros(0) if self.extra is None else self.extra.values.detach()
 
     def with_coefficients(self, values: Sequence[float]) -> Self:
-        """Carry unknown coefficients, starting from ``values``, as the last parameters."""
-        if len(values):
+        """Carry unknown coefficients, starting from ``values``, as the last parameters; a given network keeps those that it has."""
+        if len(values) and not (self.given and self.extra is not None and len(self.extra.values) == len(values)):
             self.extra = Coefficients(torch.as_tensor(values, dtype=self.lower.dtype, device=self.lower.device))
         return self
 
@@ -78,11 +105,29 @@ class Network(nn.Module):
         return bool(getattr(getattr(self, "basis", None), "periodic", False))
 
     def on_box(self, lower: Sequence[float], upper: Sequence[float]) -> Self:
-        """Take inputs from the box [lower, upper] instead; ``ValueError`` if it has another number of coordinates."""
+        """Take inputs from the box [lower, upper] instead; ``ValueError`` if it has another number of coordinates.
+
+        A given network keeps its box, with which its function would change.
+        """
         if len(lower) != len(self.lower):
             raise ValueError(f"{self} has {len(self.lower)} inputs, but the domain has {len(lower)} coordinates")
-        self.lower.copy_(torch.as_tensor(lower, dtype=self.lower.dtype))
-        self.upper.copy_(torch.as_tensor(upper, dtype=self.upper.dtype))
+        if not self.given:
+            self.lower.copy_(torch.as_tensor(lower, dtype=self.lower.dtype))
+            self.upper.copy_(torch.as_tensor(upper, dtype=self.upper.dtype))
+        return self
+
+    def on_outputs(self, shift: Sequence[float], scale: Sequence[float]) -> Self:
+        """Give shift + scale * (what the last layer gives), (outputs,) each; not for a given network, whose function would change.
+
+        Raises ``ValueError`` for other numbers of them, or a scale that is not positive.
+        """
+        if len(shift) != self.outputs or len(scale) != self.outputs:
+            raise ValueError(f"{self} has {self.outputs} outputs, got {len(shift)} shifts and {len(scale)} scales")
+        if not all(0 < each < float("inf") for each in scale):
+            raise ValueError(f"outputs are multiplied by positive numbers, got {list(scale)}")
+        if not self.given:
+            self.output_shift = torch.as_tensor(shift, dtype=self.lower.dtype, device=self.lower.device)
+            self.output_scale = torch.as_tensor(scale, dtype=self.lower.dtype, device=self.lower.device)
         return self
 
     @property
@@ -98,7 +143,21 @@ class Network(nn.Module):
     @property
     def parameter_count(self) -> int:
         """Number of trainable numbers."""
-        return sum(parameter.numel() for parameter in self.parameters())
+        live = self._live
+        return sum(parameter.numel() for parameter in self.parameters()) if live is None else len(live)
+
+    @property
+    def _live(self) -> Tensor | None:
+        """The places of the trained numbers among all of ``parameters()``; None if that is all of them."""
+        found = [getattr(layer, "live", None) for layer in self.layers]
+        if all(live is None for live in found):
+            return None
+        masks = [
+            torch.ones(sum(parameter.numel() for parameter in layer.parameters()), dtype=torch.bool) if live is None else live
+            for layer, live in zip(self.layers, found, strict=True)
+        ]
+        masks.append(torch.ones(len(self.coefficients), dtype=torch.bool))
+        return torch.cat(masks).nonzero()[:, 0].to(self.lower.device)
 
     @property
     def linear_tail(self) -> slice:
@@ -140,18 +199,39 @@ class Network(nn.Module):
         z = self._normalised(points.reshape(-1, points.shape[-1]))
         for layer in self.layers:
             z = layer.columns(z)  # type: ignore[operator]
-        return z.T.reshape(*points.shape[:-1], self.outputs)
+        return self._scaled_outputs(z.T).reshape(*points.shape[:-1], self.outputs)
+
+    def _scaled_outputs(self, values: Tensor) -> Tensor:
+        """shift + scale * values, (N, outputs)."""
+        if self.output_shift is None or self.output_scale is None:
+            return values
+        return self.output_shift + self.output_scale * values
+
+    def _scaled_jet(self, jet: Tensor) -> Tensor:
+        """The same for jets (C, outputs, N), which are overwritten."""
+        if self.output_shift is not None and self.output_scale is not None:
+            jet = jet * self.output_scale[:, None]
+            jet[0] += self.output_shift[:, None]
+        return jet
+
+    def _scaled_adjoint(self, adjoint: Tensor) -> Tensor:
+        """The adjoint of :meth:`_scaled_jet`."""
+        return adjoint if self.output_scale is None else adjoint * self.output_scale[:, None]
 
     # ---- parameters as one vector ----
 
     def vector(self) -> Tensor:
-        """A copy of all parameters, (P,), in the order of ``parameters()``."""
-        return nn.utils.parameters_to_vector(self.parameters()).detach().clone()
+        """A copy of all numbers that are trained, (P,), in the order of ``parameters()``."""
+        whole, live = nn.utils.parameters_to_vector(self.parameters()).detach(), self._live
+        return whole.clone() if live is None else whole[live]
 
     @torch.no_grad()
     def assign(self, vector: Tensor) -> None:
-        """Set all parameters from a vector (P,)."""
-        start = 0
+        """Set all numbers that are trained from a vector (P,)."""
+        start, live = 0, self._live
+        if live is not None:
+            whole = nn.utils.parameters_to_vector(self.parameters())
+            vector = whole.index_copy(0, live, vector.to(whole))
         for parameter in self.parameters():
             parameter.copy_(vector[start : start + parameter.numel()].view_as(parameter))
             start += parameter.numel()
@@ -176,7 +256,7 @@ class Network(nn.Module):
         for layer in rest:
             jet, record = layer.propagate(jet, chosen, next(old))  # type: ignore[operator]
             records.append(record)
-        return jet, records
+        return self._scaled_jet(jet), records
 
     @torch.no_grad()
     def rows(self, records: list[Any], adjoint: Tensor, out: Tensor) -> Tensor:
@@ -186,7 +266,17 @@ class Network(nn.Module):
         """
         end = out.shape[0]
         for layer, record, linear in self._reversed(records, adjoint):
-            count = sum(parameter.numel() for parameter in layer.parameters())
+            count, live = sum(parameter.numel() for parameter in layer.parameters()), getattr(layer, "live", None)
+            if live is not None:
+                whole = out.new_empty((count, out.shape[1]))
+                layer.rows(record, linear, whole)  # type: ignore[operator]
+                block = whole[live.to(out.device)]
+                kept = min(len(block), end)
+                out[end - kept : end] = block[len(block) - kept :]
+                end -= kept
+                if end == 0:
+                    break
+                continue
             block = out[end - count : end] if count <= end else out.new_empty((count, out.shape[1]))
             layer.rows(record, linear, block)  # type: ignore[operator]
             if count > end:
@@ -199,27 +289,34 @@ class Network(nn.Module):
     @torch.no_grad()
     def gradient(self, records: list[Any], adjoint: Tensor) -> Tensor:
         """The same, summed over the samples: (P,)."""
-        parts = [layer.gradient(record, linear) for layer, record, linear in self._reversed(records, adjoint)]  # type: ignore[operator]
+        parts = []
+        for layer, record, linear in self._reversed(records, adjoint):
+            part, live = layer.gradient(record, linear), getattr(layer, "live", None)  # type: ignore[operator]
+            parts.append(part if live is None else part[live.to(part.device)])
         return torch.cat(parts[::-1])
 
     def _reversed(self, records: list[Any], adjoint: Tensor) -> Iterator[tuple[nn.Module, Any, Tensor]]:
+        adjoint = self._scaled_adjoint(adjoint)
         for layer, record in zip(reversed(self.layers), reversed(records), strict=True):
             linear, adjoint = layer.reverse(record, adjoint)  # type: ignore[operator]
             yield layer, record, linear
 
 
-def checked_widths(widths: Sequence[Any], name: str, *, products: bool = False) -> list[tuple[int, int]]:
-    """Widths as (sum nodes, product nodes), or an error that names the one that is wrong."""
+def checked_widths(widths: Sequence[Any], name: str, *, products: bool = False) -> list[tuple[int, tuple[int, ...]]]:
+    """Widths as (sum nodes, factors of each product node), or an error that names the one that is wrong."""
     if len(widths) < 2:
         raise ValueError(f"{name} needs at least an input and an output width, as in {name}(2, 8, 1), got {widths!r}")
-    nodes = []
-    for width in widths:
-        if products and isinstance(width, (tuple, list)) and len(width) == 2 and width is not widths[0]:
-            pair = (whole_number(width[0], f"the sum nodes of a {name} layer", least=0),) + (
-                whole_number(width[1], f"the product nodes of a {name} layer", least=0),
-            )
-            whole_number(sum(pair), f"the width of a {name} layer")
-        else:
-            pair = (whole_number(width, f"the width of a {name} layer"), 0)
-        nodes.append(pair)
-    return nodes
+    return [checked_width(width, name, products=products and number > 0) for number, width in enumerate(widths)]
+
+
+def checked_width(width: Any, name: str, *, products: bool = False, arity: int = 2) -> tuple[int, tuple[int, ...]]:
+    """One width likewise; product nodes that are only counted have ``arity`` factors each."""
+    if not (products and isinstance(width, (tuple, list)) and len(width) == 2):
+        return whole_number(width, f"the width of a {name} layer"), ()
+    sums = whole_number(width[0], f"the sum nodes of a {name} layer", least=0)
+    if isinstance(width[1], (tuple, list)):
+        arities = tuple(whole_number(each, f"the factors of a product node of a {name} layer", least=2) for each in width[1])
+    else:
+        arities = (arity,) * whole_number(width[1], f"the product nodes of a {name} layer", least=0)
+    whole_number(sums + len(arities), f"the width of a {name} layer")
+    return sums, arities

@@ -98,20 +98,21 @@ class Wrapped(Network):
         return (parameter for parameter in super().parameters(recurse) if parameter.requires_grad)
 
     def remade(self, *, seed: int | None = None, dtype: torch.dtype | None = None, **settings: Any) -> Self:
-        """A copy with weights drawn anew, as far as the module's parts have ``reset_parameters()``, for the same box."""
+        """A copy for the same box, with weights drawn anew as far as the module's parts have ``reset_parameters()``, or those given."""
+        if self.given and not settings:
+            return self.copy().to(dtype or self.lower.dtype)
         merged = {**self.settings(), **settings}
         seed, dtype = self.seed if seed is None else seed, dtype or self.lower.dtype
         module = _initialised(_copied(self.module).to(dtype), seed)
         other = type(self)(module, seed=seed, dtype=dtype, **merged)
-        other.on_box(self.lower.tolist(), self.upper.tolist())
-        return other.with_coefficients(self.coefficients.tolist()).to(self.lower.device)
+        return self._placed(other)
 
     # ---- values ----
 
     def forward(self, points: Tensor) -> Tensor:
         """(..., inputs) -> (..., outputs)."""
         flat = self._entered(points.reshape(-1, points.shape[-1]))
-        return self.module(flat).reshape(*points.shape[:-1], self.outputs)
+        return self._scaled_outputs(self.module(flat)).reshape(*points.shape[:-1], self.outputs)
 
     def _entered(self, points: Tensor) -> Tensor:
         return self._normalised(points).T if self.normalise else points
@@ -135,7 +136,7 @@ class Wrapped(Network):
 
     def _jets(self, parameters: Mapping[str, Tensor], points: Tensor, chosen: Channels) -> Tensor:
         def value(x: Tensor) -> Tensor:
-            return functional_call(self.module, dict(parameters), (self._entered(x),))
+            return self._scaled_outputs(functional_call(self.module, dict(parameters), (self._entered(x),)))
 
         return chosen.collected(self._modes.get(chosen, _forward)(value, points, chosen.plain))
 

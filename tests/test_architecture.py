@@ -14,11 +14,12 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 FLOORS = (
     {"functions", "jets", "domains", "results", "science", "provenance"},
     {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls"},
-    {"network", "conditions", "callbacks", "structure", "edgesums"},
-    {"compiled"},
+    {"calls", "primitives"},
+    {"network", "conditions", "callbacks", "structure", "symbols", "edgesums"},
+    {"compiled", "wiring"},
+    {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
-    {"ansatz", "agreement"},
+    {"ansatz", "agreement", "architecture"},
     {"problem"},
     {"blocks", "interpret", "settings"},
     {"objective"},

@@ -153,9 +153,10 @@ def plain(network, parameters, points):
         sums, products = width if isinstance(width, tuple) else (width, 0)
         multiplied = [z[:, :sums]]
         for node in range(products):
-            start = sums + node * network.arity
+            arity = network.layers[number].arities[node]
+            start = sums + node * arity
             factor = z[:, start]
-            for each in range(1, network.arity):
+            for each in range(1, arity):
                 factor = factor * z[:, start + each]
             multiplied.append(factor[:, None])
         z = torch.cat(multiplied, 1)

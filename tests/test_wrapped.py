@@ -459,3 +459,19 @@ def test_kinks_have_no_second_derivatives():
             return self.parts[2](self.parts[1](self.parts[0](x)) ** 3)
 
     assert Experiment(ode, model=Cubed(), training=LevenbergMarquardt(steps=3)).run().status == "complete"
+
+
+def test_scaled_outputs_in_values_jets_and_rows():
+    plain = Wrapped(nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2)), inputs=2, outputs=2)
+    scaled = plain.remade(seed=1).on_outputs([3.0, -1.0], [2.0, 0.5])
+    plain = plain.remade(seed=1)
+    points, scale = torch.rand(5, 2, dtype=torch.float64), torch.tensor([2.0, 0.5], dtype=torch.float64)
+    wanted = torch.tensor([3.0, -1.0], dtype=torch.float64) + scale * plain(points)
+    torch.testing.assert_close(scaled(points), wanted)
+    chosen = channels([(0, 0), (0, 1)])
+    jet, records = scaled.jets(points, chosen)
+    torch.testing.assert_close(jet[0], wanted.T)
+    inner, inner_records = plain.jets(points, chosen)
+    torch.testing.assert_close(jet[1:], inner[1:] * scale[:, None])
+    adjoint = torch.rand(jet.shape, dtype=torch.float64)
+    torch.testing.assert_close(scaled.gradient(records, adjoint), plain.gradient(inner_records, adjoint * scale[:, None]))

@@ -10,6 +10,7 @@ polynomials with a three-term recurrence define.
 """
 
 from kanpde.bases.basis import Basis, Joined, Span, real_number, whole_number
+from kanpde.bases.extended import Extended, PerInput
 from kanpde.bases.fourier import Fourier, Sine
 from kanpde.bases.hermite import Hermite
 from kanpde.bases.localized import Gaussian, MexicanHat
@@ -20,6 +21,7 @@ from kanpde.bases.silu import SiLU
 from kanpde.bases.splines import BSpline
 
 __all__ = [
-    "AlgebraicMap", "BSpline", "Basis", "Chebyshev", "Fourier", "Gaussian", "Hermite", "Jacobi", "Joined", "Legendre", "Map", "Mapped",
-    "MexicanHat", "Monomial", "Polynomials", "RationalChebyshev", "SiLU", "Sine", "SinhMap", "Span", "real_number", "whole_number",
+    "AlgebraicMap", "BSpline", "Basis", "Chebyshev", "Extended", "Fourier", "Gaussian", "Hermite", "Jacobi", "Joined", "Legendre",
+    "Map", "Mapped", "MexicanHat", "Monomial", "PerInput", "Polynomials", "RationalChebyshev", "SiLU", "Sine", "SinhMap", "Span",
+    "real_number", "whole_number",
 ]  # fmt: skip
