@@ -103,15 +103,15 @@ class BSpline(Basis):
         degree = self.degree
         interval, past, ahead, unit = self._distances(x)
         found, quotients = x.new_empty((order + 1, degree + 1, len(x))), []  # quotients B_{j,p-1} / (t_{j+p} - t_j)
-        values = found[0]
-        values[0] = 1.0
+        values, above = found[0], torch.ones_like(x)[None]
         for p in range(1, degree + 1):
             left, right = past[degree - p :], ahead[:p]
-            quotient = (left + right).reciprocal_().mul_(values[:p])
-            torch.mul(right, quotient, out=values[:p])
-            torch.mul(left[-1], quotient[-1], out=values[p])
-            values[1:p].addcmul_(left[:-1], quotient[:-1])
-            quotients.append(quotient)
+            gaps = left + right
+            quotients.append(torch.div(above, gaps, out=gaps))
+            torch.mul(right, gaps, out=values[:p])
+            torch.mul(left[-1], gaps[-1], out=values[p])
+            values[1:p].addcmul_(left[:-1], gaps[:-1])
+            above = values[: p + 1]
         for m in range(1, order + 1):
             if m > degree:
                 found[m] = 0.0
