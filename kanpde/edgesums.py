@@ -60,9 +60,7 @@ class _EdgeSums(torch.autograd.Function):
         return None, *reverse(ctx.basis, weight, x, adjoint, by_weight, by_x)
 
 
-def _reverse(
-    basis: Basis, weight: Tensor, x: Tensor, adjoint: Tensor, by_weight: bool, by_x: bool
-) -> tuple[Tensor | None, Tensor | None]:
+def _reverse(basis: Basis, weight: Tensor, x: Tensor, adjoint: Tensor, by_weight: bool, by_x: bool) -> tuple[Tensor | None, Tensor | None]:
     """The adjoints of weight and of x, as far as they are asked for, portion by portion."""
     of_weight = weight.new_zeros((len(weight), weight[0].numel())) if by_weight else None
     of_x = x.new_empty(x.shape) if by_x else None

@@ -1,14 +1,31 @@
 """What every univariate basis offers, and bases joined together."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from functools import cache, wraps
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kanpde.jets import channels, compose, tanh_table
+
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def remembered(function: _Function) -> _Function:
+    """``functools.cache`` for constants of a basis, which ``torch.compile`` takes as constants too rather than see them computed."""
+    cached = cache(function)
+
+    @wraps(function)
+    def call(*arguments: Hashable) -> object:
+        return cached(*arguments)
+
+    call._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, without its slow import
+    return call  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)

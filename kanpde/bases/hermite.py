@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, real_number, whole_number
+from kanpde.bases.basis import Basis, Span, real_number, remembered, whole_number
 from kanpde.bases.recurrence import Step, fill, recur
 
 
@@ -72,7 +72,7 @@ def _ground(y: Tensor) -> Tensor:
     return pi**-0.25 * torch.exp(-0.5 * y * y)
 
 
-@cache
+@remembered
 def _steps(count: int) -> tuple[Step, ...]:
     return tuple(((2 / (n + 1)) ** 0.5, 0.0, (n / (n + 1)) ** 0.5) for n in range(count))
 

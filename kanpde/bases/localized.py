@@ -1,14 +1,13 @@
 """Localized functions: Gaussians and wavelets, level by level."""
 
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, whole_number
+from kanpde.bases.basis import Basis, Span, remembered, whole_number
 from kanpde.jets import is_tracing
 
 
@@ -172,7 +171,7 @@ def _places(basis: Gaussian | MexicanHat, x: Tensor) -> tuple[Tensor, Tensor]:
     return t.mul_(inverse.view(shape)), inverse.view(shape)
 
 
-@cache
+@remembered
 def _centres(basis: Gaussian | MexicanHat, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     centres, widths = basis.levels if isinstance(basis, Gaussian) else basis.wavelets
     return torch.tensor(centres, dtype=dtype, device=device), torch.tensor(1 / widths, dtype=dtype, device=device)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, real_number, whole_number
+from kanpde.bases.basis import Basis, Span, real_number, remembered, whole_number
 from kanpde.bases.recurrence import Step, derivative, fill, recur
 from kanpde.jets import is_tracing
 
@@ -132,7 +132,7 @@ class Monomial(Polynomials):
         return 1, 0, 0
 
 
-@cache
+@remembered
 def _steps(basis: Polynomials, count: int) -> tuple[Step, ...]:
     """The coefficients of ``count`` steps of the recurrence."""
     a, b, c = (np.broadcast_to(np.asarray(each, dtype=float), count).tolist() for each in basis.recurrence(np.arange(count)))

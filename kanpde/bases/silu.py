@@ -22,6 +22,9 @@ class SiLU(Basis):
     def resolution(self) -> int:
         return 1
 
+    def values(self, x: Tensor) -> Tensor:
+        return (x * torch.sigmoid(x))[None]
+
     def table(self, x: Tensor, order: int) -> Tensor:
         s = torch.sigmoid(x)
         rows, polynomial = [x * s], np.polynomial.Polynomial([0.0, 1.0])

@@ -2,17 +2,17 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, whole_number
+from kanpde.bases.basis import Basis, Span, remembered, whole_number
 from kanpde.jets import channels, compose, tanh_table
 
 FEW = 16  # intervals
+
 
 @dataclass(frozen=True)
 class BSpline(Basis):
@@ -168,6 +168,6 @@ class BSpline(Basis):
         return np.interp(u, np.linspace(0, 1, len(breaks)), breaks)
 
 
-@cache
+@remembered
 def _knots(basis: BSpline, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.tensor(basis.knots, dtype=dtype, device=device)
