@@ -7,9 +7,9 @@ propagates as a jet and the others differentiate twice, coordinate by coordinate
 The layer is tanh, then basis, in kanpde and for polynomials; "KAN [64, 64]" in the Laplacian has no tanh in front. All KANs have 9
 weights an edge (pykan: 9 and two more). pykan takes part where it is installed (the extra "peers").
 
-Times are of one process, the models taking turns: with one thread CPU time, which other programs on the machine disturb less; "x" is the median over the turns of a time divided by the MLP's in the same turn. MB is
-the peak resident set while a case runs once, less what there was before: each case in a process of its own, forked from one that has
-loaded everything.
+Times are of one process, the models taking turns: with one thread CPU time, which other programs on the machine disturb less; "x" is
+the median over the turns of a time divided by the MLP's in the same turn. MB is the peak resident set while a case runs once, less what
+there was before: each case in a process of its own, forked from one that has loaded everything.
 """
 
 import argparse

@@ -176,3 +176,17 @@ def test_only_weight_and_points_are_kept_for_the_reverse():
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.numel()) or tensor, lambda tensor: tensor):
         edge_sums(basis, weight, x)
     assert sum(kept) == weight.numel() + x.numel()
+
+
+@forward
+@pytest.mark.parametrize("make", [lambda: Gaussian(9), lambda: Chebyshev(11), lambda: BSpline(3, breaks=(-1, 0.125, 1))])
+def test_constants_do_not_depend_on_who_asks_first(make):
+    basis = make()  # of a kind that no other test uses, so that nothing is remembered of it
+    weight, x = drawn(basis)
+    vmap(grad(lambda z: edge_sums(basis, weight.detach(), z[:, None]).sum()), in_dims=1)(x.detach())
+    agree(*(torch.autograd.grad(sums(basis, weight, x).sum(), x) for sums in (edge_sums, by_autograd)))
+    other = weight.detach().float()
+    with torch.inference_mode():
+        edge_sums(basis, other, x.detach().float())
+    single = x.detach().float().requires_grad_()
+    agree(*(torch.autograd.grad(sums(basis, other, single).square().sum(), single) for sums in (edge_sums, by_autograd)), 1e-4)

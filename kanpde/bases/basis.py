@@ -12,17 +12,24 @@ from torch import Tensor
 
 from kanpde.jets import channels, compose, tanh_table
 
-
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def remembered(function: _Function) -> _Function:
-    """``functools.cache`` for constants of a basis, which ``torch.compile`` takes as constants too rather than see them computed."""
-    cached = cache(function)
+    """``functools.cache`` for the constants of a basis, whoever asks for them first.
+
+    ``torch.compile`` takes them as constants rather than see them computed, and a transformation of ``torch.func`` or inference mode
+    that happens to be in force does not become part of them.
+    """
+
+    @cache
+    def apart(*arguments: Hashable) -> object:
+        with torch.inference_mode(False), torch._C._DisableFuncTorch():
+            return function(*arguments)
 
     @wraps(function)
     def call(*arguments: Hashable) -> object:
-        return cached(*arguments)
+        return apart(*arguments)
 
     call._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, without its slow import
     return call  # type: ignore[return-value]

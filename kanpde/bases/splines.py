@@ -91,7 +91,7 @@ class BSpline(Basis):
         """What lives on the interval of every point (n, degree + 1, N), in its place in ``rows`` (n, K, N) of zeros."""
         if self.intervals <= FEW:  # so few that all of them, times 0 or -1, are faster than finding places
             numbers = torch.arange(self.intervals, dtype=local.dtype, device=local.device)[:, None]
-            here = (interval - numbers).abs_().sub_(1).clamp_(max=0)  # -1 where they are equal; comparing takes longer
+            here = (interval - numbers).abs_().sub_(1).clamp(max=0)  # -1 where they are equal; comparing takes longer
             for number in range(self.degree + 1):
                 rows[:, number : number + self.intervals].addcmul_(local[:, number, None], here, value=-1)
             return rows
@@ -130,9 +130,9 @@ class BSpline(Basis):
         degree, count = self.degree, self.intervals
         if self.breaks is None:  # in units of an interval the knots are whole numbers, and need not be looked up
             y = (x + 1) * (0.5 * count)
-            interval = y.detach().floor().clamp_(0, count - 1)
+            interval = y.detach().floor().clamp(0, count - 1)
             steps = torch.arange(degree, dtype=x.dtype, device=x.device)[:, None]
-            return interval, y - (interval - steps.flip(0)).clamp_(min=0), (interval + (steps + 1)).clamp_(max=count) - y, 2 / count
+            return interval, y - (interval - steps.flip(0)).clamp(min=0), (interval + (steps + 1)).clamp(max=count) - y, 2 / count
         knots = _knots(self, x.dtype, x.device)
         # intervals of length zero hold no point: bucketize with right=True passes over them
         interval = torch.bucketize(x.contiguous(), knots[degree + 1 : degree + count], right=True)
