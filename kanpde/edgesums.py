@@ -36,7 +36,7 @@ def _needs_plain(weight: Tensor, x: Tensor) -> bool:
     return (
         torch.compiler.is_compiling()
         or torch._C._are_functorch_transforms_active()
-        or torch.is_autocast_enabled(x.device.type)
+        or (torch.amp.is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type))
         or any(forward_ad.unpack_dual(each).tangent is not None for each in (weight, x))
     )
 

@@ -184,7 +184,9 @@ class Wiring(nn.Module):
     # ---- values ----
 
     def forward(self, z: Tensor) -> Tensor:
-        """(..., inputs) -> (..., outputs)."""
+        """(..., inputs) -> (..., outputs); ``ValueError`` for another number of inputs."""
+        if z.ndim == 0 or z.shape[-1] != self.inputs:
+            raise ValueError(f"a layer of {self.inputs} inputs takes points of shape (..., {self.inputs}), got {tuple(z.shape)}")
         return self.columns(z.reshape(-1, self.inputs).T).T.reshape(*z.shape[:-1], self.outputs)
 
     def columns(self, z: Tensor) -> Tensor:

@@ -135,8 +135,9 @@ def test_forward_mode():
     agree([tangent.sum()], [slopes.sum()])
 
 
-@each_basis
+@pytest.mark.parametrize("basis", [BASES[0] + Gaussian(4), RationalChebyshev(4, 0.8)], ids=repr)
 def test_compiled_without_graph_breaks(basis):
+    torch.compiler.reset()
     weight, x = drawn(basis)
     compiled = torch.compile(edge_sums, backend="aot_eager", fullgraph=True)
     expected = torch.autograd.grad(edge_sums(basis, weight, x).sum(), (weight, x))
@@ -153,7 +154,7 @@ def test_float32(basis):
 
 
 def test_autocast():
-    weight, x = drawn(BSpline(3, 5), dtype=torch.float32)
+    weight, x = (each.detach() for each in drawn(BSpline(3, 5), dtype=torch.float32))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = edge_sums(BSpline(3, 5), weight, x)
     assert found.dtype == torch.bfloat16

@@ -65,7 +65,7 @@ class BSpline(Basis):
             quotient = local / (left + right)  # B_{j,p-1} / (t_{j+p} - t_j)
             falling, rising = right * quotient, left * quotient
             local = torch.cat([falling[:1], falling[1:] + rising[:-1], rising[-1:]])
-        return self._spread(interval, local[None], x.new_zeros((1, self.size, len(flat)))).view(self.size, *x.shape)
+        return x.new_zeros((self.size, len(flat))).scatter(0, self._places(interval), local).view(self.size, *x.shape)
 
     def table(self, x: Tensor, order: int) -> Tensor:
         return self.span(x, order).functions
@@ -95,8 +95,11 @@ class BSpline(Basis):
             for number in range(self.degree + 1):
                 rows[:, number : number + self.intervals].addcmul_(local[:, number, None], here, value=-1)
             return rows
-        places = interval.long() + torch.arange(self.degree + 1, device=interval.device)[:, None]
-        return rows.scatter_(1, places.expand_as(local), local)
+        return rows.scatter_(1, self._places(interval).expand_as(local), local)
+
+    def _places(self, interval: Tensor) -> Tensor:
+        """The numbers of the functions that live on the interval of every point, (degree + 1, N)."""
+        return interval.long() + torch.arange(self.degree + 1, device=interval.device)[:, None]
 
     def _local(self, x: Tensor, order: int) -> tuple[Tensor, Tensor]:
         """The interval of every point (N,), and of the functions that live there the derivatives: (order + 1, degree + 1, N)."""
