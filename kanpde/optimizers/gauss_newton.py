@@ -53,7 +53,7 @@ class Undamped:
 
     def advance(self, objective: Objective, network: Network) -> Step:
         linear = linear_model(objective, network, self.options.memory)
-        residual, start = linear.residual, network.vector()
+        residual, start = linear.judged, network.vector()
         if not bool(linear.scale.isfinite().all()):
             return Step(residual, stop="the Jacobian is not finite where the network stands: check the equation there")
         linear.factorise()
