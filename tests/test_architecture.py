@@ -17,7 +17,7 @@ FLOORS = (
     {"drawing"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"calls", "primitives", "figures", "splits"},
-    {"network", "conditions", "callbacks", "structure", "symbols", "drawn", "metrics"},
+    {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "drawn", "metrics"},
     {"compiled", "wiring", "datasets"},
     {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},

@@ -1,14 +1,38 @@
 """What every univariate basis offers, and bases joined together."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from functools import cache, wraps
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kanpde.jets import channels, compose, tanh_table
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def remembered(function: _Function) -> _Function:
+    """``functools.cache`` for the constants of a basis, whoever asks for them first.
+
+    ``torch.compile`` takes them as constants rather than see them computed, and a transformation of ``torch.func`` or inference mode
+    that happens to be in force does not become part of them.
+    """
+
+    @cache
+    def apart(*arguments: Hashable) -> object:
+        with torch.inference_mode(False), torch._C._DisableFuncTorch():
+            return function(*arguments)
+
+    @wraps(function)
+    def call(*arguments: Hashable) -> object:
+        return apart(*arguments)
+
+    call._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, without its slow import
+    return call  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -83,6 +107,11 @@ class Basis(ABC):
         A span ``reuse`` of an earlier call with the same shape and order may be overwritten, which spares allocation.
         """
         return Span(self.squashed_table(x, order) if squash else self.table(x, order))
+
+    def write(self, x: Tensor, order: int, out: Tensor, *, squash: bool = False) -> None:
+        """What ``table``, or with ``squash`` ``squashed_table``, holds, into ``out`` (order + 1, K, *x.shape)."""
+        for m, row in enumerate(self.span(x, order, squash=squash).table(order)):
+            out[m] = row
 
     @abstractmethod
     def embedding(self, finer: "Basis") -> np.ndarray:
@@ -176,6 +205,16 @@ class Joined(Basis):
 
     def values(self, x: Tensor) -> Tensor:
         return torch.cat([part.values(x) for part in self.parts])
+
+    def span(self, x: Tensor, order: int, *, squash: bool = False, reuse: Span | None = None) -> Span:
+        """The table, each part's written where it belongs."""
+        table = x.new_empty((order + 1, self.size, *x.shape)) if reuse is None else reuse.functions
+        start = 0
+        for part in self.parts:
+            rows = table[:, start : start + part.size]
+            part.write(x, order, rows, squash=squash)
+            start += part.size
+        return Span(table)
 
     def refined(self, resolution: int) -> "Joined":
         return self._with_leading(self.parts[self._leading].refined(resolution))
