@@ -6,7 +6,8 @@ Levenberg-Marquardt included. A norm n, which is not a square, is replaced in ea
     n <= (n^2 / eta + eta) / 2,   eta = the present n,
 
 with the same value and the same gradient there; before the next step it is drawn anew (iteratively reweighted least squares).
-Source: Daubechies, DeVore, Fornasier and Gunturk, Comm. Pure Appl. Math. 63 (2010) 1; of groups: Yuan and Lin, J. R. Stat. Soc. B 68 (2006) 49.
+Source: Daubechies, DeVore, Fornasier and Gunturk, Comm. Pure Appl. Math. 63 (2010) 1; of groups: Yuan and Lin, J. R. Stat. Soc. B 68
+(2006) 49.
 """
 
 import math
@@ -313,7 +314,7 @@ def majorised(penalty: Sparsify, layers: list[Measured], sizes: list[Tensor]) ->
             torch.zeros_like(sizes[0][0]),
             *(_by_node(each.layer, (n**2).sum(1)) for each, n in zip(layers[:-1], sizes, strict=False)),
         ]
-        for number, (each, n) in enumerate(zip(layers, sizes, strict=True)):
+        for number, n in enumerate(sizes):
             whole = (incoming[number] + (n**2).sum(0)).sqrt()
             value += penalty.nodes * float(_smoothed(whole).sum())
             share = penalty.nodes / (2 * whole.clamp_min(FLOOR))
@@ -390,4 +391,4 @@ def _root(basis: Basis, of: str) -> np.ndarray:
     half = 0.5 * np.diff(breaks)[:, None]
     where = torch.from_numpy((breaks[:-1, None] + half * (nodes + 1)).ravel())
     bent = basis.table(where, 2)[2].numpy() * np.sqrt(0.5 * (half * weights).ravel())
-    return np.linalg.qr(bent.T, mode="r")
+    return np.asarray(np.linalg.qr(bent.T, mode="r"))
