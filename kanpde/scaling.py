@@ -44,7 +44,11 @@ def slopes(parameters: np.ndarray, error: np.ndarray) -> np.ndarray:
 
 
 def scaling(
-    groups: dict[str, Sequence[Result]], *, column: str = "validation_rmse", order: float = 4.0, floors: dict[str, dict[int, float]] | None = None
+    groups: dict[str, Sequence[Result]],
+    *,
+    column: str = "validation_rmse",
+    order: float = 4.0,
+    floors: dict[str, dict[int, float]] | None = None,
 ) -> Figure:
     """One row for each group of results, named after it: ``column`` against the resolution (left) and against the parameters (right).
 
@@ -53,7 +57,9 @@ def scaling(
     """
     with style():
         figure = canvas(WIDTH, 0.3 + 2.5 * len(groups))
-        for (name, results), (left, right) in zip(groups.items(), figure.subplots(len(groups), 2, squeeze=False, sharey="row"), strict=True):
+        for (name, results), (left, right) in zip(
+            groups.items(), figure.subplots(len(groups), 2, squeeze=False, sharey="row"), strict=True
+        ):
             _row(left, right, results, column, order)
             for resolution, floor in (floors or {}).get(name, {}).items():
                 left.plot(resolution, floor, "x", color="0.2", markersize=6, zorder=5)
