@@ -34,6 +34,7 @@ from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
+from kanpde.saving import load_network, save_network
 from kanpde.schedule import Balance, Continue, Refine, Resample, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
@@ -70,6 +71,6 @@ __all__ = [
     "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result",
     "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Unknown",
     "Until", "VariableProjection", "Wrapped", "additive_parts", "additive_separability", "composition", "dependence", "div",
-    "generalised_separability", "grad", "homogeneity", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts",
-    "multiplicative_separability", "periodicity", "power", "primitive", "save",
+    "generalised_separability", "grad", "homogeneity", "invariance", "laplacian", "load", "load_network", "manufactured",
+    "multiplicative_parts", "multiplicative_separability", "periodicity", "power", "primitive", "save", "save_network",
 ]  # fmt: skip

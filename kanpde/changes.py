@@ -16,7 +16,8 @@ from kanpde.slabs import AdaptMap, slab_problem, steepest_front, with_map
 class Stage:
     """What is being solved, and by what; with slabs, ``finished`` are those that are done and ``asked`` is the whole problem.
 
-    ``maps`` are the grid maps (centre, width) that were found, by the number of the rung, so that a schedule can be replayed.
+    ``maps`` are the grid maps (centre, width) that were found, by the number of the rung, so that a schedule can be replayed, and
+    ``known`` the networks, by the number of the slab (0 without slabs), that a replay cannot build.
     """
 
     asked: Problem
@@ -27,12 +28,22 @@ class Stage:
     slab_axis: int | None = None
     finished: tuple[tuple[Problem, Network], ...] = ()
     maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    known: Mapping[int, Network] = field(default_factory=dict)
     rehearsal: bool = False  # nothing is trained yet, so that there is nothing to measure
 
     @classmethod
     def first(cls, problem: Problem, network: Network, maps: Mapping[int, tuple[float, float]] | None = None) -> "Stage":
         """Before the first rung."""
         return cls(problem, network, problem, network, maps=maps or {})
+
+    @property
+    def slab(self) -> int:
+        """The number of the slab; 0 without slabs."""
+        return len(self.finished)
+
+    def recalled(self) -> "Stage":
+        """With the network of this slab that is known from before, if there is one."""
+        return replace(self, network=self.known.get(self.slab, self.network))
 
     def solution(self) -> Network:
         """The network, or those of all slabs so far together."""
@@ -44,7 +55,11 @@ class Stage:
 
 
 class Change(Protocol):
-    """Something that happens between two descents."""
+    """Something that happens between two descents.
+
+    One that depends on what was trained changes nothing in a rehearsal that it would have to measure, and gives a network with ``given``
+    weights, which results and snapshots then keep whole.
+    """
 
     def apply(self, stage: Stage) -> Stage: ...
 
@@ -93,6 +108,7 @@ class EnterSlab:
     high: float
 
     def apply(self, stage: Stage) -> Stage:
+        stage = stage.recalled() if self.number else stage
         before = (stage.problem, stage.network) if self.number else None
         problem = slab_problem(stage.asked, self.axis, self.low, self.high, before)
         network = stage.start.remade(seed=stage.start.seed + self.number)

@@ -21,6 +21,7 @@ from kanpde.callbacks import CallbackError
 from kanpde.changes import EnterSlab, Stage
 from kanpde.network import Network
 from kanpde.objective import Objective, outputs
+from kanpde.pieces import Pieces
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling, resampled
 from kanpde.schedule import Rung, climbed, rehearse, rungs
@@ -68,6 +69,7 @@ class Snapshot:
     best: np.ndarray | None = None  # the parameters at which the loss of this descent was lowest
     best_row: int = -1  # and the place of that loss in the history; -1 before the first step
     factors: Mapping[str, float] = field(default_factory=dict)  # of the blocks' weights, which Balance changes
+    networks: Mapping[int, Network] = field(default_factory=dict)  # by slab (0 without): those that a replay cannot build
 
 
 @dataclass
@@ -119,6 +121,7 @@ class Fit:
             None if self.best is None else self.best.cpu().numpy().copy(),
             self.best_row,
             dict(self.factors),
+            {} if self.stage is None else edited(self.stage.solution()),
         )
 
 
@@ -142,6 +145,8 @@ def fit(
         network.with_coefficients(list(problem.coefficients.values()))
     rehearse(Stage.first(problem, network), ladder)
     stage = Stage.first(problem, network, resume.maps if resume is not None else None)
+    if resume is not None:
+        stage = replace(stage, known={slab: each.copy().to(network.lower.device) for slab, each in resume.networks.items()})
     progress = Fit(network, total_steps=sum(rung.optimizer.steps for rung in ladder))
     if resume is not None:
         progress.seconds, progress.stops = resume.seconds, list(resume.stops[: resume.rung])
@@ -151,11 +156,15 @@ def fit(
         for number, rung in enumerate(ladder):
             for change in rung.changes:
                 if isinstance(change, EnterSlab) and change.number:
+                    stage = stage.recalled()
                     if resume is not None and change.number <= len(resume.finished):
                         stage.network.assign(torch.as_tensor(resume.finished[change.number - 1]).to(network.lower))
                     progress.finished = (*progress.finished, stage.network.vector().cpu().numpy())
             again = resume is not None and number <= resume.rung  # what was found then is in the snapshot
             before, stage = stage, climbed(replace(stage, rehearsal=again), number, rung)
+            if resume is not None and number == resume.rung:
+                stage = replace(stage.recalled(), known={})
+                _check_length(resume, stage.network)
             progress.network, progress.maps, progress.stage = stage.network, stage.maps, stage
             if rung.changes and not again and stage.network is before.network and stage.problem is before.problem:
                 progress.stops.append("there was nothing to change")
@@ -282,6 +291,20 @@ class Climb:
                 "refinement": stage.network.resolution,
                 **weights,
             }
+        )
+
+
+def edited(network: Network) -> dict[int, Network]:
+    """Copies of the networks, by slab (0 without slabs), that a replay of the schedule cannot build: those with given weights."""
+    pieces = network.networks if isinstance(network, Pieces) else [network]
+    return {slab: each.copy() for slab, each in enumerate(pieces) if each.given}
+
+
+def _check_length(resume: Snapshot, network: Network) -> None:
+    if len(resume.parameters) != network.parameter_count:
+        raise ValueError(
+            f"the snapshot holds {len(resume.parameters)} parameters, but on rung {resume.rung} of this training {network!r} has "
+            f"{network.parameter_count}: the training was changed since, or a change in it edited a network that cannot be described"
         )
 
 

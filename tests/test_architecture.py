@@ -12,7 +12,9 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
-    {"functions", "jets", "domains", "results", "science", "provenance"},
+    {"functions", "jets", "domains", "hdf5", "science", "provenance"},
+    {"version_files"},
+    {"results"},
     {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"calls", "primitives"},
     {"network", "conditions", "callbacks", "structure", "symbols"},
@@ -21,7 +23,7 @@ FLOORS = (
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
     {"ansatz", "agreement", "architecture"},
     {"problem"},
-    {"blocks", "interpret", "settings"},
+    {"blocks", "interpret", "settings", "saving"},
     {"objective"},
     {"measures", "solution", "uncertainty"},
     {"optimizers", "symbolic", "sampling", "slabs"},
@@ -35,7 +37,7 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-OWNERS = {"h5py": {"results", "conditions"}, "matplotlib": {"figures"}, "sympy": {"functions", "symbolic"}}
+OWNERS = {"h5py": {"hdf5", "results", "conditions"}, "matplotlib": {"figures"}, "sympy": {"functions", "symbolic"}}
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")
 LONGEST = 400
 

@@ -18,12 +18,12 @@ import h5py
 import numpy as np
 import pytest
 
-from kanpde import results
+from kanpde import hdf5
+from kanpde.hdf5 import ResultsError
 from kanpde.results import (
     POINTS_KEPT,
     Edges,
     Result,
-    ResultsError,
     is_complete,
     linked,
     load,
@@ -418,7 +418,7 @@ class FullStream(io.FileIO):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_device_that_is_full(saved, monkeypatch):
-    monkeypatch.setattr(results, "open", FullStream, raising=False)
+    monkeypatch.setattr(hdf5, "open", FullStream, raising=False)
     assert_save_fails(saved, "No space left on device", number=errno.ENOSPC)
 
 
@@ -534,12 +534,11 @@ def test_leftovers_of_killed_runs_are_removed(tmp_path):
 
 def test_killed_while_saving_leaves_a_whole_file(saved):
     program = f"""
-import runpy
-room = runpy.run_path({str(results.__file__)!r})
-result = room["load"]({str(saved)!r})
+from kanpde.results import load, save
+result = load({str(saved)!r})
 print("ready", flush=True)
 while True:
-    room["save"](result, {str(saved)!r})
+    save(result, {str(saved)!r})
 """
     for delay in (0.01, 0.1):
         with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
@@ -637,7 +636,7 @@ def test_index_that_cannot_be_written(tmp_path):
 
 def test_importing_the_room_alone_loads_nothing_heavy():
     program = f"""
-import runpy, sys; runpy.run_path({str(results.__file__)!r})
+import runpy, sys; runpy.run_path({str(hdf5.__file__)!r})
 print(*sorted({{"torch", "h5py", "matplotlib", "sympy", "scipy"}} & set(sys.modules)))
 """
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -18,9 +18,10 @@ import torch
 
 from kanpde.cli.running import DTYPES, left_of, listening, run_one
 from kanpde.cli.verbs import compare_files, draw_files
+from kanpde.hdf5 import ResultsError
 from kanpde.problem_files import Task, UserError, check_apart, complaint, tasks_of
 from kanpde.reports import comparison_table
-from kanpde.results import ResultsError, write_index
+from kanpde.results import write_index
 
 logger = logging.getLogger("kanpde")
 

@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kanpde.hdf5 import ResultsError
 from kanpde.reports import comparison_table
-from kanpde.results import Result, ResultsError, linked, load
+from kanpde.results import Result, linked, load
 
 
 def draw_files(arguments: Sequence[str]) -> int:
