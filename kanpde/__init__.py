@@ -35,7 +35,7 @@ from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
 from kanpde.saving import load_network, save_network
-from kanpde.schedule import Balance, Continue, Refine, Resample, Until
+from kanpde.schedule import Balance, Continue, Refine, Resample, Starts, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
 from kanpde.structure import (
@@ -59,6 +59,8 @@ from kanpde.structure import (
     multiplicative_separability,
     periodicity,
 )
+from kanpde.symbolic.compiler import compile_expression
+from kanpde.symbolic.writing import as_expression
 from kanpde.wrapped import Wrapped
 
 __version__ = "0.1.0"
@@ -69,8 +71,9 @@ __all__ = [
     "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
     "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic",
     "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result",
-    "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Translate", "Unknown",
-    "Until", "VariableProjection", "Wrapped", "additive_parts", "additive_separability", "composition", "dependence", "div",
-    "generalised_separability", "grad", "homogeneity", "invariance", "laplacian", "load", "load_network", "manufactured",
-    "multiplicative_parts", "multiplicative_separability", "periodicity", "power", "primitive", "save", "save_network",
+    "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Starts", "Translate",
+    "Unknown", "Until", "VariableProjection", "Wrapped", "additive_parts", "additive_separability", "as_expression",
+    "compile_expression", "composition", "dependence", "div", "generalised_separability", "grad", "homogeneity", "invariance",
+    "laplacian", "load", "load_network", "manufactured", "multiplicative_parts", "multiplicative_separability", "periodicity",
+    "power", "primitive", "save", "save_network",
 ]  # fmt: skip

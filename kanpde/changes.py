@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from kanpde.fields import nearest
+from kanpde.kan import KAN
 from kanpde.network import Network
 from kanpde.pieces import Pieces
 from kanpde.problem import Problem
@@ -66,15 +67,20 @@ class Change(Protocol):
 
 @dataclass(frozen=True)
 class RefineTo:
-    """Refine the network's basis to one resolution, exactly."""
+    """Refine the network's basis to one resolution, exactly or to ``uniform`` intervals."""
 
     resolution: int
+    uniform: bool = False
 
     def apply(self, stage: Stage) -> Stage:
         refined = getattr(stage.network, "refined", None)
         if refined is None:
             raise TypeError(f"{stage.network} cannot be refined: it has no basis; leave Refine out of its training")
-        return replace(stage, network=refined(self.resolution))
+        if not self.uniform:
+            return replace(stage, network=refined(self.resolution))
+        if not isinstance(stage.network, KAN):
+            raise TypeError(f"Refine(..., uniform=True) is for the splines of a KAN, not for {stage.network}: leave uniform out")
+        return replace(stage, network=stage.network.refined(self.resolution, uniform=True))
 
 
 @dataclass(frozen=True)

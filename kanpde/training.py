@@ -25,6 +25,7 @@ from kanpde.pieces import Pieces
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling, resampled
 from kanpde.schedule import Rung, climbed, rehearse, rungs
+from kanpde.starts import best_start
 
 logger = logging.getLogger("kanpde")
 
@@ -200,6 +201,9 @@ class Climb:
     def rung(self, number: int, rung: Rung, stage: Stage, resume: Snapshot | None) -> None:
         """Sample, then descend until the steps are used up or there is a reason to end; keep the best of what was seen."""
         progress, network, optimizer = self.progress, stage.network, rung.optimizer
+        began = ""
+        if rung.starts is not None and resume is None:
+            began = best_start(stage.problem, network, rung, rung.starts, self.sampling, self.seed)
         progress.points = self.sampling.points(stage.problem, network, self.seed)
         descent, done = optimizer.start(network), 0
         if resume is not None:
@@ -244,7 +248,7 @@ class Climb:
         if not self.ended and progress.best_row >= 0 and not _loss(objective, network) <= self._loss(progress.best_row):
             network.assign(progress.best)
             progress.accepted = network.vector()
-        progress.stops.append(progress.ending or "all steps done")
+        progress.stops.append("; ".join(filter(None, [began, progress.ending or "all steps done"])))
         logger.info("rung %d of %s ended after %d steps: %s", number, type(optimizer).__name__, done, progress.stops[-1])
 
     def _losses(self, row: int) -> dict[str, float]:

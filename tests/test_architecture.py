@@ -29,6 +29,7 @@ FLOORS = (
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"changes"},
     {"schedule"},
+    {"starts"},
     {"training", "objections"},
     {"checkpoints"},
     {"experiment"},

@@ -86,7 +86,10 @@ class Basis(ABC):
 
     @abstractmethod
     def embedding(self, finer: "Basis") -> np.ndarray:
-        """The matrix E (finer.size, size) with sum_k c_k B_k = sum_j (E c)_j F_j exactly, in float64."""
+        """The matrix E (finer.size, size) with sum_k c_k B_k = sum_j (E c)_j F_j exactly, in float64, for ``finer`` from :meth:`refined`.
+
+        For splines of :meth:`uniform` whose knots are not among the old ones, (E c)_j F_j is the nearest in the mean square on [-1, 1].
+        """
 
     @abstractmethod
     def quantile(self, u: np.ndarray) -> np.ndarray:
@@ -108,6 +111,10 @@ class Basis(ABC):
                 f"cannot refine {self} to {self.resolution_field}={resolution}: refinement only goes up from {self.resolution}"
             )
         return replace(self, **{self.resolution_field: resolution})  # type: ignore[type-var]
+
+    def uniform(self, resolution: int) -> "Basis":
+        """The same at a higher resolution with equal intervals, where there are intervals; else :meth:`refined`."""
+        return self.refined(resolution)
 
     def __add__(self, other: "Basis") -> "Joined":
         """Both families together, as in ``BSpline(3, 5) + SiLU()``: splines with a base function."""
@@ -161,8 +168,13 @@ class Joined(Basis):
         return torch.cat([part.values(x) for part in self.parts])
 
     def refined(self, resolution: int) -> "Joined":
-        lead = self._leading
-        return Joined((*self.parts[:lead], self.parts[lead].refined(resolution), *self.parts[lead + 1 :]))
+        return self._with_leading(self.parts[self._leading].refined(resolution))
+
+    def uniform(self, resolution: int) -> "Joined":
+        return self._with_leading(self.parts[self._leading].uniform(resolution))
+
+    def _with_leading(self, part: Basis) -> "Joined":
+        return Joined((*self.parts[: self._leading], part, *self.parts[self._leading + 1 :]))
 
     def embedding(self, finer: Basis) -> np.ndarray:
         from scipy.linalg import block_diag

@@ -80,6 +80,9 @@ class Extended(Basis):
     def refined(self, resolution: int) -> "Extended":
         return Extended(self.basis.refined(resolution), self.rule)
 
+    def uniform(self, resolution: int) -> "Extended":
+        return Extended(self.basis.uniform(resolution), self.rule)
+
     def quantile(self, u: np.ndarray) -> np.ndarray:
         return self.basis.quantile(u)
 
@@ -134,6 +137,9 @@ class PerInput(Basis):
 
     def refined(self, resolution: int) -> "PerInput":
         return PerInput(tuple(basis.refined(resolution) for basis in self.bases))
+
+    def uniform(self, resolution: int) -> "PerInput":
+        return PerInput(tuple(basis.uniform(resolution) for basis in self.bases))
 
     def embedding(self, finer: Basis) -> np.ndarray:
         assert isinstance(finer, PerInput)
