@@ -27,6 +27,7 @@ from kanpde.domains import Box
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
 from kanpde.kan import KAN
+from kanpde.keeping import KeepVersions
 from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
@@ -61,6 +62,7 @@ from kanpde.structure import (
 )
 from kanpde.symbolic.compiler import compile_expression
 from kanpde.symbolic.writing import as_expression
+from kanpde.versions import Versions
 from kanpde.wrapped import Wrapped
 
 __version__ = "0.1.0"
@@ -69,11 +71,11 @@ __all__ = [
     "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box", "Chebyshev",
     "Condition", "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Extended", "Field", "Finding",
     "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
-    "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic",
-    "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample", "Result",
-    "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Starts", "Translate",
-    "Unknown", "Until", "VariableProjection", "Wrapped", "additive_parts", "additive_separability", "as_expression",
-    "compile_expression", "composition", "dependence", "div", "generalised_separability", "grad", "homogeneity", "invariance",
-    "laplacian", "load", "load_network", "manufactured", "multiplicative_parts", "multiplicative_separability", "periodicity",
-    "power", "primitive", "save", "save_network",
+    "KeepVersions", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput",
+    "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample",
+    "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Starts",
+    "Translate", "Unknown", "Until", "VariableProjection", "Versions", "Wrapped", "additive_parts", "additive_separability",
+    "as_expression", "compile_expression", "composition", "dependence", "div", "generalised_separability", "grad", "homogeneity",
+    "invariance", "laplacian", "load", "load_network", "manufactured", "multiplicative_parts", "multiplicative_separability",
+    "periodicity", "power", "primitive", "save", "save_network",
 ]  # fmt: skip

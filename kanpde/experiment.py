@@ -34,6 +34,7 @@ from kanpde.separable import SeparableKAN
 from kanpde.solution import Solution
 from kanpde.training import Fit, fit
 from kanpde.uncertainty import estimates
+from kanpde.version_files import Version
 from kanpde.wrapped import Wrapped
 
 logger = logging.getLogger("kanpde")
@@ -174,7 +175,7 @@ class Experiment:
         for warning in self.warnings():
             logger.warning("%s", warning)
         snapshot = snapshot_of(resume, primitives_in(self._model, self.training)) if resume is not None else None
-        run = Run(self, name, key, provenance(self, seed, device, dtype, source))
+        run = Run(self, name, key, provenance(self, seed, device, dtype, source), earlier=resume.versions if resume is not None else ())
         network = self.network(seed, device=device, dtype=dtype)
         if resume is not None and not resume.network:
             check_fixed(network, resume)
@@ -183,7 +184,14 @@ class Experiment:
             run.fit = progress
             return heard(self.callbacks, run)
 
-        run.fit = fit(self.problem, network, self.training, sampling=self.sampling, seed=seed, listener=hear, resume=snapshot)
+        def rung_over(progress: Fit) -> None:
+            run.fit = progress
+            heard(self.callbacks, run, rung_over=True)
+
+        over = rung_over if any(hasattr(each, "rung_over") for each in self.callbacks) else None
+        run.fit = fit(
+            self.problem, network, self.training, sampling=self.sampling, seed=seed, listener=hear, rung_over=over, resume=snapshot
+        )
         return run.result()
 
 
@@ -199,6 +207,7 @@ class Run:
     key: str
     provenance: dict[str, Any]
     fit: Fit = field(default_factory=lambda: Fit(torch.nn.Module()))  # type: ignore[arg-type]
+    earlier: tuple[Version, ...] = ()  # the versions in the result that it goes on from
 
     @property
     def coefficients(self) -> dict[str, float]:
@@ -211,6 +220,12 @@ class Run:
         stage = self.fit.stage
         assert stage is not None  # training has begun
         return Solution(stage.problem if stage.slab_axis is None else stage.asked, stage.solution())
+
+    @property
+    def _versions(self) -> tuple[Version, ...]:
+        """Those that callbacks keep for the result, each once."""
+        found = [each for callback in self.experiment.callbacks for each in getattr(callback, "for_result", lambda run: ())(self)]
+        return tuple(dict.fromkeys((*self.earlier, *found)))
 
     def result(self, *, checkpoint: bool = False) -> Result:
         """The result as it stands: measured on an independent grid, or, as a ``checkpoint``, just what is needed to go on."""
@@ -267,6 +282,7 @@ class Run:
             edges=() if checkpoint else _edges(network, progress.points),
             checkpoint=snapshot,
             network=arrays,
+            versions=self._versions,
         )
 
 

@@ -99,6 +99,7 @@ class Fit:
     factors: Mapping[str, float] = field(default_factory=dict)
     finished: tuple[np.ndarray, ...] = ()
     maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    reached: Mapping[str, float] = field(default_factory=dict)  # loss and error_l2 at the end of the last rung, for ``rung_over``
 
     def snapshot(self) -> Snapshot:
         """The state after the last whole step."""
@@ -134,12 +135,13 @@ def fit(
     sampling: Sampling,
     seed: int = 0,
     listener: Callable[[Fit], str | None] | None = None,
+    rung_over: Callable[[Fit], object] | None = None,
     resume: Snapshot | None = None,
 ) -> Fit:
     """Train ``network`` on ``problem``; a KeyboardInterrupt ends it with what has been reached.
 
     ``listener`` is called after every step; a reason that it returns ends the training, which is then complete, with the network that it
-    saw; a :class:`~kanpde.callbacks.CallbackError` that it raises ends it as failed.
+    saw; a :class:`~kanpde.callbacks.CallbackError` that it raises ends it as failed. ``rung_over`` is called when a rung has ended.
     """
     ladder = rungs(training, problem.domain)
     if len(network.coefficients) != len(problem.coefficients):
@@ -152,7 +154,9 @@ def fit(
     if resume is not None:
         progress.seconds, progress.stops = resume.seconds, list(resume.stops[: resume.rung])
         progress.history = History({name: column.tolist() for name, column in resume.history.items()}, len(resume.history.get("step", ())))
-    climb = Climb(progress, sampling, seed, time.perf_counter() - progress.seconds, _error_measure(problem, network, seed), listener)
+    climb = Climb(
+        progress, sampling, seed, time.perf_counter() - progress.seconds, _error_measure(problem, network, seed), listener, rung_over
+    )
     try:
         for number, rung in enumerate(ladder):
             for change in rung.changes:
@@ -196,6 +200,7 @@ class Climb:
     began: float
     judge: Callable[[Stage], float]
     listener: Callable[[Fit], str | None] | None
+    rung_over: Callable[[Fit], object] | None = None
     ended: bool = False  # by the listener
 
     def rung(self, number: int, rung: Rung, stage: Stage, resume: Snapshot | None) -> None:
@@ -250,6 +255,9 @@ class Climb:
             progress.accepted = network.vector()
         progress.stops.append("; ".join(filter(None, [began, progress.ending or "all steps done"])))
         logger.info("rung %d of %s ended after %d steps: %s", number, type(optimizer).__name__, done, progress.stops[-1])
+        if self.rung_over is not None:
+            progress.reached = {"loss": _loss(objective, network), "error_l2": self.judge(stage)}
+            self.rung_over(progress)
 
     def _losses(self, row: int) -> dict[str, float]:
         """The losses in a row of the history, by block, under the present weights."""

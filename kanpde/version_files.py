@@ -46,6 +46,7 @@ class Version:
     parent: str | None
     reason: str
     error: float  # NaN if it was not given
+    measure: str  # what the error is: "error", "relative_l2", "loss"
     created: str  # UTC, ISO 8601
     seconds: float  # that the step took; NaN if they were not given
     parameters: int
@@ -73,8 +74,14 @@ def write_versions(file: Node, versions: Sequence[Version]) -> None:
     """Add versions to the group /versions, which is made if there is none."""
     group = file[GROUP] if GROUP in file else put_group(file, GROUP)
     for version in versions:
-        about = {"parent": version.parent or "", "reason": version.reason, "error": version.error, "created": version.created}
-        about |= {"seconds": version.seconds, "parameters": version.parameters, "edges": version.edges, "source": version.source}
+        about = {"parent": version.parent or "", "reason": version.reason, "error": version.error, "measure": version.measure}
+        about |= {
+            "created": version.created,
+            "seconds": version.seconds,
+            "parameters": version.parameters,
+            "edges": version.edges,
+            "source": version.source,
+        }
         put_attributes(put_network(group, version.arrays, version.id), about | {"description": json.dumps(version.description)})
 
 
@@ -101,20 +108,21 @@ def _parsed(path: Path, image: bytes) -> tuple[Version, ...]:
         return read_versions(file)
 
 
-def add_version(path: Path, version: Version) -> tuple[Version, ...]:
-    """Add one version to a file, which is made if there is none, and return all that are in it then.
+def add_versions(path: Path, versions: Sequence[Version]) -> tuple[Version, ...]:
+    """Add those that are not there yet to a file, which is made if there is none, and return all that are in it then.
 
     Raises ResultsError if it cannot be written, ``ValueError`` if what is there is damaged: either way it is left as it was.
     """
     with _alone(path):
         image = read_bytes(path, GROUP) if path.exists() else b""
-        known = _parsed(path, image) if image else ()
+        known = _parsed(path, image) if path.exists() else ()
+        new = [version for version in versions if version not in known]
         with composed(image) as (file, whole):
             if not image:
                 put_attributes(file, {"Conventions": CONVENTIONS, "title": "versions of networks"})
-            write_versions(file, [version])
+            write_versions(file, new)
         write_whole(path, whole.getvalue(), GROUP, elsewhere="")
-    return (*known, version)
+    return (*known, *new)
 
 
 @contextmanager

@@ -254,6 +254,7 @@ class Thin:
     """Remove the edge of the first layer with the least weight: what it is depends on what was trained."""
 
     resolution: int
+    uniform: bool = False
 
     def apply(self, stage: Stage) -> Stage:
         if stage.rehearsal:
