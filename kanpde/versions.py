@@ -206,7 +206,7 @@ class Versions:
 
     def __str__(self) -> str:
         """A table, one line a version, children below their parent, branches indented; ``>`` marks the current one."""
-        rows = [(" ", *COLUMNS)]
+        rows: list[tuple[str, ...]] = [(" ", *COLUMNS)]
         for depth, version in self._tree():
             error = f"{version.error:.2e}" + ("" if version.measure == "error" else f" {version.measure}")
             cells = ("-" if math.isnan(version.error) else error, str(version.parameters), str(version.edges or "-"))
