@@ -171,7 +171,8 @@ def kept_as(where: str, value: object) -> Any:
 
 def datasets(group: Node) -> dict[str, Any]:
     """The datasets of a group by the names they were given, less those that only name a dimension."""
-    return {data.attrs.get("name", key): data for key, data in group.items() if ":" not in key}
+    found = [(key, group[key]) for key in group if ":" not in key]
+    return {data.attrs.get("name", key): data for key, data in found}
 
 
 def arrays(group: Node) -> dict[str, np.ndarray]:

@@ -26,7 +26,7 @@ class KeepVersions:
 
     The reason says what the rung did. ``error`` is a function of the :class:`~kanpde.experiment.Run`; by default the relative L2 error
     where there is a solution to compare with, else the loss. The first version of a run is a root, or, if the model has given weights, a
-    child of the version with these weights. A resumed run goes on from the version that it left, and a step that is done again is kept once.
+    child of the version with these weights. A resumed run goes on from the version that it left; a step done again is kept once.
 
     Versions in memory come to the result, and so into the run's HDF5 file, in the group /versions. In slabs a version is the network of one
     slab. Raises ``TypeError`` for arguments that are neither; a network that cannot be described ends the run at its first step.

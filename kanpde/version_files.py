@@ -7,7 +7,7 @@ another, so that nothing is lost and a killed write leaves the file as it was.
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,27 +85,34 @@ def write_versions(file: Node, versions: Sequence[Version]) -> None:
         put_attributes(put_network(group, version.arrays, version.id), about | {"description": json.dumps(version.description)})
 
 
-def read_versions(file: Node) -> tuple[Version, ...]:
-    """The versions in the group /versions, in the order in which they were added; none if there is no such group."""
-    found = []
-    for name, group in file[GROUP].items() if GROUP in file else ():
+def read_versions(file: Node, known: Mapping[str, Version] | None = None) -> tuple[Version, ...]:
+    """The versions in the group /versions, in the order in which they were added; none if there is no such group.
+
+    Those that are ``known`` by id are taken from there: a version never changes.
+    """
+    found, known = [], known or {}
+    for name in file.get(GROUP, ()):
+        if name in known:
+            found.append(known[name])
+            continue
+        group = file[GROUP][name]
         about = attributes(group)
         parent, description = about.pop("parent") or None, json.loads(about.pop("description"))
         found.append(Version(name, parent, description=description, arrays=arrays(group), **about))
     return tuple(found)
 
 
-def load_versions(path: Path) -> tuple[Version, ...]:
+def load_versions(path: Path, known: Mapping[str, Version] | None = None) -> tuple[Version, ...]:
     """The versions in a file; ``ValueError`` if it is damaged or of another kind, ``FileNotFoundError`` if there is none."""
-    return _parsed(path, read_bytes(path, GROUP))
+    return _parsed(path, read_bytes(path, GROUP), known or {})
 
 
-def _parsed(path: Path, image: bytes) -> tuple[Version, ...]:
+def _parsed(path: Path, image: bytes, known: Mapping[str, Version]) -> tuple[Version, ...]:
     with opened(path, image, REMEDY) as file:
         found = file.attrs.get("Conventions")
         if found not in (CONVENTIONS, "kanpde-1"):
             raise Foreign(f"holds no versions (its @Conventions is {found!r}): give a file of versions or of a run's results")
-        return read_versions(file)
+        return read_versions(file, known)
 
 
 def add_versions(path: Path, versions: Sequence[Version]) -> tuple[Version, ...]:
@@ -115,7 +122,7 @@ def add_versions(path: Path, versions: Sequence[Version]) -> tuple[Version, ...]
     """
     with _alone(path):
         image = read_bytes(path, GROUP) if path.exists() else b""
-        known = _parsed(path, image) if path.exists() else ()
+        known = _parsed(path, image, {version.id: version for version in versions}) if path.exists() else ()
         new = [version for version in versions if version not in known]
         with composed(image) as (file, whole):
             if not image:

@@ -59,7 +59,7 @@ class Versions:
             status = self.path.stat()
             stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
             if stamp != self._stamp:
-                self.take(load_versions(self.path))
+                self.take(load_versions(self.path, self._versions))
                 self._stamp = stamp
         return self._versions
 

@@ -8,6 +8,7 @@ import random as python_random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -36,6 +37,7 @@ from kanpde import (
     Wrapped,
     load,
     save,
+    version_files,
 )
 from kanpde.cli import main
 from kanpde.functions import exp, pi, sin
@@ -294,7 +296,7 @@ from kanpde import KAN, Chebyshev, Versions
 versions, name = Versions(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 sys.stdin.readline()
-for number in range(8):
+for number in range(4):
     versions.add(KAN(1, 1, basis=Chebyshev(3), seed=number), f"{name} {number}")
 """
 
@@ -309,14 +311,30 @@ def test_two_processes_that_add_to_one_file_lose_nothing(tmp_path):
         process.communicate("go\n")
         assert process.returncode == 0
     versions = Versions(path)
-    assert sorted(version.reason for version in versions) == sorted(f"{name} {number}" for name in ("one", "two") for number in range(8))
-    assert [len(versions.lineage(leaf)) for leaf in versions.branches] == [8, 8]  # two chains, none across
+    assert sorted(version.reason for version in versions) == sorted(f"{name} {number}" for name in ("one", "two") for number in range(4))
+    assert [len(versions.lineage(leaf)) for leaf in versions.branches] == [4, 4]  # two chains, none across
     assert os.listdir(tmp_path) == ["versions.h5"]
+
+
+def test_whoever_adds_waits_for_others(tmp_path, monkeypatch):
+    path, write = tmp_path / "versions.h5", version_files.write_whole
+
+    def slowly(*arguments, **options):
+        time.sleep(0.1)  # what the file was read as is old by now, if another has written
+        return write(*arguments, **options)
+
+    monkeypatch.setattr(version_files, "write_whole", slowly)
+    threads = [threading.Thread(target=lambda: Versions(path).add(kan(), "at once")) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(Versions(path)) == 3
 
 
 def test_a_process_killed_while_it_adds_leaves_a_whole_file(tmp_path):
     path = tmp_path / "versions.h5"
-    program = ADDER.replace("range(8)", "range(10**6)")
+    program = ADDER.replace("range(4)", "range(10**6)")
     command = [sys.executable, "-c", program, str(path), "endless"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None and process.stdout is not None and process.stdout.readline() == "ready\n"
