@@ -23,20 +23,58 @@ from kanpde.bases import (
 )
 from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
+from kanpde.datasets import Dataset
 from kanpde.domains import Box
+from kanpde.editing import (
+    AdaptRanges,
+    Fixed,
+    Proposal,
+    Pruned,
+    PruneReport,
+    Released,
+    adapt_ranges,
+    auto_swap,
+    connection_cost,
+    expand_depth,
+    expand_width,
+    fix,
+    freeze,
+    perturb,
+    prune,
+    release,
+    remove_edge,
+    remove_input,
+    remove_node,
+    simplify,
+    suggest,
+    swap,
+    unfreeze,
+)
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
+from kanpde.interpret import (
+    Film,
+    activations,
+    attribution,
+    draw_network,
+    edge,
+    edge_functions,
+    interactions,
+    outside_grid,
+    sensitivity,
+)
 from kanpde.kan import KAN
 from kanpde.keeping import KeepVersions
 from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
+from kanpde.penalties import Smooth, Sparsify
 from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
 from kanpde.saving import load_network, save_network
-from kanpde.schedule import Balance, Continue, Refine, Resample, Starts, Until
+from kanpde.schedule import Balance, Batches, Continue, Refine, Resample, Starts, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
 from kanpde.structure import (
@@ -49,6 +87,7 @@ from kanpde.structure import (
     Scale,
     Shift,
     Translate,
+    Tree,
     additive_parts,
     additive_separability,
     composition,
@@ -59,7 +98,9 @@ from kanpde.structure import (
     multiplicative_parts,
     multiplicative_separability,
     periodicity,
+    structure_tree,
 )
+from kanpde.supervised import Classification, Regression
 from kanpde.symbolic.compiler import compile_expression
 from kanpde.symbolic.writing import as_expression
 from kanpde.versions import Versions
@@ -68,14 +109,18 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Box", "Chebyshev",
-    "Condition", "Continue", "Data", "Dirichlet", "EarlyStopping", "Exchange", "Experiment", "Extended", "Field", "Finding",
-    "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
-    "KeepVersions", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput",
-    "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev", "Record", "Refine", "Reflect", "Resample",
-    "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Starts",
-    "Translate", "Unknown", "Until", "VariableProjection", "Versions", "Wrapped", "additive_parts", "additive_separability",
-    "as_expression", "compile_expression", "composition", "dependence", "div", "generalised_separability", "grad", "homogeneity",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "BSpline", "Balance", "Basis",
+    "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping",
+    "Exchange", "Experiment", "Extended", "Field", "Film", "Finding", "Fixed", "Fourier", "GaussNewton", "Gaussian", "Hermite",
+    "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "KeepVersions", "Legendre", "LevenbergMarquardt",
+    "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive",
+    "Problem", "Proposal", "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Released",
+    "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs",
+    "Smooth", "Sparsify", "Starts", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Versions", "Wrapped",
+    "activations", "adapt_ranges", "additive_parts", "additive_separability", "as_expression", "attribution", "auto_swap",
+    "compile_expression", "composition", "connection_cost", "dependence", "div", "draw_network", "edge", "edge_functions",
+    "expand_depth", "expand_width", "fix", "freeze", "generalised_separability", "grad", "homogeneity", "interactions",
     "invariance", "laplacian", "load", "load_network", "manufactured", "multiplicative_parts", "multiplicative_separability",
-    "periodicity", "power", "primitive", "save", "save_network",
+    "outside_grid", "periodicity", "perturb", "power", "primitive", "prune", "release", "remove_edge", "remove_input",
+    "remove_node", "save", "save_network", "sensitivity", "simplify", "structure_tree", "suggest", "swap", "unfreeze",
 ]  # fmt: skip

@@ -20,12 +20,12 @@ from kanpde.primitives import Primitive
 from kanpde.problem import Problem
 from kanpde.results import Result
 from kanpde.schedule import climbed, rungs
-from kanpde.training import Snapshot, edited
+from kanpde.snapshots import Kept, Snapshot, edited
 
 logger = logging.getLogger("kanpde")
 
 
-def kept(network: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def whole(network: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The description of a network with given weights, and its arrays; of slabs, of those that are such. Nothing for all others."""
     found = {}
     for slab, each in edited(network).items():
@@ -69,11 +69,17 @@ def stored(snapshot: Snapshot) -> dict[str, Any]:
         "descent": np.frombuffer(snapshot.descent, dtype=np.uint8),
         "interior": snapshot.interior,
         **({} if snapshot.best is None else {"best": snapshot.best, "best_row": snapshot.best_row}),
+        **({} if snapshot.kept is None else _kept(snapshot.kept)),
         "factors": json.dumps(dict(snapshot.factors)),
-        "maps": np.array([(rung, *found) for rung, found in snapshot.maps.items()]).reshape(-1, 3),
+        "maps": json.dumps([[rung, *found] for rung, found in snapshot.maps.items()]),
         **{f"slab_{number}": parameters for number, parameters in enumerate(snapshot.finished)},
         "stops": json.dumps(snapshot.stops),
     }
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    words = {"monitor": kept.monitor, "row": kept.row, "rung": kept.rung}
+    return {"kept": kept.parameters, **{f"kept_{name}": value for name, value in words.items()}}
 
 
 def snapshot_of(result: Result, primitives: Iterable[Primitive] = ()) -> Snapshot | None:
@@ -91,12 +97,15 @@ def snapshot_of(result: Result, primitives: Iterable[Primitive] = ()) -> Snapsho
         dict(result.history),
         np.asarray(held["interior"]),
         tuple(np.asarray(held[f"slab_{number}"]) for number in range(sum(key.startswith("slab_") for key in held))),
-        {int(rung): (float(centre), float(width)) for rung, centre, width in np.asarray(held["maps"]).reshape(-1, 3)},
+        {rung: tuple(found) for rung, *found in json.loads(str(held["maps"]))},
         tuple(json.loads(str(held.get("stops", "[]")))),
         np.asarray(held["best"]) if "best" in held else None,
         int(held.get("best_row", -1)),
         json.loads(str(held.get("factors", "{}"))),
         networks_of(result, primitives),
+        Kept(str(held["kept_monitor"]), int(held["kept_row"]), int(held["kept_rung"]), np.asarray(held["kept"]))
+        if "kept" in held
+        else None,
     )
 
 
@@ -124,7 +133,7 @@ def trained_network(problem: Problem, start: Network, training: Sequence[Any], r
     for each in known.values():
         if (type(each), each.inputs, each.outputs) != (type(start), start.inputs, start.outputs):
             raise ValueError(f"the result is of another experiment: it holds {each!r}, which cannot have come from {start!r}")
-    maps = {int(rung): (centre, width) for rung, centre, width in result.architecture.get("maps", ())}
+    maps = {int(rung): tuple(found) for rung, *found in result.architecture.get("maps", ())}
     stage = replace(Stage.first(problem, start, maps), rehearsal=True)  # with no other maps
     wanted, count = _plain(result.architecture["model"]), len(result.parameters)
     if result.architecture.get("network", {}).get("kind") == "Pieces":
@@ -159,6 +168,15 @@ def _check_place(problem: Problem, result: Result) -> None:
     for word, there, here in (("domain", kept, box), ("unknowns", tuple(result.unknowns), problem.unknowns)):
         if there != here:
             raise ValueError(f"the result is of another experiment: it has the {word} {there!r}, this one {here!r}")
+    check_data(problem, result)
+
+
+def check_data(problem: Problem, result: Result) -> None:
+    """Raise ``ValueError`` if ``result`` is of other data."""
+    if result.provenance.get("data", "") != problem.digest:
+        raise ValueError(
+            "the result is of other data, or of other splits: the rows of this experiment are not those that it was computed with"
+        )
 
 
 def _plain(model: str) -> str:

@@ -17,7 +17,8 @@ from torch import Tensor
 from kanpde.agreement import check_network
 from kanpde.callbacks import Callback, heard
 from kanpde.calls import function_name
-from kanpde.checkpoints import check_fixed, kept, primitives_in, snapshot_of, stored, trained_network
+from kanpde.checkpoints import check_data, check_fixed, primitives_in, snapshot_of, stored, trained_network, whole
+from kanpde.edges import Edges
 from kanpde.fields import nearest
 from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
@@ -27,9 +28,9 @@ from kanpde.objections import objections
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
 from kanpde.reports import overfitting
-from kanpde.results import Edges, Result
+from kanpde.results import Result
 from kanpde.sampling import Sampling
-from kanpde.schedule import Refine, rungs
+from kanpde.schedule import Refine, check_fit, rungs
 from kanpde.separable import SeparableKAN
 from kanpde.solution import Solution
 from kanpde.training import Fit, fit
@@ -79,6 +80,8 @@ class Experiment:
                 raise TypeError(f"callbacks takes functions of the run, such as EarlyStopping(below=1e-6), got {callback!r}")
         object.__setattr__(self, "callbacks", tuple(given))
         _check_names(self.problem)
+        check_fit(self.problem, [*self.training, *(self.quick or ())], self.sampling, self.callbacks)
+        object.__setattr__(self, "problem", self.problem.for_outputs(self._model.outputs))
         box, unknowns, model = self.problem.domain, self.problem.unknowns, self._model
         if model.inputs != len(box.names):
             raise ValueError(
@@ -114,6 +117,8 @@ class Experiment:
         """The model on the problem's domain, with the weights of ``seed``."""
         box = self.problem.domain
         network = self._model.remade(seed=seed, dtype=dtype).to(device).on_box(box.lower, box.upper)
+        if self.problem.units is not None:
+            network.on_outputs(*self.problem.units)
         return network.with_coefficients(list(self.problem.coefficients.values()))
 
     def trained_network(self, result: Result) -> Network:
@@ -177,8 +182,10 @@ class Experiment:
         snapshot = snapshot_of(resume, primitives_in(self._model, self.training)) if resume is not None else None
         run = Run(self, name, key, provenance(self, seed, device, dtype, source), earlier=resume.versions if resume is not None else ())
         network = self.network(seed, device=device, dtype=dtype)
-        if resume is not None and not resume.network:
-            check_fixed(network, resume)
+        if resume is not None:
+            check_data(self.problem, resume)
+            if not resume.network:
+                check_fixed(network, resume)
 
         def hear(progress: Fit) -> str | None:
             run.fit = progress
@@ -240,7 +247,7 @@ class Run:
                 "parameters": network.parameter_count,
                 "steps": progress.history.length,
                 "seconds": progress.seconds,
-                "loss": float(history["loss"][-1]) if progress.history.length else math.nan,
+                "loss": float(history["loss"][progress.row]) if progress.history.length else math.nan,
                 **_times(history),
                 **{name: value for name, (value, _) in found.items()},
                 **{f"{name}_sigma": sigma for name, (_, sigma) in found.items()},
@@ -248,20 +255,20 @@ class Run:
             if caution := overfitting(metrics):
                 logger.warning("%s", caution)
         assert progress.stage is not None  # training has begun
-        about, arrays = kept(progress.stage.solution())
+        about, arrays = whole(progress.stage.solution())
         stops = "; ".join(reason.replace("; ", ", ") for reason in progress.stops)
         snapshot = stored(progress.snapshot()) if unfinished and progress.descent_state is not None else None
         return Result(
             problem=self.name,
             experiment=self.key,
             status="failed" if progress.status == "failed" else "interrupted" if unfinished else "complete",
-            provenance=self.provenance | {"wall_seconds": progress.seconds, "stops": stops},
+            provenance=self.provenance | {"wall_seconds": progress.seconds, "stops": stops, "data": problem.digest},
             equation={} if checkpoint else _equation(problem, found),
             coordinates=box.names,
             lower=np.asarray(box.lower),
             upper=np.asarray(box.upper),
             points={("interior" if name == "equation" else name): p.cpu().double().numpy() for name, p in progress.points.items()},
-            sampling={("interior" if name == "equation" else name): _words(network) for name in progress.points},
+            sampling={("interior" if name == "equation" else name): _words(problem, network) for name in progress.points},
             history=history,
             axes=axes,
             solution=solution,
@@ -323,14 +330,17 @@ def _times(history: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def _edges(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
-    if not isinstance(network, (KAN, SeparableKAN)) or "equation" not in points:
+    """The edge functions over the points of the equation, or of the first condition where there is none."""
+    if not isinstance(network, (KAN, SeparableKAN)) or not points:
         return ()
-    return tuple(Edges(**vars(found)) for found in edge_functions(network, points["equation"]))
+    return tuple(edge_functions(network, points["equation"] if "equation" in points else next(iter(points.values()))))
 
 
 def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:
     from kanpde.symbolic.equations import latex
 
+    if (told := problem.told()) is not None:
+        return told
     try:
         lines = latex(problem, found)
     except Exception as error:  # whatever a user's function makes of symbols: a result must not be lost for its LaTeX
@@ -343,7 +353,9 @@ def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dic
     return {"latex": "\n".join(lines), "text": "\n".join([text, *map(repr, problem.conditions)])}
 
 
-def _words(network: Network) -> str:
+def _words(problem: Problem, network: Network) -> str:
+    if problem.given is not None:
+        return "the training rows of the data"
     basis = getattr(network, "basis", None)
     density = "uniform" if basis is None else f"fitted to {type(basis).__name__}"
     return f"scrambled Sobol points, {density}"

@@ -119,7 +119,7 @@ def put_array(group: Node, key: str, values: np.ndarray, dims: Names = (), about
     ``values`` do not fit the dimensions that are there, TypeError when they are not numbers.
     """
     values = np.asarray(values)
-    if values.dtype.kind not in "biufc":
+    if values.dtype.kind not in "biufc" and not values.dtype.metadata:  # HDF5's own texts have some
         raise TypeError(f"{group.name}/{key} holds {values.dtype} values; a results file keeps arrays of numbers only")
     if dims and values.dtype.kind in "fiu":
         values = values.astype(np.float64 if values.dtype.kind == "f" else np.int64, copy=False)
@@ -176,7 +176,8 @@ def datasets(group: Node) -> dict[str, Any]:
 
 
 def arrays(group: Node) -> dict[str, np.ndarray]:
-    return {key: np.asarray(data[()]) for key, data in datasets(group).items()}
+    found = datasets(group)
+    return {key: np.asarray((data.asstr() if data.dtype.kind == "O" else data)[()]) for key, data in found.items()}
 
 
 def attributes(group: Node) -> dict[str, Any]:

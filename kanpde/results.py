@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.hdf5 import (
+from .edges import Edges
+from .hdf5 import (
     Foreign,
     Node,
     arrays,
@@ -30,34 +31,15 @@ from kanpde.hdf5 import (
     read_bytes,
     write_whole,
 )
-from kanpde.version_files import Version, put_network, read_versions, write_versions
+from .version_files import Version, put_network, read_versions, write_versions
 
 CONVENTIONS = "kanpde-1"
 INDEX_CONVENTIONS = "kanpde-1-index"
 POINTS_KEPT = 100_000
 STATUSES = ("complete", "interrupted", "failed")
 TEXTS = ("problem_source", "experiment_repr")  # long texts of the provenance: datasets, not attributes
-
-
-@dataclass(frozen=True, eq=False)
-class Edges:
-    """One layer of the network as it is drawn: its edge functions where the data passed.
-
-    The layer has sums + products outputs, products last: product j multiplies the linear outputs
-    sums + arity j ... sums + arity (j + 1) - 1.
-    """
-
-    inputs: np.ndarray  # (in, S): where each edge curve is evaluated, the range that the data visited
-    curves: np.ndarray  # (linear outputs, in, S)
-    importance: np.ndarray  # (linear outputs, in): standard deviation of each edge's contribution, >= 0; NaN: no edge
-    sums: int
-    products: int
-    arity: int
-
-    @property
-    def count(self) -> int:
-        """The number of edges."""
-        return int((~np.isnan(self.importance)).sum())
+EDGES = {"inputs": ("input:n", "sample:n"), "curves": ("output:n", "input:n", "sample:n")}  # what is kept of a layer's edges, by dimensions
+EDGES |= {key: ("output:n", "input:n") for key in ("importance", "symbols", "scores")} | {key: ("input:n",) for key in ("nodes", "outside")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +53,8 @@ class Result:
     ``weight_<block>``, and what a ``Record`` adds.
 
     ``solution`` has each unknown by name; with a solution to compare with, ``exact_u`` and ``error_u`` = u - exact_u (signed); and
-    ``residual`` of the equation, or ``residual_0``, ``residual_1``, ... of a system's.
+    ``residual`` of the equation, or ``residual_0``, ``residual_1``, ... of a system's. Of data, at the inputs of all rows, ``target_u`` (or
+    ``label``, ``predicted``), ``split`` (a place in ``equation["splits"]``) and ``row``; metrics are ``train_rmse``, ``test_rmse``, ...
 
     ``metrics``, all on that grid: ``relative_l2``, ``relative_h1`` (NaN where exact is 0 or its gradient unknown), ``rms_error``,
     ``max_error``, ``mse``, ``residual_rms``, ``grid_points``; and ``residual_rms_training`` on the collocation points,
@@ -227,15 +210,20 @@ def _write_solution(group: Node, result: Result) -> None:
 
 
 def _write_model(group: Node, result: Result) -> None:
+    import h5py
+
     put_array(group, "parameters", result.parameters, (":n",))
     if result.network:
         put_network(group, result.network)
     edges = put_group(group, "edges")
     for index, edge in enumerate(result.edges):
-        layer = put_group(edges, f"layer_{index}", {"sums": edge.sums, "products": edge.products, "arity": edge.arity})
-        put_array(layer, "inputs", edge.inputs, ("input:n", "sample:n"))
-        put_array(layer, "curves", edge.curves, ("output:n", "input:n", "sample:n"))
-        put_array(layer, "importance", edge.importance, ("output:n", "input:n"))
+        layer = put_group(edges, f"layer_{index}", {"sums": edge.sums, "arities": np.array(edge.arities, dtype=np.int64)})
+        for key, dims in EDGES.items():
+            values = getattr(edge, key)
+            if key == "symbols":
+                values = values.astype(h5py.string_dtype()) if (values != "").any() else None
+            if values is not None:
+                put_array(layer, key, values, dims)
 
 
 def _check_ours(file: Node) -> None:
@@ -273,8 +261,15 @@ def _read_result(file: Node) -> Result:
         metrics=attributes(file["metrics"]),
         parameters=file["model/parameters"][()],
         architecture=json.loads(file["model"].attrs["architecture"]),
-        edges=tuple(Edges(**arrays(layer), **attributes(layer)) for layer in file["model/edges"].values()),
+        edges=tuple(map(_read_edges, file["model/edges"].values())),
         network=arrays(file["model/network"]) if "network" in file["model"] else {},
         versions=read_versions(file),
         checkpoint=None if checkpoint is None else {**attributes(checkpoint), **arrays(checkpoint)},
     )
+
+
+def _read_edges(layer: Node) -> Edges:
+    """One layer; older files have one arity for all product nodes, and no attribution."""
+    values, about = arrays(layer), attributes(layer)
+    arities = about["arities"].tolist() if "arities" in about else [about["arity"]] * about["products"]
+    return Edges(**{key: values[key] for key in EDGES if key in values}, sums=about["sums"], arities=tuple(arities))

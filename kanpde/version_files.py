@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.hdf5 import (
+from .hdf5 import (
     Foreign,
     Node,
     ResultsError,

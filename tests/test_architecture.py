@@ -12,20 +12,21 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
-    {"functions", "jets", "domains", "hdf5", "science", "provenance"},
+    {"functions", "jets", "domains", "edges", "hdf5", "notation", "science", "provenance"},
     {"version_files"},
     {"results"},
-    {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls", "primitives"},
-    {"network", "conditions", "callbacks", "structure", "symbols"},
-    {"compiled", "wiring"},
+    {"drawing"},
+    {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
+    {"calls", "primitives", "figures", "splits"},
+    {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "drawn", "metrics"},
+    {"compiled", "wiring", "datasets"},
     {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
-    {"ansatz", "agreement", "architecture"},
+    {"ansatz", "agreement", "architecture", "snapshots"},
     {"problem"},
-    {"blocks", "interpret", "settings", "saving", "comparison"},
-    {"objective"},
-    {"measures", "solution", "uncertainty", "versions"},
+    {"blocks", "interpret", "penalties", "settings", "saving", "comparison"},
+    {"objective", "editing"},
+    {"measures", "penalised", "solution", "supervised", "uncertainty", "versions"},
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"changes"},
     {"schedule"},
@@ -38,7 +39,11 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-OWNERS = {"h5py": {"hdf5", "results", "conditions"}, "matplotlib": {"figures"}, "sympy": {"functions", "symbolic"}}
+OWNERS = {
+    "h5py": {"hdf5", "results", "conditions"},
+    "matplotlib": {"data_figures", "drawing", "figures"},
+    "sympy": {"functions", "symbolic"},
+}
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")
 LONGEST = 400
 

@@ -89,6 +89,12 @@ class Extended(Basis):
     def decay(self) -> np.ndarray:
         return self.basis.decay()
 
+    def differences(self) -> np.ndarray | None:
+        return self.basis.differences()
+
+    def jumps(self) -> np.ndarray | None:
+        return self.basis.jumps()
+
 
 @dataclass(frozen=True)
 class PerInput(Basis):
@@ -150,3 +156,9 @@ class PerInput(Basis):
 
     def decay(self) -> np.ndarray:
         return self.bases[0].decay()
+
+    def differences(self) -> np.ndarray | None:
+        return self.bases[0].differences()
+
+    def jumps(self) -> np.ndarray | None:
+        return self.bases[0].jumps()
