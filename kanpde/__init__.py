@@ -64,6 +64,7 @@ from kanpde.interpret import (
     sensitivity,
 )
 from kanpde.kan import KAN
+from kanpde.keeping import KeepVersions
 from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
@@ -72,6 +73,7 @@ from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
+from kanpde.saving import load_network, save_network
 from kanpde.schedule import Balance, Batches, Continue, Refine, Resample, Starts, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
@@ -101,6 +103,7 @@ from kanpde.structure import (
 from kanpde.supervised import Classification, Regression
 from kanpde.symbolic.compiler import compile_expression
 from kanpde.symbolic.writing import as_expression
+from kanpde.versions import Versions
 from kanpde.wrapped import Wrapped
 
 __version__ = "0.1.0"
@@ -109,15 +112,15 @@ __all__ = [
     "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "BSpline", "Balance", "Basis",
     "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping",
     "Exchange", "Experiment", "Extended", "Field", "Film", "Finding", "Fixed", "Fourier", "GaussNewton", "Gaussian", "Hermite",
-    "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log",
-    "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem",
-    "Proposal", "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Released", "Resample",
-    "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth",
-    "Sparsify", "Starts", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Wrapped", "activations", "adapt_ranges",
-    "additive_parts", "additive_separability", "as_expression", "attribution", "auto_swap", "compile_expression", "composition",
-    "connection_cost", "dependence", "div", "draw_network", "edge", "edge_functions", "expand_depth", "expand_width", "fix",
-    "freeze", "generalised_separability", "grad", "homogeneity", "interactions", "invariance", "laplacian", "load", "manufactured",
-    "multiplicative_parts", "multiplicative_separability", "outside_grid", "periodicity", "perturb", "power", "primitive", "prune",
-    "release", "remove_edge", "remove_input", "remove_node", "save", "sensitivity", "simplify", "structure_tree", "suggest", "swap",
-    "unfreeze",
+    "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "KeepVersions", "Legendre", "LevenbergMarquardt",
+    "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive",
+    "Problem", "Proposal", "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Released",
+    "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs",
+    "Smooth", "Sparsify", "Starts", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Versions", "Wrapped",
+    "activations", "adapt_ranges", "additive_parts", "additive_separability", "as_expression", "attribution", "auto_swap",
+    "compile_expression", "composition", "connection_cost", "dependence", "div", "draw_network", "edge", "edge_functions",
+    "expand_depth", "expand_width", "fix", "freeze", "generalised_separability", "grad", "homogeneity", "interactions",
+    "invariance", "laplacian", "load", "load_network", "manufactured", "multiplicative_parts", "multiplicative_separability",
+    "outside_grid", "periodicity", "perturb", "power", "primitive", "prune", "release", "remove_edge", "remove_input",
+    "remove_node", "save", "save_network", "sensitivity", "simplify", "structure_tree", "suggest", "swap", "unfreeze",
 ]  # fmt: skip

@@ -24,8 +24,9 @@ INSIDE, CORNERS = 8192, 10  # inputs to look at, and in up to how many dimension
 class Stage:
     """What is being solved, and by what; with slabs, ``finished`` are those that are done and ``asked`` is the whole problem.
 
-    ``maps`` are the grid maps (centre, width), or ranges, that were found, by the number of the rung, so that a schedule can be replayed.
-    ``points`` are the interior points of the descent before, if there was one.
+    ``maps`` are the grid maps (centre, width), or ranges, that were found, by the number of the rung, so that a schedule can be replayed,
+    and ``known`` the networks, by the number of the slab (0 without slabs), that a replay cannot build. ``points`` are the interior
+    points of the descent before, if there was one.
     """
 
     asked: Problem
@@ -36,6 +37,7 @@ class Stage:
     slab_axis: int | None = None
     finished: tuple[tuple[Problem, Network], ...] = ()
     maps: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    known: Mapping[int, Network] = field(default_factory=dict)
     points: Tensor | None = None
     rehearsal: bool = False  # nothing is trained yet, so that there is nothing to measure
 
@@ -43,6 +45,15 @@ class Stage:
     def first(cls, problem: Problem, network: Network, maps: Mapping[int, tuple[float, ...]] | None = None) -> "Stage":
         """Before the first rung."""
         return cls(problem, network, problem, network, maps=maps or {})
+
+    @property
+    def slab(self) -> int:
+        """The number of the slab; 0 without slabs."""
+        return len(self.finished)
+
+    def recalled(self) -> "Stage":
+        """With the network of this slab that is known from before, if there is one."""
+        return replace(self, network=self.known.get(self.slab, self.network))
 
     def solution(self) -> Network:
         """The network, or those of all slabs so far together."""
@@ -54,7 +65,11 @@ class Stage:
 
 
 class Change(Protocol):
-    """Something that happens between two descents."""
+    """Something that happens between two descents.
+
+    One that depends on what was trained changes nothing in a rehearsal that it would have to measure, and gives a network with ``given``
+    weights, which results and snapshots then keep whole.
+    """
 
     def apply(self, stage: Stage) -> Stage: ...
 
@@ -108,6 +123,7 @@ class EnterSlab:
     high: float
 
     def apply(self, stage: Stage) -> Stage:
+        stage = stage.recalled() if self.number else stage
         before = (stage.problem, stage.network) if self.number else None
         problem = slab_problem(stage.asked, self.axis, self.low, self.high, before)
         network = stage.start.remade(seed=stage.start.seed + self.number)

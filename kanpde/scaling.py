@@ -57,14 +57,17 @@ def scaling(
     """
     with style():
         figure = canvas(WIDTH, 0.3 + 2.5 * len(groups))
-        for (name, results), (left, right) in zip(
-            groups.items(), figure.subplots(len(groups), 2, squeeze=False, sharey="row"), strict=True
-        ):
+        axes = figure.subplots(len(groups), 2, squeeze=False, sharey="row")
+        for (name, results), (left, right) in zip(groups.items(), axes, strict=True):
             _row(left, right, results, column, order)
             for resolution, floor in (floors or {}).get(name, {}).items():
                 left.plot(resolution, floor, "x", color="0.2", markersize=6, zorder=5)
+            for ax in (left, right):
+                ax.xaxis.set_major_formatter("{x:g}")
+                ax.xaxis.set_minor_formatter("")
+                ax.margins(x=0.08)
             left.set(title=name.replace("$", r"\$"), xlabel="intervals or degree", ylabel=column.replace("_", " "))
-            right.set(title="", xlabel="parameters")
+            right.set(xlabel="parameters")
             right.legend(loc="best")
         figure.set_layout_engine("constrained")
         figure.draw_without_rendering()

@@ -65,7 +65,7 @@ descent = LevenbergMarquardt(steps=40, patience=5)
 
 
 def splines(name, *widths, degree=3, grids, starts=8):
-    """A ladder of grids with equal intervals; ranges of hidden nodes follow the network, and what no sample reaches is settled by Smooth."""
+    """A ladder of grids with equal intervals; the ranges of hidden nodes follow, and Smooth settles what no sample reaches."""
     first, *finer = grids
     return Experiment(
         Regression(data[name]),

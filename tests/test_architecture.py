@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
-    {"functions", "jets", "domains", "edges", "notation", "science", "provenance"},
+    {"functions", "jets", "domains", "edges", "hdf5", "notation", "science", "provenance"},
+    {"version_files"},
     {"results"},
     {"drawing"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
@@ -21,16 +22,16 @@ FLOORS = (
     {"compiled", "wiring", "datasets"},
     {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
-    {"ansatz", "agreement", "architecture"},
+    {"ansatz", "agreement", "architecture", "snapshots"},
     {"problem"},
-    {"blocks", "interpret", "penalties", "settings"},
+    {"blocks", "interpret", "penalties", "settings", "saving", "comparison"},
     {"objective", "editing"},
-    {"measures", "penalised", "solution", "supervised", "uncertainty"},
+    {"measures", "penalised", "solution", "supervised", "uncertainty", "versions"},
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"changes"},
     {"schedule"},
     {"starts"},
-    {"training", "objections"},
+    {"training", "objections", "keeping"},
     {"checkpoints"},
     {"experiment"},
     {"problem_files"},
@@ -39,7 +40,7 @@ FLOORS = (
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 OWNERS = {
-    "h5py": {"results", "conditions"},
+    "h5py": {"hdf5", "results", "conditions"},
     "matplotlib": {"data_figures", "drawing", "figures", "scaling"},
     "sympy": {"functions", "symbolic"},
 }

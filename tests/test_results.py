@@ -18,12 +18,12 @@ import h5py
 import numpy as np
 import pytest
 
-from kanpde import results
+from kanpde import hdf5, results
+from kanpde.hdf5 import ResultsError
 from kanpde.results import (
     POINTS_KEPT,
     Edges,
     Result,
-    ResultsError,
     is_complete,
     linked,
     load,
@@ -451,7 +451,7 @@ class FullStream(io.FileIO):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_device_that_is_full(saved, monkeypatch):
-    monkeypatch.setattr(results, "open", FullStream, raising=False)
+    monkeypatch.setattr(hdf5, "open", FullStream, raising=False)
     assert_save_fails(saved, "No space left on device", number=errno.ENOSPC)
 
 

@@ -15,10 +15,11 @@ from typing import Any
 import torch
 
 from kanpde.experiment import Run
+from kanpde.hdf5 import ResultsError
 from kanpde.interpret import Film
 from kanpde.problem_files import Task, UserError
 from kanpde.reports import report
-from kanpde.results import Result, ResultsError, is_complete, load, save
+from kanpde.results import Result, is_complete, load, save
 
 logger = logging.getLogger("kanpde")
 

@@ -16,9 +16,9 @@ POINTS = 200  # at which the tidy formula must equal the other
 def tidy(expression: Any, *, tolerance: float = 1e-6) -> Any:
     """A sympy expression with its constants collected, exp(u + k) = e^k exp(u), and rounded to simple numbers where they are near.
 
-    Simple are 0, p/q with q up to 12, and these times pi, 1/pi, or the square root of 2 or 3; near is within ``tolerance`` times the greater
-    of the constant and 1. The result is compared with the expression at random points of (-1, 1), or of (1, 2) where it is not defined there:
-    where it differs by more than 100 ``tolerance`` of its size, the constants stay as they are, and are only collected.
+    Simple are 0, p/q with q up to 12, and these times pi, 1/pi, or the square root of 2 or 3; near is within ``tolerance`` times the
+    greater of the constant and 1. The result is compared with the expression at random points of (-1, 1), or of (1, 2) where it is not
+    defined there: where it differs by more than 100 ``tolerance`` of its size, the constants stay as they are, and are only collected.
 
     >>> import sympy
     >>> x, y = sympy.symbols("x y", real=True)
