@@ -17,7 +17,7 @@ from kanpde.kan import KAN
 from kanpde.layer import Layer
 from kanpde.mlp import MLP
 from kanpde.network import Network
-from kanpde.primitives import PRIMITIVES, Primitive
+from kanpde.primitives import Primitive, primitive
 from kanpde.separable import SeparableKAN
 from kanpde.symbols import Symbol
 
@@ -100,10 +100,12 @@ def _rebuilt_kan(about: Mapping[str, Any], dtype: torch.dtype, own: Mapping[str,
 def _primitive(name: str, own: Mapping[str, Primitive]) -> Primitive:
     if name in own:
         return own[name]
-    if name not in PRIMITIVES:
-        raise ValueError(f"the network has an edge {name!r}, which is no primitive of kanpde{nearest(name, list(PRIMITIVES))}: give it "
-                         "with primitives=[...]")  # fmt: skip
-    return PRIMITIVES[name]
+    try:
+        return primitive(name)
+    except ValueError as error:
+        raise ValueError(
+            f"the network has an edge {name!r}, which is no primitive of kanpde: hand it over with primitives=[...]"
+        ) from error
 
 
 def _plain(value: Any) -> Any:

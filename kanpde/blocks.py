@@ -60,6 +60,8 @@ class Block:
     components: int
     group: int = 1
     chunks: Sequence[Chunk] = ()
+    columns: Mapping[str, Tensor] = field(default_factory=dict)  # of the equation: what it knows at its points, (N,) each
+    judged: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None  # residuals that make the loss, if these are others
     records: dict[int, list[Any]] = field(default_factory=dict)  # the network's memory by size of chunk, used by one after another
 
     @property
@@ -122,6 +124,37 @@ def make_chunk(problem: Problem, points: Tensor) -> Chunk:
         if pair is not None:
             hard[name] = pair
     return Chunk(points, coordinates, hard)
+
+
+def make_chunks(
+    problem: Problem, points: Tensor, columns: Mapping[str, Tensor], factors: Tensor | None, group: int, size: int
+) -> Sequence[Chunk]:
+    """Chunks of at most about ``size`` points (N, d), of whole groups, with the columns and factors (N,) that belong to them."""
+    count = max(1, math.ceil(len(points) / size))
+    if not columns and factors is None and group == 1:
+        return Chunks(problem, torch.chunk(points, count))
+    step, chunks = max(1, math.ceil(len(points) / count / (group or 1)) * (group or 1)), []
+    for start in range(0, len(points), step):
+        part = slice(start, start + step)
+        each = make_chunk(problem, points[part])
+        each.columns = {name: column[part] for name, column in columns.items()}
+        each.factors = None if factors is None else factors[part]
+        chunks.append(each)
+    return chunks
+
+
+def entries(jet: Tensor, chosen: Channels, leaves: dict[tuple[int, int], Tensor] | None = None) -> Callable[[int, MultiIndex], Tensor]:
+    """Access to a jet (C, outputs, n) by output and derivative; with ``leaves``, what is read can be differentiated by."""
+
+    def lookup(number: int, alpha: MultiIndex) -> Tensor:
+        place = chosen.position[alpha], number
+        if leaves is None:
+            return jet[place]
+        if place not in leaves:
+            leaves[place] = jet[place].detach().requires_grad_()
+        return leaves[place]
+
+    return lookup
 
 
 def demand(

@@ -110,28 +110,48 @@ class EarlyStopping:
 
     ``EarlyStopping(below=1e-6)`` ends at a relative error of 1e-6, ``EarlyStopping("loss", patience=50)`` when none of the last 50 steps
     has a smaller loss than all before. ``monitor`` may be a column that a :class:`Record` before it fills; NaN does not count.
+    Of what is better the greater it is, such as ``validation_accuracy``, with ``rising``, ``above`` in place of ``below``.
+
+    With ``restore`` the network that is left, however the training ends but by an interruption, is the one that was best in the column:
+    ``EarlyStopping("validation_rmse", patience=20, restore=True)``. Not with ``Slabs``.
     """
 
     monitor: str = "error_l2"
     below: float = -math.inf
     patience: int | None = None
+    above: float = math.inf
+    rising: bool = False
+    restore: bool = False
 
     def __post_init__(self) -> None:
         if self.patience is not None:
             whole_number(self.patience, "EarlyStopping(patience=...)")
-        if math.isnan(self.below) or (self.patience is None and self.below == -math.inf):
-            raise ValueError(f"EarlyStopping takes below=1e-6, a number to reach, or patience=50, a number of steps, got {self}")
+        goal = self.above if self.rising else self.below
+        if math.isnan(goal) or (self.patience is None and math.isinf(goal)):
+            raise ValueError(
+                "EarlyStopping takes below=1e-6, a number to reach (of what is rising: above=0.99), or patience=50, a number of steps, "
+                f"got {self}"
+            )
+        if math.isfinite(self.below if self.rising else self.above):
+            raise ValueError(f"EarlyStopping takes above with rising=True, below without, got {self}")
 
     def __call__(self, run: Any) -> str | None:
         columns = run.fit.history.columns
         if self.monitor not in columns:
             known = list(columns)
             raise ValueError(f"the history has no column {self.monitor!r}, only {', '.join(known)}{nearest(self.monitor, known)}")
-        last = columns[self.monitor][-1]
-        if last <= self.below:
-            return f"{self.monitor} {last:.3g} is not above {self.below:g}"
-        if self.patience is None or len(columns[self.monitor]) <= self.patience:
+        sign = -1.0 if self.rising else 1.0
+        values = np.nan_to_num(sign * np.asarray(columns[self.monitor]), nan=math.inf)
+        last = float(values[-1])
+        if self.restore and last < (values[:-1].min() if len(values) > 1 else math.inf):
+            run.fit.keep(self.monitor)
+        goal = self.above if self.rising else self.below
+        if last <= sign * goal and not math.isinf(goal):
+            return f"{self.monitor} {sign * last:.3g} is not {'below' if self.rising else 'above'} {goal:g}"
+        if self.patience is None or len(values) <= self.patience:
             return None
-        values = np.nan_to_num(columns[self.monitor], nan=math.inf)
         before, recent = float(values[: -self.patience].min()), float(values[-self.patience :].min())
-        return f"{self.monitor} was not below {before:.3g} in {self.patience} steps" if before <= recent and before < math.inf else None
+        better = "above" if self.rising else "below"
+        if before <= recent and before < math.inf:
+            return f"{self.monitor} was not {better} {sign * before:.3g} in {self.patience} steps"
+        return None

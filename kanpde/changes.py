@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any, Protocol
 
 import torch
@@ -10,11 +11,13 @@ from torch import Tensor
 from kanpde.editing import AdaptRanges
 from kanpde.fields import nearest
 from kanpde.kan import KAN
-from kanpde.network import Network
+from kanpde.network import Network, uniform
 from kanpde.pieces import Pieces
 from kanpde.problem import Problem
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, slab_problem, steepest_front, with_map
+
+INSIDE, CORNERS = 8192, 10  # inputs to look at, and in up to how many dimensions at the corners
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,20 @@ class Change(Protocol):
 
 @dataclass(frozen=True)
 class RefineTo:
-    """Refine the network's basis to one resolution, exactly."""
+    """Refine the network's basis to one resolution, exactly or to ``uniform`` intervals."""
 
     resolution: int
+    uniform: bool = False
 
     def apply(self, stage: Stage) -> Stage:
         refined = getattr(stage.network, "refined", None)
         if refined is None:
             raise TypeError(f"{stage.network} cannot be refined: it has no basis; leave Refine out of its training")
-        return replace(stage, network=refined(self.resolution))
+        if not self.uniform:
+            return replace(stage, network=refined(self.resolution))
+        if not isinstance(stage.network, KAN):
+            raise TypeError(f"Refine(..., uniform=True) is for the splines of a KAN, not for {stage.network}: leave uniform out")
+        return replace(stage, network=stage.network.refined(self.resolution, uniform=True))
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,7 @@ class FitMap:
 
 @dataclass(frozen=True)
 class FitRanges:
-    """Move the ranges of the hidden layers to the data that the interior points send there, if the solution can be kept in doing so."""
+    """Move the ranges of the hidden layers to what the inputs send there, if the solution can be kept in doing so."""
 
     options: AdaptRanges
 
@@ -155,11 +163,24 @@ class FitRanges:
             return replace(stage, network=self.options.replayed(network, found))
         if stage.rehearsal:
             return stage
-        points = stage.points
-        if points is None or points.shape[1] != network.inputs:
-            points = torch.as_tensor(stage.problem.domain.sample(1024, network.quantiles, 0)).to(network.lower)
+        points = reached(stage.problem, network, stage.points)
         fresh = stage.points is None and not network.given
         adapted = self.options.adapted(network, points, fresh=fresh)
         if adapted is None:
             return replace(stage, network=network.copy())  # the descent that follows takes place all the same
         return replace(stage, network=adapted, maps={**stage.maps, stage.rung: self.options.found(adapted)})
+
+
+def reached(problem: Problem, network: Network, points: Tensor | None) -> Tensor:
+    """Inputs between which all others lie: the training ``points``; and where the solution is wanted in all of the domain, many more of it,
+    with its corners, as far as these can be counted.
+    """
+    box, found = problem.domain, [] if points is None or points.shape[1] != network.inputs else [points]
+    if problem.given is not None and not problem.fills:
+        found = [torch.as_tensor(problem.given).to(network.lower)]
+    else:
+        found.append(torch.as_tensor(box.sample(INSIDE, uniform, 0)).to(network.lower))
+        if len(box.names) <= CORNERS:
+            sides = zip(box.lower, box.upper, strict=True)
+            found.append(torch.tensor(list(product(*sides)), dtype=network.lower.dtype, device=network.lower.device))
+    return torch.cat(found)

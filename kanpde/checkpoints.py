@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kanpde.results import Result
-from kanpde.training import Snapshot
+from kanpde.training import Kept, Snapshot
 
 
 def stored(snapshot: Snapshot) -> dict[str, Any]:
@@ -19,11 +19,17 @@ def stored(snapshot: Snapshot) -> dict[str, Any]:
         "descent": np.frombuffer(snapshot.descent, dtype=np.uint8),
         "interior": snapshot.interior,
         **({} if snapshot.best is None else {"best": snapshot.best, "best_row": snapshot.best_row}),
+        **({} if snapshot.kept is None else _kept(snapshot.kept)),
         "factors": json.dumps(dict(snapshot.factors)),
         "maps": json.dumps([[rung, *found] for rung, found in snapshot.maps.items()]),
         **{f"slab_{number}": parameters for number, parameters in enumerate(snapshot.finished)},
         "stops": json.dumps(snapshot.stops),
     }
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    words = {"monitor": kept.monitor, "row": kept.row, "rung": kept.rung}
+    return {"kept": kept.parameters, **{f"kept_{name}": value for name, value in words.items()}}
 
 
 def snapshot_of(result: Result) -> Snapshot | None:
@@ -46,4 +52,7 @@ def snapshot_of(result: Result) -> Snapshot | None:
         np.asarray(kept["best"]) if "best" in kept else None,
         int(kept.get("best_row", -1)),
         json.loads(str(kept.get("factors", "{}"))),
+        Kept(str(kept["kept_monitor"]), int(kept["kept_row"]), int(kept["kept_rung"]), np.asarray(kept["kept"]))
+        if "kept" in kept
+        else None,
     )

@@ -20,6 +20,7 @@ from kanpde.calls import function_name
 from kanpde.changes import Stage
 from kanpde.checkpoints import snapshot_of, stored
 from kanpde.domains import Box
+from kanpde.edges import Edges
 from kanpde.fields import nearest
 from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
@@ -29,9 +30,9 @@ from kanpde.objections import objections
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
 from kanpde.reports import overfitting
-from kanpde.results import Edges, Result
+from kanpde.results import Result
 from kanpde.sampling import Sampling
-from kanpde.schedule import Refine, climbed, rungs
+from kanpde.schedule import Refine, check_fit, climbed, rungs
 from kanpde.separable import SeparableKAN
 from kanpde.solution import Solution
 from kanpde.training import Fit, fit
@@ -80,6 +81,8 @@ class Experiment:
                 raise TypeError(f"callbacks takes functions of the run, such as EarlyStopping(below=1e-6), got {callback!r}")
         object.__setattr__(self, "callbacks", tuple(given))
         _check_names(self.problem)
+        check_fit(self.problem, [*self.training, *(self.quick or ())], self.sampling, self.callbacks)
+        object.__setattr__(self, "problem", self.problem.for_outputs(self._model.outputs))
         box, unknowns, model = self.problem.domain, self.problem.unknowns, self._model
         if model.inputs != len(box.names):
             raise ValueError(
@@ -115,6 +118,8 @@ class Experiment:
         """The model on the problem's domain, with the weights of ``seed``."""
         box = self.problem.domain
         network = self._model.remade(seed=seed, dtype=dtype).to(device).on_box(box.lower, box.upper)
+        if self.problem.units is not None:
+            network.on_outputs(*self.problem.units)
         return network.with_coefficients(list(self.problem.coefficients.values()))
 
     def trained_network(self, result: Result) -> Network:
@@ -197,6 +202,7 @@ class Experiment:
         run = Run(self, name, key, provenance(self, seed, device, dtype, source))
         network = self.network(seed, device=device, dtype=dtype)
         if resume is not None:
+            _check_data(self.problem, resume)
             _check_fixed(network, resume)
 
         def hear(progress: Fit) -> str | None:
@@ -245,7 +251,7 @@ class Run:
                 "parameters": network.parameter_count,
                 "steps": progress.history.length,
                 "seconds": progress.seconds,
-                "loss": float(history["loss"][-1]) if progress.history.length else math.nan,
+                "loss": float(history["loss"][progress.row]) if progress.history.length else math.nan,
                 **_times(history),
                 **{name: value for name, (value, _) in found.items()},
                 **{f"{name}_sigma": sigma for name, (_, sigma) in found.items()},
@@ -258,13 +264,13 @@ class Run:
             problem=self.name,
             experiment=self.key,
             status="failed" if progress.status == "failed" else "interrupted" if unfinished else "complete",
-            provenance=self.provenance | {"wall_seconds": progress.seconds, "stops": stops},
+            provenance=self.provenance | {"wall_seconds": progress.seconds, "stops": stops, "data": problem.digest},
             equation={} if checkpoint else _equation(problem, found),
             coordinates=box.names,
             lower=np.asarray(box.lower),
             upper=np.asarray(box.upper),
             points={("interior" if name == "equation" else name): p.cpu().double().numpy() for name, p in progress.points.items()},
-            sampling={("interior" if name == "equation" else name): _words(network) for name in progress.points},
+            sampling={("interior" if name == "equation" else name): _words(problem, network) for name in progress.points},
             history=history,
             axes=axes,
             solution=solution,
@@ -305,6 +311,15 @@ def _check_place(problem: Problem, result: Result) -> None:
     for word, there, here in (("domain", kept, box), ("unknowns", tuple(result.unknowns), problem.unknowns)):
         if there != here:
             raise ValueError(f"the result is of another experiment: it has the {word} {there!r}, this one {here!r}")
+    _check_data(problem, result)
+
+
+def _check_data(problem: Problem, result: Result) -> None:
+    """Raise ``ValueError`` if ``result`` is of other data."""
+    if result.provenance.get("data", "") != problem.digest:
+        raise ValueError(
+            "the result is of other data, or of other splits: the rows of this experiment are not those that it was computed with"
+        )
 
 
 def _difference(problem: Problem, result: Result) -> str:
@@ -346,14 +361,17 @@ def _times(history: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def _edges(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
-    if not isinstance(network, (KAN, SeparableKAN)) or "equation" not in points:
+    """The edge functions over the points of the equation, or of the first condition where there is none."""
+    if not isinstance(network, (KAN, SeparableKAN)) or not points:
         return ()
-    return tuple(Edges(**vars(found)) for found in edge_functions(network, points["equation"]))
+    return tuple(edge_functions(network, points["equation"] if "equation" in points else next(iter(points.values()))))
 
 
 def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:
     from kanpde.symbolic.equations import latex
 
+    if (told := problem.told()) is not None:
+        return told
     try:
         lines = latex(problem, found)
     except Exception as error:  # whatever a user's function makes of symbols: a result must not be lost for its LaTeX
@@ -366,7 +384,9 @@ def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dic
     return {"latex": "\n".join(lines), "text": "\n".join([text, *map(repr, problem.conditions)])}
 
 
-def _words(network: Network) -> str:
+def _words(problem: Problem, network: Network) -> str:
+    if problem.given is not None:
+        return "the training rows of the data"
     basis = getattr(network, "basis", None)
     density = "uniform" if basis is None else f"fitted to {type(basis).__name__}"
     return f"scrambled Sobol points, {density}"

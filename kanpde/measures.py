@@ -31,19 +31,19 @@ def measure(
     Relative errors are over all unknowns together: L2 as |u_h - u| / |u|, H1 with the gradients added, both as sums over the grid
     (equally spaced, ends included; Sobol points beyond three dimensions), NaN where u is 0 on all of it; RMS and maximum error are
     absolute. Of slabs that were interrupted, errors are over the part that is solved; the rest is NaN. ``trained`` (n, d) are the
-    collocation points, on which the residual's RMS is taken too.
+    collocation points, on which the residual's RMS is taken too. A problem of data measures itself at its rows (``problem.measured``);
+    where its ``exact`` is known, the errors on the grid are added.
     """
+    own = problem.measured(network)
+    if own is not None:
+        rows, arrays, metrics = own
+        if problem.exact is not None:
+            _, points, _, found = _on_grid(problem, network)
+            metrics = {**metrics, **_errors(found, _truth(problem, problem.exact, points)), "grid_points": len(points)}
+        return {}, rows, arrays, metrics
     box = problem.domain
-    d = len(box.names)
-    axes = box.grid([GRID[d]] * d) if d in GRID else {}
-    if axes:
-        mesh = np.meshgrid(*axes.values(), indexing="ij")
-        points, shape = np.stack([m.ravel() for m in mesh], 1), mesh[0].shape
-    else:
-        points = box.sample(SCATTERED, lambda u: 2 * u - 1, 7_000_003)
-        shape = (len(points),)
+    axes, points, shape, found = _on_grid(problem, network)
     where = torch.as_tensor(points, dtype=network.lower.dtype, device=network.lower.device)
-    found = outputs(problem, network, where, [(), *((axis,) for axis in range(d))])
     values = {name: by[()].cpu().double().numpy() for name, by in found.items()}
     arrays = {name: value.reshape(shape) for name, value in values.items()}
     metrics: dict[str, Any] = {}
@@ -66,6 +66,21 @@ def measure(
         metrics["residual_rms_training"] = _rms(equation_residuals(problem, network, trained).cpu().double().numpy())
     metrics["grid_points"] = int(solved.sum())
     return axes, None if axes else points, arrays, metrics
+
+
+def _on_grid(problem: Problem, network: Network) -> tuple[dict[str, np.ndarray], np.ndarray, tuple[int, ...], dict[str, Any]]:
+    """The grid's axes, if it has any, its points (n, d), the shape of fields on it, and the unknowns with their gradients there."""
+    box = problem.domain
+    d = len(box.names)
+    axes = box.grid([GRID[d]] * d) if d in GRID else {}
+    if axes:
+        mesh = np.meshgrid(*axes.values(), indexing="ij")
+        points, shape = np.stack([m.ravel() for m in mesh], 1), mesh[0].shape
+    else:
+        points = box.sample(SCATTERED, lambda u: 2 * u - 1, 7_000_003)
+        shape = (len(points),)
+    where = torch.as_tensor(points, dtype=network.lower.dtype, device=network.lower.device)
+    return axes, points, shape, outputs(problem, network, where, [(), *((axis,) for axis in range(d))])
 
 
 def _truth(problem: Problem, solution: Callable[..., Any], points: np.ndarray) -> dict[str, dict[tuple[int, ...], np.ndarray]]:

@@ -12,17 +12,19 @@ over the samples before it is differentiated by; its derivatives are the last ro
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.blocks import Block, Chunk, Chunks, Piece, demand, make_chunk, unknown_fields
+from kanpde.blocks import Block, Chunk, Piece, demand, entries, make_chunk, make_chunks, unknown_fields
 from kanpde.compiled import SIZE, Compiled
 from kanpde.conditions import Condition
 from kanpde.fields import Field, coefficient
-from kanpde.jets import Channels, MultiIndex, channels
+from kanpde.jets import MultiIndex, channels
 from kanpde.network import Network
 from kanpde.pieces import Pieces
 from kanpde.problem import Problem
@@ -42,56 +44,66 @@ class Objective:
         self, problem: Problem, points: Mapping[str, Tensor], *, factors: Mapping[str, float] | None = None, chunk: int = CHUNK
     ) -> None:
         self.problem = problem
-        self.blocks: list[Block] = []
-        self._add("equation", problem.residuals, points["equation"], 1.0, chunk)
+        self.blocks = [self._equation(points["equation"], chunk)]
         for condition in problem.soft:
             if condition.name in points or not condition.optional:
-                self._add_condition(condition, points[condition.name], chunk)
+                self.blocks.append(self._condition(condition, points[condition.name], chunk))
         for block in self.blocks:
             block.weight *= (factors or {}).get(block.name, 1.0)
+        self._count()
+
+    def _count(self) -> None:
         self.size = sum(block.size for block in self.blocks)
         self._memory: dict[tuple[int, int, int], Tensor] = {}
         self._parameters = 0  # of the network that the memory is for
 
-    def _add(self, name: str, residuals: Any, points: Tensor, weight: float, chunk: int) -> None:
-        chosen, components = demand(self.problem, residuals)
-        block = Block(name, residuals, points, weight, chosen, components)
-        count = max(1, math.ceil(len(points) / chunk))
-        block.chunks = Chunks(self.problem, torch.chunk(points, count))
-        self.blocks.append(block)
+    def _equation(self, points: Tensor, chunk: int) -> Block:
+        problem = self.problem
+        columns = _like(points, problem.columns(_numbers(points)))
+        block = Block("equation", problem.residuals, points, 1.0, *demand(problem, problem.residuals, columns))
+        block.columns, block.judged = columns, problem.loss_residuals if problem.own_loss else None
+        block.chunks = make_chunks(problem, points, columns, None, 1, chunk)
+        return block
 
-    def _add_condition(self, condition: Condition, points: Tensor, chunk: int) -> None:
-        where = points.cpu().double().numpy()
-        columns = {name: torch.tensor(column).to(points) for name, column in condition.columns(where).items()}
-        factors = condition.coefficients(where)
+    def _condition(self, condition: Condition, points: Tensor, chunk: int) -> Block:
+        columns = _like(points, condition.columns(_numbers(points)))
+        factors = condition.coefficients(_numbers(points))
         factors = None if factors is None else torch.tensor(factors).to(points)
         residuals, group = _bound(condition, self.problem), condition.group
         if group and len(points) % group:
             raise ValueError(f"{condition!r} takes points in groups of {group}, got {len(points)}")
         block = Block(condition.name, residuals, points, condition.weight, *demand(self.problem, residuals, columns), group)
-        count = max(1, math.ceil(len(points) / chunk))
-        size, chunks = math.ceil(len(points) / count / (group or 1)) * (group or 1), []
-        for start in range(0, len(points), max(size, 1)):
-            part = slice(start, start + size)
-            each = make_chunk(self.problem, points[part])
-            each.columns = {name: column[part] for name, column in columns.items()}
-            each.factors = None if factors is None else factors[part]
-            chunks.append(each)
-        block.chunks = chunks
-        self.blocks.append(block)
+        block.chunks = make_chunks(self.problem, points, columns, factors, group, chunk)
+        return block
+
+    @property
+    def own_loss(self) -> bool:
+        """Whether the squares of :meth:`residual` make the loss, but those of :meth:`linearised` only have its gradient and curvature."""
+        return self.blocks[0].judged is not None
+
+    def batch(self, places: Tensor, chunk: int = CHUNK) -> "Objective":
+        """The same with the equation at some of its points only, by their ``places`` (n,); the conditions stay whole."""
+        other, block = copy(self), self.blocks[0]
+        columns = {name: column[places] for name, column in block.columns.items()}
+        part = replace(block, points=block.points[places], columns=columns)
+        part.chunks = make_chunks(self.problem, part.points, columns, None, 1, chunk)
+        other.blocks = [part, *self.blocks[1:]]
+        other._count()
+        return other
 
     # ---- one chunk ----
 
     def _evaluate(
-        self, block: Block, chunk: Chunk, lookup: Callable[[int, MultiIndex], Tensor], coefficients: Sequence[Tensor]
+        self, block: Block, chunk: Chunk, lookup: Callable[[int, MultiIndex], Tensor], coefficients: Sequence[Tensor], loss: bool = False
     ) -> list[Tensor]:
-        """The residuals' components (n,), from the network's derivatives by ``lookup(output, alpha)``."""
+        """The residuals' components (n,), from the network's derivatives by ``lookup(output, alpha)``; with ``loss`` those that make it."""
         problem, n = self.problem, len(chunk.points)
         trained = {
             name: coefficient(value, problem.domain.names, name) for name, value in zip(problem.coefficients, coefficients, strict=True)
         }
         known = problem.known(chunk.coordinates, unknown_fields(problem, lookup, chunk), trained)
-        values = (value.value if isinstance(value, Field) else value for value in block.residuals({**known, **chunk.columns}))
+        residuals = block.judged if loss and block.judged is not None else block.residuals
+        values = (value.value if isinstance(value, Field) else value for value in residuals({**known, **chunk.columns}))
         return [value.expand(n) if isinstance(value, Tensor) else chunk.points.new_full((n,), float(value)) for value in values]
 
     def _forward(self, network: Network, block: Block, chunk: Chunk) -> tuple[Tensor, list[Any]]:
@@ -110,7 +122,7 @@ class Objective:
     # ---- the whole ----
 
     def residual(self, network: Network) -> Tensor:
-        """The scaled residual vector r, (N,)."""
+        """The scaled residual vector r, (N,), half whose square is the loss."""
         residual = self.blocks[0].points.new_zeros(self.size)
         offset, coefficients = 0, self._coefficients(network).unbind()
         with torch.no_grad():
@@ -120,7 +132,7 @@ class Objective:
                 for chunk in block.chunks:
                     jet, _ = self._forward(network, block, chunk)
                     stop = start + (len(chunk.points) // block.group if block.group else 1)
-                    for number, value in enumerate(self._evaluate(block, chunk, _entries(jet, block.chosen), coefficients)):
+                    for number, value in enumerate(self._evaluate(block, chunk, entries(jet, block.chosen), coefficients, True)):
                         part[number, start:stop] += block.summed(value * block.factors(chunk))
                     start = stop if block.group else 0
                 offset += block.size
@@ -176,7 +188,7 @@ class Objective:
         return residual, jacobian
 
     def gradient(self, network: Network, compiled: Compiled | None = None) -> tuple[Tensor, Tensor]:
-        """r (N,), and the gradient J'r of the loss, (P,); with ``compiled``, by programs wherever there are enough points."""
+        """The residual (N,) and the gradient of the loss, (P,); with ``compiled``, by programs wherever there are enough points."""
         residual = self.blocks[0].points.new_zeros(self.size)
         total, offset = residual.new_zeros(network.parameter_count), 0
         for block in self.blocks:
@@ -225,10 +237,12 @@ class Objective:
         jet, records = self._forward(network, block, chunk) if keep else network.jets(chunk.points, block.chosen)
         with torch.enable_grad():
             spread = [each.expand(n).clone().requires_grad_() for each in self._coefficients(network)]
-            values = torch.stack(self._evaluate(block, chunk, _entries(jet, block.chosen, leaves), spread))
+            values = torch.stack(self._evaluate(block, chunk, entries(jet, block.chosen, leaves), spread))
             values = values if chunk.factors is None else values * chunk.factors
             loss = 0.5 * (values * values).sum()
         adjoint, slopes = _adjoint(loss, jet, leaves, spread, keep=False)
+        if block.judged is not None:
+            values = torch.stack(self._evaluate(block, chunk, entries(jet, block.chosen), self._coefficients(network).unbind(), True))
         return values.detach(), torch.cat([network.gradient(records, adjoint), slopes.sum(1)])
 
     def pulled(self, network: Network, vector: Tensor) -> Tensor:
@@ -254,7 +268,7 @@ class Objective:
                 leaves: dict[tuple[int, int], Tensor] = {}
                 with torch.enable_grad():
                     spread = [each.expand(n).clone().requires_grad_() for each in coefficients]
-                    values = self._evaluate(block, chunk, _entries(jet, block.chosen, leaves), spread)
+                    values = self._evaluate(block, chunk, entries(jet, block.chosen, leaves), spread)
                 factors = block.factors(chunk)
                 rows = n // block.group if block.group else 1
                 for number, value in enumerate(values):
@@ -301,20 +315,6 @@ class Objective:
             offset += block.size
 
 
-def _entries(jet: Tensor, chosen: Channels, leaves: dict[tuple[int, int], Tensor] | None = None) -> Callable[[int, MultiIndex], Tensor]:
-    """Access to a jet (C, outputs, n) by output and derivative; with ``leaves``, what is read can be differentiated by."""
-
-    def lookup(number: int, alpha: MultiIndex) -> Tensor:
-        place = chosen.position[alpha], number
-        if leaves is None:
-            return jet[place]
-        if place not in leaves:
-            leaves[place] = jet[place].detach().requires_grad_()
-        return leaves[place]
-
-    return lookup
-
-
 def _adjoint(
     value: Tensor, jet: Tensor, leaves: dict[tuple[int, int], Tensor], coefficients: Sequence[Tensor], *, keep: bool
 ) -> tuple[Tensor, Tensor]:
@@ -340,6 +340,14 @@ def _summed_row(network: Network, piece: Piece) -> Tensor:
     """The sum of a piece's rows over its points, (P,)."""
     row = network.gradient(piece.records, piece.adjoint)
     return torch.cat([row, piece.slopes.sum(1)]) if len(piece.slopes) else row
+
+
+def _numbers(points: Tensor) -> np.ndarray:
+    return points.cpu().double().numpy()
+
+
+def _like(points: Tensor, columns: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {name: torch.tensor(column).to(points) for name, column in columns.items()}
 
 
 def _bound(condition: Condition, problem: Problem) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:

@@ -10,10 +10,13 @@ from typing import Any
 
 from kanpde.results import Result
 
+DATA = ("rmse", "r2", "accuracy", "loss")  # of the test, columns of the table where a run has them
+RISING = ("_r2", "_accuracy")  # ends of columns of which the least is the worst
 COLUMNS = ("problem", "experiment", "seed", "status", "parameters", "relative_l2", "max_error", "mse", "seconds")
 ERRORS = (("relative L2", "relative_l2"), ("relative H1", "relative_h1"), ("maximum", "max_error"), ("MSE", "mse"))
 ABSOLUTE = (("RMS", "rms_error"), ("maximum", "max_error"))
 ORDINARY = ("all steps done", "stalled", "the loss", "the residual is at the level", "there was nothing to change")
+RESTORED = "restored the network of step"
 OVERFITTING = 5.0  # times the residual in training: a larger one between the points is no accident
 ROUNDING = 1e-10  # a residual below says nothing about over-fitting
 
@@ -36,16 +39,31 @@ def report(result: Result, files: Sequence[Path]) -> str:
 
 def overfitting(metrics: Mapping[str, Any]) -> str:
     """What to say where the residual between the collocation points is far larger than on them; nothing where it is not."""
+    if "train_rows" in metrics:
+        return _of_unseen(metrics)
     grid, training = metrics.get("residual_rms", math.nan), metrics.get("residual_rms_training", math.nan)
     if not grid > max(OVERFITTING * training, ROUNDING):
         return ""
     return f"residual {grid:.2g} on the grid against {training:.2g} in training: more points, Sampling(interior=...), or a coarser basis"
 
 
+def _of_unseen(metrics: Mapping[str, Any]) -> str:
+    """The same of data: where the loss on rows that were not trained on is far larger."""
+    split = "test" if metrics["test_rows"] else "validation"
+    unseen, training = metrics.get(f"{split}_loss", math.nan), metrics["train_loss"]
+    if not unseen > max(OVERFITTING**2 * training, ROUNDING**2):
+        return ""
+    return (
+        f"loss {unseen:.2g} in {split} against {training:.2g} in training: more data, EarlyStopping(..., restore=True), or a coarser basis"
+    )
+
+
 def _accuracy(metrics: Mapping[str, Any]) -> str:
     def words(kinds: Sequence[tuple[str, str]]) -> str:
         return ", ".join(f"{name} {metrics[key]:.2e}" for name, key in kinds if not math.isnan(metrics.get(key, math.nan)))
 
+    if "train_rows" in metrics:
+        return _of_data(metrics)
     if "max_error" not in metrics:
         return f"residual {metrics['residual_rms']:.2e} (no solution to compare with)"
     if math.isnan(metrics.get("relative_l2", math.nan)):
@@ -53,12 +71,22 @@ def _accuracy(metrics: Mapping[str, Any]) -> str:
     return words(ERRORS)
 
 
+def _of_data(metrics: Mapping[str, Any]) -> str:
+    """The metrics of the test, or where there is none of validation or training, with those of training."""
+    split = next(name for name in ("test", "validation", "train") if metrics[f"{name}_rows"])
+    names = [key.removeprefix(f"{split}_") for key in metrics if key.startswith(f"{split}_") and not key.endswith(("_rows", "_loss"))]
+    every = [(name, metrics[f"{split}_{name}"], metrics[f"train_{name}"]) for name in names[:6] or ["loss"]]
+    words = [f"{name.replace('_', ' ')} {here:.5g}" + f" ({training:.5g})" * (split != "train") for name, here, training in every]
+    exact = f"; against exact: relative L2 {metrics['relative_l2']:.2e}" if "relative_l2" in metrics else ""
+    return f"{split if split != 'train' else 'training'} {', '.join(words)}" + " (in training)" * (split != "train") + exact
+
+
 def _endings(stops: str) -> list[str]:
     """Why rungs ended early, where it was not for want of steps or patience."""
     reasons = stops.split("; ") if stops else []
     rungs: dict[str, list[str]] = {}
     for number, reason in enumerate(reasons, 1):
-        if not reason.startswith(ORDINARY):
+        if not reason.startswith(ORDINARY) or RESTORED in reason:
             rungs.setdefault(reason, []).append(str(number))
     return [f"rung{'s' * (len(numbers) > 1)} {', '.join(numbers)} of {len(reasons)}: {reason}" for reason, numbers in rungs.items()]
 
@@ -89,13 +117,24 @@ def _short(model: str) -> str:
 
 def summary_rows(results: Iterable[Result]) -> list[dict[str, Any]]:
     """One row a run, with the columns of `comparison_table` as keys; what a run does not have is None."""
-    rows = []
+    rows, results = [], list(results)
+    columns = _table_columns(results)
     for result in results:
         known = {"seconds": result.provenance.get("wall_seconds"), "parameters": result.parameters.size}
         known |= result.metrics | {"seed": result.provenance.get("seed")}
         known |= {"problem": result.problem, "experiment": result.experiment, "status": result.status}
-        rows.append({column: known.get(column) for column in COLUMNS})
+        rows.append({column: known.get(column) for column in columns})
     return rows
+
+
+def _table_columns(results: Sequence[Result]) -> tuple[str, ...]:
+    """What there is to compare: of data the test, or else the validation or the training, and errors on a grid only if a run has them."""
+    there = {key for result in results for key in result.metrics}
+    splits = [split for split in ("test", "validation", "train") if f"{split}_loss" in there]
+    if not splits:
+        return COLUMNS
+    errors = COLUMNS[5:-1] if any("train_loss" not in each.metrics or "relative_l2" in each.metrics for each in results) else ()
+    return (*COLUMNS[:5], *errors, *(f"{splits[0]}_{name}" for name in DATA if f"{splits[0]}_{name}" in there), COLUMNS[-1])
 
 
 def comparison_table(results: Iterable[Result]) -> str:
@@ -111,8 +150,9 @@ def comparison_table(results: Iterable[Result]) -> str:
     for group in groups.values():
         if len(group) > 1:
             rows += [_summary(group, "median", statistics.median), _summary(group, "worst", max)]
-    lines = [[column.replace("_l2", " L2").replace("_", " ") for column in COLUMNS]]
-    lines += [[_cell(column, row[column]) for column in COLUMNS] for row in rows]
+    columns = list(rows[0]) if rows else COLUMNS
+    lines = [[column.replace("_l2", " L2").replace("_", " ") for column in columns]]
+    lines += [[_cell(column, row[column]) for column in columns] for row in rows]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
 
@@ -120,14 +160,19 @@ def comparison_table(results: Iterable[Result]) -> str:
 def _summary(group: Sequence[dict[str, Any]], label: str, summarise: Callable[[list[float]], float]) -> dict[str, Any]:
     complete = sum(row["status"] == "complete" for row in group)
     summary = {**group[0], "seed": label, "status": f"{complete}/{len(group)} complete"}
-    for column in COLUMNS[4:]:
-        values = [math.inf if math.isnan(row[column]) else row[column] for row in group if row[column] is not None]
-        summary[column] = summarise(values) if values else None
+    for column in list(summary)[4:]:
+        sign = -1 if column.endswith(RISING) else 1
+        values = [math.inf if math.isnan(row[column]) else sign * row[column] for row in group if row[column] is not None]
+        summary[column] = sign * summarise(values) if values else None
     return summary
 
 
 def _cell(column: str, value: Any) -> str:
     if value is None:
         return "-"
+    if column.endswith(RISING):
+        return f"{value:.5f}"
+    if column.startswith(("test_", "validation_", "train_")):
+        return f"{value:.2e}"
     formats = {"parameters": ".0f", "relative_l2": ".2e", "max_error": ".2e", "mse": ".2e", "seconds": ".1f"}
     return format(value, formats.get(column, ""))

@@ -23,12 +23,16 @@ from typing import Any
 
 import numpy as np
 
+from .edges import Edges
+
 CONVENTIONS = "kanpde-1"
 INDEX_CONVENTIONS = "kanpde-1-index"
 POINTS_KEPT = 100_000
 SIGNATURE = b"\x89HDF\r\n\x1a\n"  # how every HDF5 file begins
 STATUSES = ("complete", "interrupted", "failed")
 TEXTS = ("problem_source", "experiment_repr")  # long texts of the provenance: datasets, not attributes
+EDGES = {"inputs": ("input:n", "sample:n"), "curves": ("output:n", "input:n", "sample:n")}  # what is kept of a layer's edges, by dimensions
+EDGES |= {key: ("output:n", "input:n") for key in ("importance", "symbols", "scores")} | {key: ("input:n",) for key in ("nodes", "outside")}
 
 Node = Any  # an open h5py group or dataset, which h5py's own annotations cannot tell apart
 Attributes = Mapping[str, object]
@@ -37,27 +41,6 @@ Names = Sequence[str]
 
 class ResultsError(OSError):
     """A results file could not be read or written; the message says which, why, and what to do."""
-
-
-@dataclass(frozen=True, eq=False)
-class Edges:
-    """One layer of the network as it is drawn: its edge functions where the data passed.
-
-    The layer has sums + products outputs, products last: product j multiplies the linear outputs
-    sums + arity j ... sums + arity (j + 1) - 1.
-    """
-
-    inputs: np.ndarray  # (in, S): where each edge curve is evaluated, the range that the data visited
-    curves: np.ndarray  # (linear outputs, in, S)
-    importance: np.ndarray  # (linear outputs, in): standard deviation of each edge's contribution, >= 0; NaN: no edge
-    sums: int
-    products: int
-    arity: int
-
-    @property
-    def count(self) -> int:
-        """The number of edges."""
-        return int((~np.isnan(self.importance)).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +54,8 @@ class Result:
     ``weight_<block>``, and what a ``Record`` adds.
 
     ``solution`` has each unknown by name; with a solution to compare with, ``exact_u`` and ``error_u`` = u - exact_u (signed); and
-    ``residual`` of the equation, or ``residual_0``, ``residual_1``, ... of a system's.
+    ``residual`` of the equation, or ``residual_0``, ``residual_1``, ... of a system's. Of data, at the inputs of all rows, ``target_u`` (or
+    ``label``, ``predicted``), ``split`` (a place in ``equation["splits"]``) and ``row``; metrics are ``train_rmse``, ``test_rmse``, ...
 
     ``metrics``, all on that grid: ``relative_l2``, ``relative_h1`` (NaN where exact is 0 or its gradient unknown), ``rms_error``,
     ``max_error``, ``mse``, ``residual_rms``, ``grid_points``; and ``residual_rms_training`` on the collocation points,
@@ -278,13 +262,18 @@ def _write_solution(group: Node, result: Result) -> None:
 
 
 def _write_model(group: Node, result: Result) -> None:
+    import h5py
+
     _write(group, "parameters", result.parameters, (":n",))
     edges = _group(group, "edges")
     for index, edge in enumerate(result.edges):
-        layer = _group(edges, f"layer_{index}", {"sums": edge.sums, "products": edge.products, "arity": edge.arity})
-        _write(layer, "inputs", edge.inputs, ("input:n", "sample:n"))
-        _write(layer, "curves", edge.curves, ("output:n", "input:n", "sample:n"))
-        _write(layer, "importance", edge.importance, ("output:n", "input:n"))
+        layer = _group(edges, f"layer_{index}", {"sums": edge.sums, "arities": np.array(edge.arities, dtype=np.int64)})
+        for key, dims in EDGES.items():
+            values = getattr(edge, key)
+            if key == "symbols":
+                values = values.astype(h5py.string_dtype()) if (values != "").any() else None
+            if values is not None:
+                _write(layer, key, values, dims)
 
 
 def _write(group: Node, key: str, values: np.ndarray, dims: Names = (), about: Attributes | None = None) -> None:
@@ -294,7 +283,7 @@ def _write(group: Node, key: str, values: np.ndarray, dims: Names = (), about: A
     ``values`` do not fit the dimensions that are there, TypeError when they are not numbers.
     """
     values = np.asarray(values)
-    if values.dtype.kind not in "biufc":
+    if values.dtype.kind not in "biufc" and not values.dtype.metadata:  # HDF5's own texts have some
         raise TypeError(f"{group.name}/{key} holds {values.dtype} values; a results file keeps arrays of numbers only")
     if dims and values.dtype.kind in "fiu":
         values = values.astype(np.float64 if values.dtype.kind == "f" else np.int64, copy=False)
@@ -378,9 +367,16 @@ def _read_result(file: Node) -> Result:
         metrics=_attributes(file["metrics"]),
         parameters=file["model/parameters"][()],
         architecture=json.loads(file["model"].attrs["architecture"]),
-        edges=tuple(Edges(**_arrays(layer), **_attributes(layer)) for layer in file["model/edges"].values()),
+        edges=tuple(map(_read_edges, file["model/edges"].values())),
         checkpoint=None if checkpoint is None else {**_attributes(checkpoint), **_arrays(checkpoint)},
     )
+
+
+def _read_edges(layer: Node) -> Edges:
+    """One layer; older files have one arity for all product nodes, and no attribution."""
+    arrays, about = _arrays(layer), _attributes(layer)
+    arities = about["arities"].tolist() if "arities" in about else [about["arity"]] * about["products"]
+    return Edges(**{key: arrays[key] for key in EDGES if key in arrays}, sums=about["sums"], arities=tuple(arities))
 
 
 def _datasets(group: Node) -> dict[str, Any]:
@@ -389,7 +385,8 @@ def _datasets(group: Node) -> dict[str, Any]:
 
 
 def _arrays(group: Node) -> dict[str, np.ndarray]:
-    return {key: np.asarray(data[()]) for key, data in _datasets(group).items()}
+    texts = {key: data.asstr() for key, data in _datasets(group).items() if data.dtype.kind == "O"}
+    return {key: np.asarray(texts.get(key, data)[()]) for key, data in _datasets(group).items()}
 
 
 def _attributes(group: Node) -> dict[str, Any]:

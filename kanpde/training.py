@@ -19,11 +19,15 @@ from torch import Tensor
 
 from kanpde.callbacks import CallbackError
 from kanpde.changes import EnterSlab, Stage
+from kanpde.kan import KAN
 from kanpde.network import Network
 from kanpde.objective import Objective, outputs
+from kanpde.optimizers import Descent, Step
+from kanpde.penalised import COLUMNS, Penalised
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling, resampled
 from kanpde.schedule import Rung, climbed, rehearse, rungs
+from kanpde.starts import best_start
 
 logger = logging.getLogger("kanpde")
 
@@ -68,6 +72,20 @@ class Snapshot:
     best: np.ndarray | None = None  # the parameters at which the loss of this descent was lowest
     best_row: int = -1  # and the place of that loss in the history; -1 before the first step
     factors: Mapping[str, float] = field(default_factory=dict)  # of the blocks' weights, which Balance changes
+    kept: "Kept | None" = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A network that a callback wants to be what is left: the ``row`` of the history and the rung that it is of, its parameters, and
+    a ``network`` that can take them, which a snapshot does without.
+    """
+
+    monitor: str  # the column that it was best in
+    row: int
+    rung: int
+    parameters: np.ndarray
+    network: Network | None = None
 
 
 @dataclass
@@ -96,6 +114,29 @@ class Fit:
     factors: Mapping[str, float] = field(default_factory=dict)
     finished: tuple[np.ndarray, ...] = ()
     maps: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    kept: Kept | None = None
+
+    def keep(self, monitor: str) -> None:
+        """Let the network as it stands be what is left when the training ends, unless another is kept later; not with slabs."""
+        same = self.kept is not None and self.kept.network is not None and self.kept.rung == self.rung
+        network = self.kept.network if same and self.kept is not None else deepcopy(self.network)
+        self.kept = Kept(monitor, self.history.length - 1, self.rung, self.network.vector().cpu().numpy(), network)
+
+    @property
+    def row(self) -> int:
+        """The row of the history that belongs to the network that is left."""
+        return self.history.length - 1 if self.kept is None or self.status != "complete" else self.kept.row
+
+    def restore(self) -> None:
+        """Go back to the network that was kept, if there is one."""
+        if self.kept is None or self.kept.network is None or self.stage is None:
+            return
+        network = self.kept.network
+        network.assign(torch.as_tensor(self.kept.parameters).to(network.lower))
+        if self.kept.row + 1 < self.history.length:
+            value = self.history.columns[self.kept.monitor][self.kept.row]
+            self.stops[-1] += f", restored the network of step {self.kept.row + 1} with {self.kept.monitor} {value:.3g}"
+        self.network, self.rung, self.stage = network, self.kept.rung, replace(self.stage, network=network)
 
     def snapshot(self) -> Snapshot:
         """The state after the last whole step."""
@@ -104,6 +145,8 @@ class Fit:
         torch.save(self.descent_state, stream)
         parameters = self.accepted.cpu().numpy().copy()
         interior = self.points["equation"].cpu().double().numpy()
+        if self.stage is not None and self.stage.problem.given is not None:  # the problem has them
+            interior = interior[:0]
         stops = (*self.stops[: self.rung], *filter(None, [self.ending]))
         return Snapshot(
             self.rung,
@@ -119,6 +162,7 @@ class Fit:
             None if self.best is None else self.best.cpu().numpy().copy(),
             self.best_row,
             dict(self.factors),
+            None if self.kept is None else replace(self.kept, network=None),
         )
 
 
@@ -157,6 +201,8 @@ def fit(
             again = resume is not None and number <= resume.rung  # what was found then is in the snapshot
             before, stage = stage, climbed(replace(stage, rehearsal=again, points=progress.points.get("equation")), number, rung)
             progress.network, progress.maps, progress.stage = stage.network, stage.maps, stage
+            if resume is not None and resume.kept is not None and number == resume.kept.rung:
+                progress.kept = replace(resume.kept, network=deepcopy(stage.network))
             if rung.changes and not again and stage.network is before.network and stage.problem is before.problem:
                 progress.stops.append("there was nothing to change")
             elif resume is None or number >= resume.rung:
@@ -173,6 +219,8 @@ def fit(
         if progress.accepted is not None and len(progress.accepted) == progress.network.parameter_count:
             progress.network.assign(progress.accepted)
     progress.network = stage.solution()
+    if progress.status == "complete":
+        progress.restore()
     return progress
 
 
@@ -187,21 +235,26 @@ class Climb:
     judge: Callable[[Stage], float]
     listener: Callable[[Fit], str | None] | None
     ended: bool = False  # by the listener
+    penalties: tuple[str, ...] = ()  # columns of the history that are minimised beside the losses
 
     def rung(self, number: int, rung: Rung, stage: Stage, resume: Snapshot | None) -> None:
         """Sample, then descend until the steps are used up or there is a reason to end; keep the best of what was seen."""
         progress, network, optimizer = self.progress, stage.network, rung.optimizer
+        began = ""
+        if rung.starts is not None and resume is None:
+            began = best_start(stage.problem, network, rung, rung.starts, self.sampling, self.seed)
         progress.points = self.sampling.points(stage.problem, network, self.seed)
         descent, done = optimizer.start(network), 0
         if resume is not None:
             network.assign(torch.as_tensor(resume.parameters).to(network.lower))
             descent.restore(torch.load(io.BytesIO(resume.descent), weights_only=True))
-            progress.points["equation"] = torch.as_tensor(resume.interior).to(network.lower)
+            if stage.problem.given is None:
+                progress.points["equation"] = torch.as_tensor(resume.interior).to(network.lower)
             done = resume.step
         factors = resume.factors if resume is not None else progress.factors if rung.balance is not None else {}
-        objective = Objective(stage.problem, progress.points, factors=factors)
-        objective.check_finite(network)
         progress.factors = dict(factors)
+        objective = self._objective(stage, rung)
+        objective.check_finite(network)
         progress.rung, progress.step, progress.accepted = number, done, network.vector()
         progress.descent_state = deepcopy(descent.state())
         since = done if rung.resample is None or not done else done - rung.resample.every * ((done - 1) // rung.resample.every)
@@ -214,28 +267,35 @@ class Climb:
         while not progress.ending and done < optimizer.steps:
             if rung.balance is not None and done and done % rung.balance.every == 0:
                 progress.factors = rung.balance.renewed(progress.factors, self._losses(-1))
-                objective = Objective(stage.problem, progress.points, factors=progress.factors)
+                objective = self._objective(stage, rung)
             if rung.resample is not None and done and done % rung.resample.every == 0:
                 objective = self._resample(rung, number, done, stage, progress)
                 first, progress.best_row = progress.history.length, -1
             before = network.vector()
-            outcome = descent.advance(objective, network)
+            if rung.batches is None:
+                outcome = descent.advance(objective, network)
+            else:
+                outcome = _epoch(
+                    descent, objective, network, rung.batches.places(len(progress.points["equation"]), (self.seed, number, done))
+                )
             done += 1
             progress.accepted, progress.seconds = network.vector(), time.perf_counter() - self.began
             progress.descent_state = deepcopy(descent.state())
             progress.step = done if outcome.stop is None else optimizer.steps
-            self._record(objective, outcome.residual, outcome.damping, stage, rung)
+            self._record(objective, outcome, stage, rung)
             if self._loss(-1) < (math.inf if progress.best_row < 0 else self._loss(progress.best_row)):
                 progress.best = before if outcome.residual_before else progress.accepted
                 progress.best_row = progress.history.length - 1
-            progress.ending = outcome.stop or self._ended(first, rung, progress.seconds) or ""
+            progress.ending = (
+                outcome.stop or stage.problem.enough(sum(self._losses(-1).values())) or self._ended(first, rung, progress.seconds) or ""
+            )
             reason = self.listener(progress) if self.listener is not None else None
             if reason:
                 progress.ending, self.ended = reason, True
         if not self.ended and progress.best_row >= 0 and not _loss(objective, network) <= self._loss(progress.best_row):
             network.assign(progress.best)
             progress.accepted = network.vector()
-        progress.stops.append(progress.ending or "all steps done")
+        progress.stops.append("; ".join(filter(None, [began, progress.ending or "all steps done"])))
         logger.info("rung %d of %s ended after %d steps: %s", number, type(optimizer).__name__, done, progress.stops[-1])
 
     def _losses(self, row: int) -> dict[str, float]:
@@ -244,14 +304,25 @@ class Climb:
         return {name: factors.get(name, 1.0) * columns[f"loss_{name}"][row] for name in self.progress.points}
 
     def _loss(self, row: int) -> float:
-        return sum(self._losses(row).values())
+        """What is minimised: the losses and the penalties."""
+        return sum(self._losses(row).values()) + sum(self.progress.history.columns[name][row] for name in self.penalties)
+
+    def _objective(self, stage: Stage, rung: Rung) -> Objective:
+        points, factors = self.progress.points, self.progress.factors
+        self.penalties = tuple(COLUMNS[type(penalty)] for penalty in rung.penalties)
+        if not rung.penalties:
+            return Objective(stage.problem, points, factors=factors)
+        assert isinstance(stage.network, KAN)  # or the rehearsal would have said so
+        return Penalised(stage.problem, points, stage.network, rung.penalties, factors=factors)
 
     def _ended(self, first: int, rung: Rung, seconds: float) -> str | None:
         """Why a descent with the losses in the history from row ``first`` on should end, if it should."""
         history, optimizer, until = self.progress.history, rung.optimizer, rung.until
         count = history.length - first
-        if count and history.columns["loss"][-1] <= until.loss:
-            return f"the loss {history.columns['loss'][-1]:.3g} is what was asked for" if until.loss else "the loss is zero"
+        if count and until.loss and history.columns["loss"][-1] <= until.loss:
+            return f"the loss {history.columns['loss'][-1]:.3g} is what was asked for"
+        if count and self._loss(-1) == 0:
+            return "the loss is zero"
         if seconds >= until.seconds:
             return f"{until.seconds:g} seconds of training are over"
         if count > optimizer.patience and not self._loss(-1) < optimizer.progress * self._loss(-1 - optimizer.patience):
@@ -265,10 +336,13 @@ class Climb:
         progress.points = resampled(
             stage.problem, stage.network, progress.points, seed, candidates=options.candidates, power=options.power, floor=options.floor
         )
-        return Objective(stage.problem, progress.points, factors=progress.factors)
+        return self._objective(stage, rung)
 
-    def _record(self, objective: Objective, residual: Tensor, damping: float, stage: Stage, rung: Rung) -> None:
-        factors = self.progress.factors
+    def _record(self, objective: Objective, outcome: Step, stage: Stage, rung: Rung) -> None:
+        factors, residual, penalties = self.progress.factors, outcome.residual, {}
+        if isinstance(objective, Penalised):
+            paid, settled = objective.paid(residual), objective.settle(stage.network)  # type: ignore[arg-type]
+            penalties = paid if outcome.residual_before else settled
         losses = {name: loss / factors.get(name, 1.0) for name, loss in objective.losses(residual).items()}
         weights = {f"weight_{block.name}": block.weight for block in objective.blocks} if rung.balance is not None else {}
         self.progress.history.append(
@@ -277,12 +351,25 @@ class Climb:
                 "seconds": self.progress.seconds,
                 "loss": sum(losses.values()),
                 **{f"loss_{name}": value for name, value in losses.items()},
+                **penalties,
                 "error_l2": self.judge(stage),
-                "damping": damping,
+                "damping": outcome.damping,
                 "refinement": stage.network.resolution,
                 **weights,
+                **stage.problem.monitored(stage.network),
             }
         )
+
+
+def _epoch(descent: Descent, objective: Objective, network: Network, batches: Sequence[np.ndarray]) -> Step:
+    """A step on each batch in turn; the residual is that of all points at the end."""
+    outcome = None
+    for places in batches:
+        outcome = descent.advance(objective.batch(torch.from_numpy(places)), network)
+        if outcome.stop:
+            break
+    assert outcome is not None  # there are points
+    return Step(objective.residual(network), outcome.damping, outcome.stop)
 
 
 def _loss(objective: Objective, network: Network) -> float:

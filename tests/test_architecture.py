@@ -12,21 +12,24 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
-    {"functions", "jets", "domains", "results", "science", "provenance"},
-    {"bases", "fields", "figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls", "primitives"},
-    {"network", "conditions", "callbacks", "structure", "symbols"},
-    {"compiled", "wiring"},
+    {"functions", "jets", "domains", "edges", "notation", "science", "provenance"},
+    {"results"},
+    {"drawing"},
+    {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
+    {"calls", "primitives", "figures", "splits"},
+    {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "drawn", "metrics"},
+    {"compiled", "wiring", "datasets"},
     {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
     {"ansatz", "agreement", "architecture"},
     {"problem"},
-    {"blocks", "interpret", "settings"},
+    {"blocks", "interpret", "penalties", "settings"},
     {"objective", "editing"},
-    {"measures", "solution", "uncertainty"},
+    {"measures", "penalised", "solution", "supervised", "uncertainty"},
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"changes"},
     {"schedule"},
+    {"starts"},
     {"training", "objections"},
     {"checkpoints"},
     {"experiment"},
@@ -35,7 +38,7 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-OWNERS = {"h5py": {"results", "conditions"}, "matplotlib": {"figures"}, "sympy": {"functions", "symbolic"}}
+OWNERS = {"h5py": {"results", "conditions"}, "matplotlib": {"data_figures", "drawing", "figures"}, "sympy": {"functions", "symbolic"}}
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")
 LONGEST = 400
 

@@ -80,11 +80,20 @@ class Extended(Basis):
     def refined(self, resolution: int) -> "Extended":
         return Extended(self.basis.refined(resolution), self.rule)
 
+    def uniform(self, resolution: int) -> "Extended":
+        return Extended(self.basis.uniform(resolution), self.rule)
+
     def quantile(self, u: np.ndarray) -> np.ndarray:
         return self.basis.quantile(u)
 
     def decay(self) -> np.ndarray:
         return self.basis.decay()
+
+    def differences(self) -> np.ndarray | None:
+        return self.basis.differences()
+
+    def jumps(self) -> np.ndarray | None:
+        return self.basis.jumps()
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,9 @@ class PerInput(Basis):
     def refined(self, resolution: int) -> "PerInput":
         return PerInput(tuple(basis.refined(resolution) for basis in self.bases))
 
+    def uniform(self, resolution: int) -> "PerInput":
+        return PerInput(tuple(basis.uniform(resolution) for basis in self.bases))
+
     def embedding(self, finer: Basis) -> np.ndarray:
         assert isinstance(finer, PerInput)
         return np.stack([mine.embedding(its) for mine, its in zip(self.bases, finer.bases, strict=True)])
@@ -144,3 +156,9 @@ class PerInput(Basis):
 
     def decay(self) -> np.ndarray:
         return self.bases[0].decay()
+
+    def differences(self) -> np.ndarray | None:
+        return self.bases[0].differences()
+
+    def jumps(self) -> np.ndarray | None:
+        return self.bases[0].jumps()

@@ -13,7 +13,8 @@ from kanpde.optimizers.descent import Step, check_schedule, compiled_for
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma and Ba, arXiv 1412.6980) on the loss 1/2 |r|^2 with all points in every step, by ``torch.optim.Adam``.
+    """Adam (Kingma and Ba, arXiv 1412.6980) on the loss 1/2 |r|^2, by ``torch.optim.Adam``: with all points in every step, or in batches
+    (:class:`~kanpde.schedule.Batches`).
 
     With ``compile`` the gradient, where there are 512 points or more, is a program of ``torch.compile`` (:mod:`kanpde.compiled`): the
     first step of every descent takes some seconds longer, the others about half as long. Raises ``RuntimeError`` at the start without a
@@ -25,6 +26,8 @@ class Adam:
     patience: int = 1000
     progress: float = 1.0
     compile: bool = False
+
+    in_batches = True  # steps on some of the points lead somewhere
 
     def __post_init__(self) -> None:
         check_schedule(self)

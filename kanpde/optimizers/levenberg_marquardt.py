@@ -37,6 +37,10 @@ class LevenbergMarquardt:
     at the present damping alone, which spares the singular values, and the damping then falls as far as the probes would have gone.
     It suits :class:`~kanpde.separable.SeparableKAN`; deeper networks it can lead into valleys that are hard to leave.
 
+    A classification (:class:`~kanpde.supervised.Classification`) is judged by its cross-entropy, of which J'r is the gradient and J'J the
+    generalised Gauss-Newton matrix: what the linear model predicts is then what this quadratic model does, and there is no acceleration,
+    for which r would have to be a function with second derivatives.
+
     While J and a copy fit into ``memory`` bytes they are kept; beyond, J is factorised chunk by chunk and memory does not grow with the
     number of points. Non-finite trials count as failed. A step at which no damping helps ends the descent and says so.
     """
@@ -96,7 +100,7 @@ class Damped:
 
     def advance(self, objective: Objective, network: Network) -> Step:
         linear = self._model(objective, network)
-        residual = linear.residual
+        residual = linear.judged
         if not bool(linear.scale.isfinite().all()):
             return Step(residual, self.damping, "the Jacobian is not finite where the network stands: check the equation there")
         linear.factorise()
@@ -160,14 +164,14 @@ class Damped:
             return objective.residual(network)
 
         step = velocity
-        if self.options.acceleration:
+        if self.options.acceleration and not objective.own_loss:
             bend = linear.bend(residual_along, velocity, self.options.probe)
             if bool(bend.isfinite().all()):
                 turn = linear.solve(bend, damping)
                 if float(linear.length(turn)) < 2 * float(linear.length(velocity)):
                     step = velocity - 0.5 * turn
         parameters, residual = self._arrive(objective, network, network.moved(start, step))
-        decrease = float(linear.residual @ linear.residual - residual @ residual) / 2
+        decrease = float(linear.judged @ linear.judged - residual @ residual) / 2
         if not math.isfinite(decrease):
             logger.warning("a trial step at damping %.1e gave a non-finite residual and was rejected", damping)
             return Trial(damping, parameters, residual, -math.inf)

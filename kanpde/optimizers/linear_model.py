@@ -25,6 +25,7 @@ from kanpde.objective import Objective
 
 FLATTEST = 1e-8  # of the largest column norm of J
 AT_ROUNDING = "the residual is at the level of rounding"  # why a descent ends that can do no better
+NULL = 16.0  # times eps and the largest singular value: what is below counts as zero
 ROUNDING = 100.0  # times eps and the largest singular value: eliminated columns are of no rank below, nor is the ridge's root smaller
 
 
@@ -53,6 +54,7 @@ class LinearModel:
     """
 
     eliminated: Eliminated | None = None
+    judged: Tensor  # (N,), half whose square is the loss: r, but for problems with a loss of their own
     _triangle: Tensor  # R of [J, r], (P + 1, P + 1) or lower, J scaled
     _spectrum: tuple[Tensor, Tensor, Tensor] | None = None
 
@@ -81,7 +83,8 @@ class LinearModel:
             if self.free is not None:
                 columns, residual = self._eliminate(columns, residual, self.free)
             left, singular, right = torch.linalg.svd(columns, full_matrices=False)
-            noise = torch.finfo(singular.dtype).eps * singular[:1]  # what is smaller is the rounding of the largest
+            # what is smaller is the rounding of the largest, and its U any vectors: a tiny damping would carry null directions far off
+            noise = NULL * torch.finfo(singular.dtype).eps * singular[:1]
             self._spectrum = torch.where(singular > noise, singular, 0.0), right, left.T @ residual
         return self._spectrum
 
@@ -242,5 +245,8 @@ def linear_model(objective: Objective, network: Network, memory: float, free: Fr
         free = Free(slice(0, tail), free.ridge)
     size = objective.size * (parameters.numel() if tail is None else tail) * parameters.element_size()
     if 2 * size <= memory:  # J, and its copy for the QR
-        return LinearModel(list(objective.linearised(network, tail=tail)), objective.size, free)
-    return StreamedModel(objective, network, free, tail)
+        model = LinearModel(list(objective.linearised(network, tail=tail)), objective.size, free)
+    else:
+        model = StreamedModel(objective, network, free, tail)
+    model.judged = objective.residual(network) if objective.own_loss else model.residual
+    return model

@@ -1,0 +1,90 @@
+"""Figures of data problems: predictions against targets, residuals, confusion matrices; drawn from a :class:`Result` alone.
+
+They are made in the style that :mod:`kanpde.figures` sets, which also gives them their title and saves them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .notation import symbol
+from .results import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 7.0  # inches: two columns of a physics journal
+MARKS = (("C0", "o"), ("C1", "^"), ("C2", "s"))  # of train, validation and test
+NAMED = 12  # classes whose names and counts can be read
+
+
+def agreement(result: Result) -> Figure:
+    """Of a regression, for each target: predictions against targets, and how the residuals are distributed, by split; of a
+    classification a confusion matrix for each split.
+    """
+    splits = json.loads(result.equation["splits"])
+    there = [(name, result.solution["split"] == code) for code, name in enumerate(splits) if (result.solution["split"] == code).any()]
+    draw = _confusions if result.equation["kind"] == "classification" else _predictions
+    return draw(result, there)
+
+
+def _predictions(result: Result, there: list[tuple[str, np.ndarray]]) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, 0.35 + 2.6 * len(result.unknowns)))
+    for name, (left, right) in zip(result.unknowns, figure.subplots(len(result.unknowns), 2, squeeze=False), strict=True):
+        target, prediction = result.solution[f"target_{name}"], result.solution[name]
+        left.set(title=f"Target and prediction of {symbol(name)}", xlabel="target", ylabel="prediction")
+        right.set(title=f"Residuals of {symbol(name)}", xlabel="prediction - target", ylabel="rows")
+        good = np.isfinite(prediction)
+        residual = np.where(good, prediction - target, 0.0)
+        edges = _edges(residual[good])
+        for (label, rows), (color, mark) in zip(there, MARKS, strict=False):
+            rows = rows & good
+            left.plot(target[rows], prediction[rows], mark, color=color, markersize=2, markeredgewidth=0, label=label, rasterized=True)
+            heights, _ = np.histogram(np.clip(residual[rows], edges[0], edges[-1]), edges)
+            right.stairs(heights, edges, color=color, linewidth=1.0, label=label)
+        left.axline((float(target[0]),) * 2, slope=1, color="0.6", linestyle="-", linewidth=0.6, zorder=1)
+        left.legend(markerscale=2)
+        right.set_yscale("symlog", linthresh=1)
+        right.set_ylim(0, None)
+        right.locator_params("x", nbins=5)
+    return figure
+
+
+def _edges(residual: np.ndarray) -> np.ndarray:
+    """Of 40 bins around 0, wide enough for all but the thousandth on either side, which the last bins hold."""
+    most = float(np.quantile(np.abs(residual), 0.998)) if residual.size else 0.0
+    return np.linspace(-1, 1, 41) * (most or 1.0)
+
+
+def _confusions(result: Result, there: list[tuple[str, np.ndarray]]) -> Figure:
+    from matplotlib.figure import Figure
+
+    classes = json.loads(result.equation["classes"])
+    count = len(classes)
+    figure = Figure(figsize=(WIDTH * max(len(there), 2) / 3, 0.6 + WIDTH / 3))
+    for number, ((name, rows), ax) in enumerate(zip(there, figure.subplots(1, len(there), squeeze=False)[0], strict=True)):
+        label, predicted = result.solution["label"][rows].astype(int), result.solution["predicted"][rows].astype(int)
+        counts = np.bincount(label * count + predicted, minlength=count**2).reshape(count, count)
+        right = float(np.trace(counts) / counts.sum())
+        ax.set(title=f"{name}: {100 * right:.4g} % of {counts.sum()} right", xlabel="predicted class", ylabel="" if number else "class")
+        shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+        ax.imshow(shares, cmap="viridis", vmin=0, vmax=1)
+        if count <= NAMED:
+            _named(ax, classes, counts, shares)
+    return figure
+
+
+def _named(ax: Axes, classes: list[str], counts: np.ndarray, shares: np.ndarray) -> None:
+    texts, turned = [each.replace("$", r"\$") for each in classes], max(map(len, classes)) * len(classes) > 24
+    ax.set_xticks(range(len(classes)), texts, rotation=90 if turned else 0)
+    ax.set_yticks(range(len(classes)), texts)
+    ax.tick_params(length=0)
+    for i, row in enumerate(counts):
+        for j, number in enumerate(row):
+            ax.text(j, i, f"{number}", ha="center", va="center", color="white" if shares[i, j] < 0.6 else "black")

@@ -1,0 +1,7 @@
+"""Problems of data: a network that fits samples of functions, or tells classes apart."""
+
+from kanpde.supervised.classification import Classification
+from kanpde.supervised.problem import Supervised
+from kanpde.supervised.regression import Regression
+
+__all__ = ["Classification", "Regression", "Supervised"]
