@@ -33,10 +33,17 @@ def draw(result: Result, directory_stem: str | Path) -> list[Path]:
     needs = {"solution": result.solution, "convergence": result.history.get("step", ()), "network": result.edges}
     for name in [name for name, need in needs.items() if len(need)]:
         figure = {"solution": triptych, "convergence": convergence, "network": network}[name](result)
-        for suffix, extra in (("pdf", {"CreationDate": None}), ("png", {})):  # undated: the same bytes again
-            with style(), io.BytesIO() as image:
-                figure.savefig(image, format=suffix, metadata={"Title": f"{result.problem}, {result.experiment}: {name}"} | extra)
-                paths.append(write_whole(stem.with_name(f"{stem.name}-{name}.{suffix}"), image.getvalue(), f"the {name} figure"))
+        paths += saved(figure, stem.with_name(f"{stem.name}-{name}"), title=f"{result.problem}, {result.experiment}: {name}")
+    return paths
+
+
+def saved(figure: Figure, stem: str | Path, *, title: str) -> list[Path]:
+    """Write a figure as ``<stem>.pdf`` and ``<stem>.png``; their paths. Raises ResultsError as :func:`draw` does."""
+    stem, paths = Path(stem), []
+    for suffix, extra in (("pdf", {"CreationDate": None}), ("png", {})):  # undated: the same bytes again
+        with style(), io.BytesIO() as image:
+            figure.savefig(image, format=suffix, metadata={"Title": title} | extra)
+            paths.append(write_whole(stem.with_name(f"{stem.name}.{suffix}"), image.getvalue(), f"the figure {stem.name}"))
     return paths
 
 

@@ -18,6 +18,7 @@ ABSOLUTE = (("RMS", "rms_error"), ("maximum", "max_error"))
 ORDINARY = ("all steps done", "stalled", "the loss", "the residual is at the level", "there was nothing to change")
 RESTORED = "restored the network of step"
 OVERFITTING = 5.0  # times the residual in training: a larger one between the points is no accident
+UNSURE = 0.01  # a cross-entropy below means that hardly a row is in doubt
 ROUNDING = 1e-10  # a residual below says nothing about over-fitting
 
 
@@ -51,7 +52,7 @@ def _of_unseen(metrics: Mapping[str, Any]) -> str:
     """The same of data: where the loss on rows that were not trained on is far larger."""
     split = "test" if metrics["test_rows"] else "validation"
     unseen, training = metrics.get(f"{split}_loss", math.nan), metrics["train_loss"]
-    if not unseen > max(OVERFITTING**2 * training, ROUNDING**2):
+    if not unseen > max(OVERFITTING**2 * training, UNSURE if "classes" in metrics else ROUNDING**2):
         return ""
     return (
         f"loss {unseen:.2g} in {split} against {training:.2g} in training: more data, EarlyStopping(..., restore=True), or a coarser basis"

@@ -16,7 +16,7 @@ FLOORS = (
     {"results"},
     {"drawing"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls", "primitives", "figures", "splits"},
+    {"calls", "primitives", "figures", "scaling", "splits"},
     {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "drawn", "metrics"},
     {"compiled", "wiring", "datasets"},
     {"layer"},
@@ -38,7 +38,11 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-OWNERS = {"h5py": {"results", "conditions"}, "matplotlib": {"data_figures", "drawing", "figures"}, "sympy": {"functions", "symbolic"}}
+OWNERS = {
+    "h5py": {"results", "conditions"},
+    "matplotlib": {"data_figures", "drawing", "figures", "scaling"},
+    "sympy": {"functions", "symbolic"},
+}
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")
 LONGEST = 400
 

@@ -23,7 +23,7 @@ from kanpde.mlp import MLP
 from kanpde.objective import Objective
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
 from kanpde.problem import Problem
-from kanpde.reports import comparison_table, report
+from kanpde.reports import comparison_table, overfitting, report
 from kanpde.results import load, save
 from kanpde.sampling import Sampling
 from kanpde.schedule import Balance, Batches, Refine, Resample, Until, rungs
@@ -500,6 +500,12 @@ def test_reports_and_tables_show_what_was_measured():
     table = comparison_table([fit, told, replace(told, provenance=told.provenance | {"seed": 1})])
     assert "test rmse" in table and "test accuracy" in table and "relative L2" not in table
     assert f"{told.metrics['test_accuracy']:.5f}" in table
+    assert overfitting({"train_rows": 9, "test_rows": 9, "train_loss": 1e-9, "test_loss": 1e-7}).startswith(
+        "loss 1e-07 in test against 1e-09"
+    )
+    assert overfitting({"train_rows": 9, "test_rows": 9, "train_loss": 1e-9, "test_loss": 1e-3, "classes": 2}) == ""
+    assert overfitting({"train_rows": 9, "test_rows": 9, "train_loss": 1e-3, "test_loss": 0.3, "classes": 2})
+    assert overfitting({"train_rows": 9, "test_rows": 0, "train_loss": 1e-3}) == ""
     untested = experiment(Regression(samples(test=0)), training=[LM(steps=2)]).run()
     assert "training rmse" in report(untested, ["a.h5"]) and "train rmse" in comparison_table([untested])
 

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from kanpde.cli.running import DTYPES, left_of, listening, run_one
+from kanpde.cli.together import draw_together
 from kanpde.cli.verbs import compare_files, draw_files
 from kanpde.problem_files import Task, UserError, check_apart, complaint, tasks_of
 from kanpde.reports import comparison_table
@@ -106,6 +107,8 @@ def _run_all(options: argparse.Namespace) -> int:
     if len(tasks) > 1 and results:
         print(comparison_table(results))
         failed = _index(tasks) or failed
+    if not options.no_figures and not interrupted:
+        failed = draw_together(tasks) or failed
     return 130 if interrupted else 1 if failed else 0
 
 

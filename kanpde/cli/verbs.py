@@ -6,15 +6,25 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kanpde.cli.together import draw_again
 from kanpde.reports import comparison_table
 from kanpde.results import Result, ResultsError, linked, load
 
 
 def draw_files(arguments: Sequence[str]) -> int:
-    """Redraw figures; one error for each file that cannot be, and then status 1."""
+    """Redraw figures; one error for each file that cannot be, and then status 1.
+
+    After a problem file, instead of the figures of each result those of all together that the file defines.
+    """
     from kanpde.figures import draw
 
-    readable = Readable(_given("draw", "Redraw the figures of results files.", arguments))
+    files = [Path(each) for each in arguments if each.endswith(".py")]
+    rest = [each for each in arguments if not each.endswith(".py")]
+    readable = Readable(_given("draw", "Redraw the figures of results files; with a problem file, those that it defines of them.", rest))
+    if files:
+        pairs = list(readable)
+        failed = [draw_again(file, [result for _, result in pairs], pairs[0][0].parent) for file in files] if pairs else []
+        return 1 if readable.failed or any(failed) else 0
     for path, result in readable:
         if not result.solution:
             print(f"{path}: only a checkpoint, nothing to draw yet; finish it with --resume")

@@ -163,6 +163,10 @@ class Classification(Supervised):
         loss = float(np.mean(entropy + self.ridge * np.sum(values**2, 1)))
         return {"loss": loss, **measures.values(self._chosen, available, single=single)}  # type: ignore[attr-defined]
 
+    def measured(self, network: Any) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
+        points, arrays, metrics = super().measured(network)
+        return points, arrays, metrics | {"classes": len(self.classes)}
+
     def _kept_names(self) -> tuple[str, ...]:
         return ("label", "predicted")
 
