@@ -13,7 +13,7 @@ from kanpde.bases import Basis
 from kanpde.editing.fitting import EdgeFit, edge_fits, explained, polished
 from kanpde.editing.growth import box_points, give_splines
 from kanpde.editing.places import checked_edge, entering
-from kanpde.editing.projection import basis_of, nodes, values
+from kanpde.editing.projection import basis_of, least_squares, nodes, values
 from kanpde.editing.rewiring import add_symbols, drop_edges, drop_symbols, fold
 from kanpde.kan import KAN
 from kanpde.layer import Layer
@@ -190,4 +190,4 @@ def _splines_of(layer: Layer, edge: tuple[int, int], z: Tensor) -> np.ndarray:
     for symbol, (a, b, c) in zip(layer.symbols, layer.constants.double().cpu(), strict=True):
         if (symbol.output, symbol.input) == edge:
             total += c * symbol.primitive.values(a * where + b)
-    return np.linalg.lstsq(values(basis, s), total.numpy(), rcond=1e-11)[0]
+    return least_squares(values(basis, s), total.numpy())

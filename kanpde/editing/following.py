@@ -73,7 +73,7 @@ class AdaptRanges:
         other, rest = _plain(network.copy()), list(row)
         for number in ranged_layers(network):
             layer = other.wires[number]
-            low, high = (torch.tensor([rest.pop(0) for _ in range(layer.inputs)]).to(layer.low) for _ in range(2))
+            low, high = (torch.tensor([rest.pop(0) for _ in range(layer.inputs)], dtype=torch.float64) for _ in range(2))
             layer.put_range(low, high)
             if layer.basis is None:
                 continue

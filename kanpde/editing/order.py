@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from kanpde.editing.places import checked_network, checked_node, checked_points, visited
-from kanpde.editing.rewiring import factors_of, rewired
+from kanpde.editing.rewiring import factors_of, linear_of, rewired
 from kanpde.kan import KAN
 
 
@@ -48,7 +48,8 @@ def connection_cost(network: KAN, points: Any) -> float:
     The nodes of a layer stand at x = (k + 1/2) / n, and the factors of a product where it does. Source: Liu, Gan and Tegmark, arXiv
     2305.08746, eq. 3, with the spread of an edge in place of the size of a weight.
     """
-    return sum(float((each * _lengths(network, number)).sum()) for number, each in enumerate(_spreads(network, points)))
+    spreads = _spreads(network, points)
+    return sum(float((each * (_places(len(each))[:, None] - _places(each.shape[1])).abs()).sum()) for each in spreads)
 
 
 @torch.no_grad()
@@ -58,56 +59,49 @@ def auto_swap(network: KAN, points: Any) -> KAN:
     Of all exchanges of two nodes of one kind that lower the cost, the best is made, until there is none.
     """
     spreads, other = _spreads(network, points), network.edited()
-    orders = [list(range(layer.outputs)) for layer in other.wires[:-1]]
+    orders = [list(range(layer.inputs)) for layer in other.wires] + [list(range(other.wires[-1].outputs))]
     while True:
-        best, gain = None, 1e-12
-        for layer, order in enumerate(orders):
-            sums, here = other.wires[layer].sums, _cost_around(other, spreads, orders, layer)
-            for first in range(len(order)):
-                for second in range(first + 1, len(order)):
-                    if (order[first] < sums) != (order[second] < sums):
-                        continue
-                    order[first], order[second] = order[second], order[first]
-                    saved = here - _cost_around(other, spreads, orders, layer)
-                    order[first], order[second] = order[second], order[first]
-                    if saved > gain * (1 + here):
-                        best, gain = (layer, first, second), saved / (1 + here)
-        if best is None:
+        found = [_best_exchange(spreads, orders, layer, other.wires[layer].sums) for layer in range(len(other.wires) - 1)]
+        layer = max(range(len(found)), key=lambda each: found[each][0], default=0)
+        if not found or found[layer][0] <= 1e-12:
             break
-        layer, first, second = best
-        orders[layer][first], orders[layer][second] = orders[layer][second], orders[layer][first]
-    for layer, order in enumerate(orders):
+        _, first, second = found[layer]
+        order = orders[layer + 1]
+        order[first], order[second] = order[second], order[first]
+    for layer, order in enumerate(orders[1:-1]):
         _ordered(other, layer, order)
     return other
 
 
 def _spreads(network: KAN, points: Any) -> list[Tensor]:
-    """The standard deviation of every edge over the points, (linear, inputs) by layer."""
-    z = visited(checked_network(network), checked_points(network, points))
-    return [layer.edge_values(each).std(2, correction=0) for layer, each in zip(network.wires, z, strict=False)]
-
-
-def _cost_around(network: KAN, spreads: list[Tensor], orders: list[list[int]], layer: int) -> float:
-    """The cost of the edges that end or begin at the nodes of a layer, with the nodes in these orders."""
-    cost = 0.0
-    for number in (layer, layer + 1):
-        before = orders[number - 1] if number else None
-        after = orders[number] if number < len(orders) else None
-        cost += float((spreads[number] * _lengths(network, number, before, after)).sum())
-    return cost
-
-
-def _lengths(network: KAN, number: int, before: list[int] | None = None, after: list[int] | None = None) -> Tensor:
-    """How far the ends of every edge of a layer are apart: (linear, inputs); nodes stand in the orders given."""
-    layer = network.wires[number]
-    places = _places(layer.inputs, before).to(layer.low)
-    nodes = _places(layer.outputs, after).to(layer.low)
-    counts = torch.tensor([1] * layer.sums + list(layer.arities), device=nodes.device)
-    return (nodes.repeat_interleave(counts)[:, None] - places).abs()
-
-
-def _places(count: int, order: list[int] | None) -> Tensor:
-    """Where each node stands, by its own number."""
-    found = torch.empty(count, dtype=torch.float64)
-    found[torch.tensor(range(count) if order is None else order)] = (torch.arange(count, dtype=torch.float64) + 0.5) / count
+    """The standard deviation of every edge over the points, those of a product's factors added: (outputs, inputs) by layer."""
+    z, found = visited(checked_network(network), checked_points(network, points)), []
+    for layer, each in zip(network.wires, z, strict=False):
+        spread = layer.edge_values(each).std(2, correction=0).double().cpu()
+        found.append(torch.stack([spread[linear_of(layer, node)].sum(0) for node in range(layer.outputs)]))
     return found
+
+
+def _best_exchange(spreads: list[Tensor], orders: list[list[int]], layer: int, sums: int) -> tuple[float, int, int]:
+    """What the best exchange among the outputs of a layer saves, and the two places.
+
+    Nodes of one layer are not connected, so that a node k at a place p costs C_kp, whatever the others do; exchanging the nodes a and b at
+    the places p and q saves C_ap + C_bq - C_aq - C_bp.
+    """
+    order = orders[layer + 1]
+    places = _places(len(order))
+    cost = torch.zeros(len(order), len(order), dtype=torch.float64)
+    for weights, ends in ((spreads[layer], orders[layer]), (spreads[layer + 1].T, orders[layer + 2])):
+        cost += weights[:, ends] @ (_places(len(ends))[:, None] - places).abs()
+    here = cost[order]  # by place, then by the place where its node might go
+    own = here.diagonal()
+    saved = own[:, None] + own - here - here.T
+    kind = torch.tensor([node < sums for node in order])
+    saved[kind[:, None] != kind] = 0.0
+    best = int(saved.argmax())
+    return float(saved.flatten()[best] / max(1e-300, float(cost.abs().max()))), best // len(order), best % len(order)
+
+
+def _places(count: int) -> Tensor:
+    """Where the nodes of a layer stand."""
+    return (torch.arange(count, dtype=torch.float64) + 0.5) / count

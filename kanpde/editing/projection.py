@@ -1,7 +1,7 @@
 """Functions of one basis in another: least squares over an interval, where the functions are known everywhere.
 
-Nothing is fitted to data alone, so that an interval without data, or data that come twice, leave nothing undetermined; singular values are
-cut off in float64 on the CPU, whatever the network computes in.
+Nothing is fitted to data alone, so that an interval without data, or data that come twice, leave nothing undetermined; it is done in
+float64 on the CPU, whatever the network computes in.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ import torch
 
 from kanpde.bases import Basis, BSpline, Extended, Joined, PerInput
 
-PER_FUNCTION = 6  # nodes of least squares for each basis function
+PER_FUNCTION = 4  # nodes of least squares for each basis function
 DISTINCT = 1e-7  # breaks that are nearer to each other are one
 
 
@@ -43,8 +43,16 @@ def projected(target: Callable[[np.ndarray], np.ndarray], basis: Basis, data: np
     """The coefficients (K, ...) in ``basis`` that are nearest to ``target``, which takes points (M,) of [-1, 1] to values (M, ...)."""
     where = nodes(basis, data)
     wanted = target(where)
-    found = np.linalg.lstsq(values(basis, where), wanted.reshape(len(where), -1), rcond=1e-13)[0]
-    return found.reshape(-1, *wanted.shape[1:])
+    return least_squares(values(basis, where), wanted.reshape(len(where), -1)).reshape(-1, *wanted.shape[1:])
+
+
+def least_squares(matrix: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """By QR where the columns are independent; else the shortest solution, with singular values below 1e-12 cut off."""
+    q, r = np.linalg.qr(matrix)
+    size = np.abs(np.diag(r))
+    if len(matrix) >= matrix.shape[1] and size.min() > 1e-9 * size.max():
+        return np.linalg.solve(r, q.T @ wanted)
+    return np.linalg.lstsq(matrix, wanted, rcond=1e-12)[0]
 
 
 def carried(basis: Basis, change: Callable[[BSpline], BSpline]) -> Basis:

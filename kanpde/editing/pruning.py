@@ -14,7 +14,7 @@ from kanpde.bases import real_number
 from kanpde.editing.places import Edge, checked_network, checked_points, checked_targets, visited
 from kanpde.editing.removal import drop_columns, simplify
 from kanpde.editing.rewiring import drop_edges, fold, linear_of
-from kanpde.editing.scores import edge_scores
+from kanpde.interpret import attribution
 from kanpde.kan import KAN
 from kanpde.layer import Layer
 
@@ -84,7 +84,7 @@ def prune(
     the error allows it; ``edges``, ``nodes`` and ``inputs`` say whether they may go, or are the score, relative to 1 of an output, below
     which they may. Inputs that go take their column of the points with them; without ``inputs`` the network keeps taking them.
 
-    With ``refit`` the remaining weights are fitted to what each layer gave before, by least squares, so that more can go.
+    With ``refit`` the remaining weights are then fitted to what each layer gave before, by least squares, and more may go.
 
     Raises ``ValueError`` for points and targets that do not fit the network, and a tolerance that is negative.
     """
@@ -93,11 +93,12 @@ def prune(
     if not (real_number(tolerance, "the tolerance of prune") >= 0):
         raise ValueError(f"the tolerance of prune is how much worse it may get, at least 0, got {tolerance!r}")
     limits = [_limit(each, name) for each, name in ((inputs, "inputs"), (nodes, "nodes"), (edges, "edges"))]
-    search = _Search(network, points, wanted, tolerance, refit)
-    for groups, limit in zip((_input_groups, _node_groups, _edge_groups), limits, strict=True):
-        if limit > 0:
-            search.through(groups(search.reached(), points), limit)
-    other = simplify(search.reached())
+    search = _Search(network, points, wanted, tolerance)
+    for search.refit in (False, True) if refit else (False,):
+        for groups, limit in zip((_input_groups, _node_groups, _edge_groups), limits, strict=True):
+            if limit > 0:
+                search.through(groups(search.reached()[0], points), limit)
+    other = simplify(search.best())
     gone = [] if not limits[0] else [i for i in range(network.inputs) if not bool(other.wires[0].edges[:, i].any())][: network.inputs - 1]
     kept = tuple(i for i in range(network.inputs) if i not in gone)
     if gone:
@@ -121,10 +122,10 @@ def prune(
 class _Search:
     """Which edges can go together without more loss than was asked."""
 
-    def __init__(self, network: KAN, points: Tensor, targets: Tensor | None, tolerance: float, refit: bool) -> None:
-        self.network, self.points, self.refit = network, points, refit
-        z = visited(network, points)
-        self.old = z[-1]
+    def __init__(self, network: KAN, points: Tensor, targets: Tensor | None, tolerance: float) -> None:
+        self.network, self.points, self.refit = network, points, False
+        self.inputs = z = visited(network, points)
+        self.first, self.old = network.wires[0].edge_values(z[0]), z[-1]
         self.linear = [layer.linear_columns(each) for layer, each in zip(network.wires, z, strict=False)]
         shift, scale = network.output_shift, network.output_scale
         if targets is not None and shift is not None and scale is not None:
@@ -150,9 +151,19 @@ class _Search:
         squares = ((values - (self.old if self.targets is None else self.targets)) / self.scale).square()
         return [float(squares.mean().sqrt()), float(squares.flatten().sort().values[: max(1, int(MOST * squares.numel()))].mean().sqrt())]
 
-    def reached(self) -> KAN:
-        """The network without what could go so far."""
-        return self.without(())[0]
+    def reached(self) -> tuple[KAN, Tensor]:
+        """The network without what could go so far, and its outputs."""
+        return self.without(())
+
+    def best(self) -> KAN:
+        """The same, refitted if that was asked and helps."""
+        network, values = self.reached()
+        if self.refit:
+            self.refit = False
+            plain, others = self.reached()
+            if self.allowed_by(others) and not (self.allowed_by(values) and self.error(values) < self.error(others)):
+                return plain
+        return network
 
     def without(self, groups: Sequence[Group]) -> tuple[KAN, Tensor]:
         """The network without these edges too, and its outputs on the points.
@@ -175,17 +186,41 @@ class _Search:
             z = layer.columns(z)
         return other, z
 
+    def values_without(self, groups: Sequence[Group]) -> Tensor:
+        """The outputs that :meth:`without` gives, from edge functions alone: no network is made."""
+        if self.refit:
+            return self.without(groups)[1]
+        gone, z = self.removed.union(*groups), self.inputs[0]
+        for number, layer in enumerate(self.network.wires):
+            here = [edge for place, edge in gone if place == number]
+            if not here and z is self.inputs[number]:
+                z = self.inputs[number + 1]
+                continue
+            found = self.first if number == 0 else layer.edge_values(z)
+            outputs, places = torch.tensor(here, dtype=torch.long).view(-1, 2).T
+            found = found.index_put((outputs, places), found.new_zeros(()))
+            linear = found.sum(1) if layer.bias is None else found.sum(1) + layer.bias[:, None]
+            lost = outputs.unique()
+            linear[lost] += (self.linear[number][lost].mean(1) - linear[lost].mean(1))[:, None]
+            z = layer.joined(linear)
+        return z
+
     def allows(self, groups: Sequence[Group]) -> bool:
-        found = self.errors(self.without(groups)[1])
-        return all(error <= allowed for error, allowed in zip(found, self.allowed, strict=True))
+        return self.allowed_by(self.values_without(groups))
+
+    def allowed_by(self, values: Tensor) -> bool:
+        return all(error <= allowed for error, allowed in zip(self.errors(values), self.allowed, strict=True))
 
     def through(self, groups: Sequence[tuple[float, Group]], limit: float) -> None:
         """Remove as many of the scored groups as possible, those of low score first."""
         waiting = [group for score, group in sorted(groups, key=lambda each: each[0]) if score < limit]
         refused = 0
         while waiting and refused < PATIENCE:
-            low, high = (len(waiting), len(waiting)) if self.allows(waiting) else (0, len(waiting))
-            while high - low > 1:  # the first `low` can go, the first `high` cannot
+            low, high = 0, 1  # the first `low` can go
+            while high <= len(waiting) and self.allows(waiting[:high]):
+                low, high = high, min(2 * high, len(waiting)) if high < len(waiting) else high + 1
+            high = min(high, len(waiting))
+            while high - low > 1:  # and the first `high` cannot
                 middle = (low + high) // 2
                 low, high = (middle, high) if self.allows(waiting[:middle]) else (low, middle)
             self.removed.update(*waiting[:low])
@@ -193,9 +228,14 @@ class _Search:
             waiting = waiting[low + 1 :]
 
 
+def _scores(network: KAN, points: Tensor) -> list[Tensor]:
+    """How much of the outputs goes through each edge, (linear, inputs) by layer; 0 where there is none."""
+    return [torch.from_numpy(each).nan_to_num() for each in attribution(network, points).edges]
+
+
 def _edge_groups(network: KAN, points: Tensor) -> list[tuple[float, Group]]:
     """Every edge by itself, with its score."""
-    scores = edge_scores(network, points)
+    scores = _scores(network, points)
     return [
         (float(score[output, input]), ((number, (output, input)),))
         for number, (layer, score) in enumerate(zip(network.wires, scores, strict=True))
@@ -205,7 +245,7 @@ def _edge_groups(network: KAN, points: Tensor) -> list[tuple[float, Group]]:
 
 def _node_groups(network: KAN, points: Tensor) -> list[tuple[float, Group]]:
     """Every hidden node: all edges into it and out of it, with what goes through the latter."""
-    scores, found = edge_scores(network, points), []
+    scores, found = _scores(network, points), []
     for number, (layer, after) in enumerate(pairwise(network.wires)):
         for node in range(layer.outputs):
             before = [(number, (factor, i)) for factor in linear_of(layer, node) for i in range(layer.inputs) if layer.edges[factor, i]]
@@ -217,7 +257,7 @@ def _node_groups(network: KAN, points: Tensor) -> list[tuple[float, Group]]:
 
 def _input_groups(network: KAN, points: Tensor) -> list[tuple[float, Group]]:
     """Every input: all edges out of it."""
-    first, score = network.wires[0], edge_scores(network, points)[0]
+    first, score = network.wires[0], _scores(network, points)[0]
     groups = [(float(score[:, i].sum()), tuple((0, (o, i)) for o in range(first.linear) if first.edges[o, i])) for i in range(first.inputs)]
     return [each for each in groups if each[1]]
 

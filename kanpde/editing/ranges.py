@@ -55,14 +55,13 @@ def adapt_ranges(
         return rule.applied(network.edited(), points, chosen)
     old, factor = visited(network, points)[-1], 1.0
     while True:
-        finer = {number: math.ceil(factor * _resolution(network.wires[number])) for number in chosen}
-        other = rule.applied(network.edited(), points, chosen, finer)
+        other = rule.applied(network.edited(), points, chosen, factor)
         change = relative_change(visited(other, points)[-1], old)
         if change <= tolerance:
             logger.info("ranges of layers %s adapted to %d points: the outputs change by %.3g", chosen, len(points), change)
             return other
         factor *= 1.5
-        if factor > FINEST or not any(_resolution(network.wires[number]) for number in chosen):
+        if factor > FINEST:
             shown = max(_resolution(other.wires[number]) for number in chosen)
             splines = any(
                 basis is not None and spline_of(basis_of(basis, 0)) for basis in (network.wires[number].basis for number in chosen)
@@ -95,16 +94,16 @@ class Adaptation:
         elif not 0 <= real_number(self.knots, "the part of the knots that follows the data") <= 1:
             raise ValueError(f"the part of the knots that follows the data lies in [0, 1], got {self.knots!r}")
 
-    def applied(self, network: KAN, points: Tensor, layers: Sequence[int], resolutions: dict[int, int] | None = None) -> KAN:
-        """``network`` itself, changed layer by layer; ``resolutions`` by layer may ask for finer bases."""
+    def applied(self, network: KAN, points: Tensor, layers: Sequence[int], finer: float = 1.0) -> KAN:
+        """``network`` itself, changed layer by layer, with bases that are ``finer`` times as fine."""
         z = network._normalised(points)
         for number, layer in enumerate(network.wires):
             if number in layers:
-                self.change(layer, z, (resolutions or {}).get(number, 0))
+                self.change(layer, z, finer)
             z = layer.columns(z)
         return network
 
-    def change(self, layer: Layer, z: Tensor, resolution: int = 0) -> None:
+    def change(self, layer: Layer, z: Tensor, finer: float = 1.0) -> None:
         """Give a layer the ranges, and knots, of its inputs z (inputs, N)."""
         data = z.detach().cpu().double().numpy()
         old_low, old_high = layer.low.cpu().double().numpy(), layer.high.cpu().double().numpy()
@@ -115,7 +114,7 @@ class Adaptation:
         own = [basis_of(layer.basis, i) for i in range(layer.inputs)]
         inside = 2 * (data - low[:, None]) / (high - low)[:, None] - 1
         old, new = np.stack([old_low, old_high], 1), np.stack([low, high], 1)
-        bases = self.bases(own, old, new, inside, resolution)
+        bases = self.bases(own, old, new, inside, finer)
         weight = layer.weight.detach().cpu().double().numpy()
         if self.keep == "function":
             parts = [_moved(own[i], bases[i], old[i], new[i], inside[i], weight[:, :, i]) for i in range(layer.inputs)]
@@ -133,13 +132,13 @@ class Adaptation:
         stays = inside & (still | (length >= FILLED * old))
         return np.where(stays, old_low, least - reach), np.where(stays, old_high, most + reach)
 
-    def bases(self, own: list[Basis], old: np.ndarray, new: np.ndarray, data: np.ndarray, resolution: int) -> list[Basis]:
+    def bases(self, own: list[Basis], old: np.ndarray, new: np.ndarray, data: np.ndarray, finer: float) -> list[Basis]:
         """The bases of the inputs on their new ranges, equally many functions in each."""
         if self.keep == "weights" and isinstance(self.knots, str):
             return own
         if all(spline_of(basis) is None for basis in own):
-            return [basis.refined(max(resolution, basis.resolution)) if resolution else basis for basis in own]
-        count = max([resolution, *(spline.intervals for basis in own if (spline := spline_of(basis)))])
+            return [basis.refined(math.ceil(finer * basis.resolution)) for basis in own]
+        count = math.ceil(finer * max(spline.intervals for basis in own if (spline := spline_of(basis))))
         if self.knots == "kept":
             found = []
             for basis, before, after in zip(own, old, new, strict=True):

@@ -7,7 +7,6 @@ import torch
 from kanpde.editing.places import checked_edge, checked_input, checked_network, checked_node, entering
 from kanpde.editing.rewiring import drop_edges, factors_of, fold, linear_of, rewired, scale_output, without_input, without_node
 from kanpde.kan import KAN
-from kanpde.layer import Layer
 
 
 @torch.no_grad()
@@ -126,6 +125,9 @@ def _absorb(network: KAN, number: int, node: int) -> None:
     constant = 1.0
     for factor in set(factors) - set(moving):
         constant *= 0.0 if layer.bias is None else float(layer.bias[factor])
+    if constant == 0.0:  # and so is the product
+        drop_edges(layer, [(factor, i) for factor in moving for i in range(layer.inputs)])
+        moving = []
     left, position = moving or factors[:1], node - layer.sums
     if moving:
         scale_output(layer, moving[0], constant)
@@ -141,8 +143,3 @@ def _absorb(network: KAN, number: int, node: int) -> None:
     network.layers[number] = rewired(layer, sums=[*range(layer.sums), left[0]], products=products)
     order = [*range(layer.sums), node, *(place for place in range(layer.sums, layer.outputs) if place != node)]
     network.layers[number + 1] = rewired(after, inputs=order)
-
-
-def nodes_of(layer: Layer) -> int:
-    """How many nodes of a layer have an edge coming in."""
-    return sum(any(bool(layer.edges[factor].any()) for factor in linear_of(layer, node)) for node in range(layer.outputs))
