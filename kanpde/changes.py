@@ -174,6 +174,8 @@ class FitRanges:
                 f"{self.options} moves the ranges of hidden layers, which {network} does not have: use a KAN with hidden='range'"
             )
         self.options.check(network)
+        if stage.rehearsal and stage.slab in stage.known:
+            return stage  # the network that is known has its ranges, and perhaps other nodes than this one
         found = stage.maps.get(stage.rung)
         if found is not None:
             return replace(stage, network=self.options.replayed(network, found))
@@ -185,6 +187,25 @@ class FitRanges:
         if adapted is None:
             return replace(stage, network=network.copy())  # the descent that follows takes place all the same
         return replace(stage, network=adapted, maps={**stage.maps, stage.rung: self.options.found(adapted)})
+
+
+@dataclass(frozen=True)
+class EditNetwork:
+    """Change what the network consists of, given what was trained: :class:`~kanpde.Prune`, :class:`~kanpde.FixEdges`."""
+
+    options: Any
+
+    def apply(self, stage: Stage) -> Stage:
+        network = stage.network
+        if not isinstance(network, KAN):
+            raise TypeError(f"{self.options} edits the edges of a KAN, which {network} does not have: leave it out")
+        if stage.rehearsal:
+            return stage
+        found = stage.problem.judged_by()
+        points, targets = (reached(stage.problem, network, stage.points), None) if found is None else found
+        points = torch.as_tensor(points).to(network.lower)
+        targets = None if targets is None else torch.as_tensor(targets).to(network.lower)
+        return replace(stage, network=self.options.edited(network, points, targets).kept())
 
 
 def reached(problem: Problem, network: Network, points: Tensor | None) -> Tensor:

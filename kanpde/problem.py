@@ -173,6 +173,10 @@ class Problem:
         """Whether the solution is wanted everywhere in the domain, rather than where there happen to be data."""
         return True
 
+    def judged_by(self) -> tuple[np.ndarray, np.ndarray | None] | None:
+        """Inputs (n, d), and the outputs (n, unknowns) wanted there, by which edits of the network are judged; None without data."""
+        return None
+
     @property
     def given(self) -> np.ndarray | None:
         """The points (n, d) where the equation holds, if it is known nowhere else; None: anywhere in the domain."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,11 +44,11 @@ def slopes(parameters: np.ndarray, error: np.ndarray) -> np.ndarray:
 
 
 def scaling(
-    groups: dict[str, Sequence[Result]],
+    groups: Mapping[str, Sequence[Result]],
     *,
     column: str = "validation_rmse",
     order: float = 4.0,
-    floors: dict[str, dict[int, float]] | None = None,
+    floors: Mapping[str, Mapping[int, float]] | None = None,
 ) -> Figure:
     """One row for each group of results, named after it: ``column`` against the resolution (left) and against the parameters (right).
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from kanpde.bases import whole_number
 from kanpde.callbacks import EarlyStopping
-from kanpde.changes import Change, EnterSlab, FitMap, FitRanges, RefineTo, SetParameters, Stage
+from kanpde.changes import Change, EditNetwork, EnterSlab, FitMap, FitRanges, RefineTo, SetParameters, Stage
 from kanpde.domains import Box
-from kanpde.editing import AdaptRanges
+from kanpde.editing import AdaptRanges, FixEdges, Prune
 from kanpde.functions import Constant
 from kanpde.optimizers import Optimizer
 from kanpde.penalties import Smooth, Sparsify, check_penalties
@@ -237,6 +237,7 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
     first, waiting = 0, None  # the rungs of the last optimizer; a Continue that waits for its optimizer
     starts, training = (training[0], training[1:]) if training and isinstance(training[0], Starts) else (None, training)
     moving: AdaptRanges | None = None  # one that waits for the descents that it prepares
+    edits: tuple[Change, ...] = ()  # that wait for an optimizer
     for item in training:
         if isinstance(item, Starts):
             raise ValueError(f"{item} must stand at the beginning of the training, before the optimizer whose starts it chooses among")
@@ -250,6 +251,12 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             if moving is not None:
                 raise ValueError(f"{moving} is followed by {item}: put what it prepares, an optimizer or Refine, between them")
             moving = item
+        elif isinstance(item, (Prune, FixEdges)):
+            if not found:
+                raise ValueError(f"{item} edits what was trained, and nothing was: put an optimizer before it")
+            edits = (*edits, EditNetwork(item))
+        elif edits and not hasattr(item, "start"):
+            raise ValueError(f"{edits[-1].options} is followed by {item}: put an optimizer between them")  # type: ignore[attr-defined]
         elif isinstance(item, (Refine, Resample, Until, Balance, Batches, Sparsify, Smooth, AdaptMap)):
             if not found or waiting is not None:
                 raise ValueError(f"{item} has no optimizer before it: put one there, as in [LevenbergMarquardt(steps=100), {item}]")
@@ -272,14 +279,16 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             first = len(found)
             stations = waiting.stations() if waiting is not None else [{}]
             found += [Rung((SetParameters(values),) if values else (), item) for values in stations]
-            if moving is not None:
-                found[first] = replace(found[first], changes=(*found[first].changes, FitRanges(moving)))
-            waiting = moving = None
+            follow = edits if moving is None else (*edits, FitRanges(moving))
+            found[first] = replace(found[first], changes=(*found[first].changes, *follow))
+            waiting, moving, edits = None, None, ()
         else:
             raise TypeError(
                 "training takes optimizers, Refine, Continue, Resample, Until, Balance, Batches, Sparsify, Smooth, AdaptMap, AdaptRanges, "
-                f"Starts and Slabs, got {item!r}"
+                f"Prune, FixEdges, Starts and Slabs, got {item!r}"
             )
+    if edits:
+        raise ValueError(f"{edits[-1].options} stands at the end of the training: put an optimizer behind it")  # type: ignore[attr-defined]
     if moving is not None:
         raise ValueError(f"{moving} prepares what follows, and nothing does: put it before an optimizer or Refine")
     if waiting is not None:

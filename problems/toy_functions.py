@@ -17,6 +17,7 @@ from kanpde import (
     KAN,
     MLP,
     AdaptRanges,
+    Box,
     BSpline,
     Chebyshev,
     Dataset,
@@ -52,13 +53,17 @@ def hundred(x):
     return np.exp(sum(np.sin(np.pi * each / 2) ** 2 for each in x) / 100)
 
 
+def sampled(function, **ranges):
+    return Dataset.of(function, Box(**ranges), train=3000, validation=10_000, test=10_000)
+
+
 square = {"x": (-1, 1), "y": (-1, 1)}
-samples = {"train": 3000, "validation": 10_000, "test": 10_000}
 data = {
-    "bumps": Dataset.of(bumps, **samples, **square),
-    "rings": Dataset.of(rings, **samples, x1=(-1, 1), x2=(-1, 1), x3=(-1, 1), x4=(-1, 1)),
-    "bessel": Dataset.of(bessel, **samples, x=(0, 1)),
-    "product": Dataset.of(product, **samples, **square),
+    "bumps": sampled(bumps, **square),
+    "rings": sampled(rings, x1=(-1, 1), x2=(-1, 1), x3=(-1, 1), x4=(-1, 1)),
+    "bessel": sampled(bessel, x=(0, 1)),
+    "product": sampled(product, **square),
+    "hundred": Dataset.of(hundred, Box.cube(100, -1, 1), train=3000, validation=2000, test=2000),
 }
 counted = [Record(parameters=lambda run: run.fit.network.parameter_count)]
 descent = LevenbergMarquardt(steps=40, patience=5)
@@ -97,7 +102,7 @@ def polynomials(name, *widths, degrees, starts=8):
 
 
 def perceptron(name, *widths):
-    return Experiment(Regression(data[name]), model=MLP(*widths), training=LevenbergMarquardt(steps=100))
+    return Experiment(Regression(data[name]), model=MLP(*widths), training=[LevenbergMarquardt(steps=100)])
 
 
 experiments = {
@@ -108,6 +113,7 @@ experiments = {
     "rings-chebyshev": polynomials("rings", 4, 2, 1, 1, degrees=(5, 8, 12, 16, 20, 24, 28), starts=20),
     "bessel-cubic": splines("bessel", 1, 1, grids=(5, 10, 20, 50, 100, 200), starts=1),
     "bessel-chebyshev": polynomials("bessel", 1, 1, degrees=(5, 10, 20, 30, 40), starts=1),
+    "hundred-cubic": splines("hundred", 100, 1, 1, grids=(3, 5, 10), starts=1),
     "product-cubic": splines("product", 2, 2, 1, grids=(3, 6, 12, 24, 48)),
     **{f"bumps-mlp-{width}": perceptron("bumps", 2, width, width, 1) for width in (4, 8, 12, 16)},
     **{f"rings-mlp-{width}": perceptron("rings", 4, width, width, 1) for width in (4, 8, 12, 20)},

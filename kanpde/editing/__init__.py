@@ -11,9 +11,10 @@ from kanpde.editing.order import auto_swap, connection_cost, swap
 from kanpde.editing.pruning import Pruned, PruneReport, prune
 from kanpde.editing.ranges import adapt_ranges
 from kanpde.editing.removal import remove_edge, remove_input, remove_node, simplify
+from kanpde.editing.scheduled import FixEdges, Prune
 
 __all__ = [
-    "AdaptRanges", "Fixed", "Proposal", "PruneReport", "Pruned", "Released", "adapt_ranges", "auto_swap", "connection_cost",
-    "expand_depth", "expand_width", "fix", "freeze", "perturb", "prune", "release", "remove_edge", "remove_input", "remove_node",
-    "simplify", "suggest", "swap", "unfreeze",
+    "AdaptRanges", "FixEdges", "Fixed", "Proposal", "Prune", "PruneReport", "Pruned", "Released", "adapt_ranges", "auto_swap",
+    "connection_cost", "expand_depth", "expand_width", "fix", "freeze", "perturb", "prune", "release", "remove_edge",
+    "remove_input", "remove_node", "simplify", "suggest", "swap", "unfreeze",
 ]  # fmt: skip

@@ -141,11 +141,12 @@ def suggest(
     *,
     primitives: Iterable[str | Primitive | Callable[[Any], Any]] | None = None,
     most: int = 5,
+    resolution: float = BITS,
 ) -> tuple[Proposal, ...]:
     """The primitives that an edge may be, best first, each with its constants: those that leave little unexplained and cost little.
 
-    The score is complexity + log2(1 - R^2 + 1e-11): one more unit of complexity must halve the variance that is left. ``primitives`` are by
-    default those of the table; ``points`` (N, inputs) by default random ones of the network's box.
+    The score is complexity + log2(1 - R^2 + ``resolution``): one more unit of complexity must halve the variance that is left.
+    ``primitives`` are by default those of the table; ``points`` (N, inputs) by default random ones of the network's box.
 
     Raises ``ValueError`` for an edge that does not exist or whose input does not vary.
     """
@@ -154,12 +155,12 @@ def suggest(
     y = network.wires[layer].edge_values(z)[edge]
     chosen = PRIMITIVES.values() if primitives is None else [primitive(each) for each in primitives]
     fits = [each for each in edge_fits(list(chosen), z[input], y) if math.isfinite(each.r2)]
-    rated = [Proposal(each.primitive, each.constants, each.r2, _score(each)) for each in fits]
+    rated = [Proposal(each.primitive, each.constants, each.r2, _score(each, resolution)) for each in fits]
     return tuple(sorted(rated, key=lambda each: each.score)[:most])
 
 
-def _score(fit: EdgeFit) -> float:
-    return fit.primitive.complexity + math.log2(max(1 - fit.r2, 0.0) + BITS)
+def _score(fit: EdgeFit, resolution: float) -> float:
+    return fit.primitive.complexity + math.log2(max(1 - fit.r2, 0.0) + resolution)
 
 
 def _given(chosen: Primitive, constants: tuple[float, float, float, float], z: Tensor, y: Tensor) -> EdgeFit:

@@ -73,6 +73,15 @@ class Supervised(Problem):
     def fills(self) -> bool:
         return isinstance(self.data.source, Drawn)
 
+    def judged_by(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The validation rows, or without them the training rows."""
+        split = self.data["validation"] if len(self.data["validation"]) else self.data["train"]
+        return split.inputs, self._wanted(split)
+
+    def _wanted(self, split: Split) -> np.ndarray | None:
+        """The network's outputs as they should be, (n, outputs), if that is known."""
+        return None
+
     @property
     def given(self) -> np.ndarray:
         """The inputs of the training rows."""

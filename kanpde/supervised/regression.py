@@ -88,6 +88,9 @@ class Regression(Supervised):
             found |= {f"{key}_{name}" if many else key: value for key, value in by_name.items()}
         return {"loss": loss, **found}
 
+    def _wanted(self, split: Split) -> np.ndarray:
+        return split.targets.astype(float)
+
     def _kept_names(self) -> tuple[str, ...]:
         return tuple(f"target_{name}" for name in self.unknowns)
 

@@ -84,7 +84,7 @@ def _agree(found: Any, expression: Any, tolerance: float) -> bool:
             wanted = np.broadcast_to(np.asarray(function(*points), dtype=complex), POINTS)
             values = tidied(*(points[names.index(name)] for name in others))
             values = np.broadcast_to(np.asarray(values, dtype=complex), POINTS)
-        good = np.isfinite(wanted) & (np.abs(wanted.imag) < 1e-12)
+        good = np.isfinite(wanted) & (np.abs(np.imag(wanted)) < 1e-12)
         if good.sum() > POINTS // 2:
             return bool((np.abs(values - wanted)[good] <= tolerance * np.abs(wanted[good]).max()).all())
     return False
