@@ -392,4 +392,4 @@ def _root(basis: Basis, of: str) -> np.ndarray:
     half = 0.5 * np.diff(breaks)[:, None]
     where = torch.from_numpy((breaks[:-1, None] + half * (nodes + 1)).ravel())
     bent = basis.table(where, 2)[2].numpy() * np.sqrt(0.5 * (half * weights).ravel())
-    return np.linalg.qr(bent.T, mode="r")
+    return np.asarray(np.linalg.qr(bent.T, mode="r"))

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 FLOORS = (
     {"functions", "jets", "domains", "notation", "results", "science", "provenance"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls", "figures", "splits", "primitives"},
+    {"calls", "figures", "initial", "splits", "primitives"},
     {"network", "conditions", "callbacks", "structure", "drawn", "metrics", "symbols"},
     {"compiled", "datasets", "wiring"},
     {"layer"},
