@@ -27,6 +27,7 @@ from kanpde.datasets import Dataset
 from kanpde.domains import Box
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
+from kanpde.growth import Growth, grow
 from kanpde.kan import KAN
 from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
@@ -68,12 +69,12 @@ __version__ = "0.1.0"
 __all__ = [
     "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Batches", "Box",
     "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Exchange",
-    "Experiment", "Extended", "Field", "Finding", "Fourier", "GaussNewton", "Gaussian", "Hermite", "Homogeneity", "Initial",
-    "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
+    "Experiment", "Extended", "Field", "Finding", "Fourier", "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity",
+    "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
     "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev",
     "Record", "Refine", "Reflect", "Regression", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN",
     "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Translate", "Unknown", "Until", "VariableProjection",
     "Wrapped", "additive_parts", "additive_separability", "composition", "dependence", "div", "generalised_separability", "grad",
-    "homogeneity", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability",
+    "grow", "homogeneity", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability",
     "periodicity", "power", "primitive", "save",
 ]  # fmt: skip

@@ -30,7 +30,7 @@ FLOORS = (
     {"training", "objections"},
     {"checkpoints"},
     {"experiment"},
-    {"problem_files"},
+    {"growth", "problem_files"},
     {"cli"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
