@@ -1,5 +1,6 @@
 """kanpde: differential equations solved to many digits with Kolmogorov-Arnold networks."""
 
+from kanpde.augmented import Augmented
 from kanpde.bases import (
     AlgebraicMap,
     Basis,
@@ -67,8 +68,8 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AlgebraicMap", "BSpline", "Balance", "Basis", "Batches", "Box",
-    "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Exchange",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AlgebraicMap", "Augmented", "BSpline", "Balance", "Basis", "Batches",
+    "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Exchange",
     "Experiment", "Extended", "Field", "Finding", "Fourier", "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity",
     "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
     "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev",

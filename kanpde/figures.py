@@ -298,7 +298,7 @@ def network(result: Result) -> Figure:
     width = float(np.clip(0.42 * max(layer.count for layer in result.edges) + 0.4, 3.0, WIDTH))
     nodes, height, sketch = _spread(result.edges[0].importance.shape[1], width), 0.32, Sketch()
     sketch.sums.extend((x, height) for x in nodes)
-    named = [(result.coordinates, nodes, height - 0.08, "top")]
+    named = [(result.architecture.get("input_names", result.coordinates), nodes, height - 0.08, "top")]
     for layer in result.edges:
         nodes, height = _layer(sketch, layer, nodes, height, width)
     named.append((result.unknowns, nodes, height + 0.09, "bottom"))

@@ -19,7 +19,7 @@ FLOORS = (
     {"compiled", "datasets", "wiring"},
     {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
-    {"ansatz", "agreement", "architecture"},
+    {"ansatz", "agreement", "architecture", "augmented"},
     {"problem"},
     {"blocks", "interpret", "penalties", "settings"},
     {"objective"},
