@@ -5,8 +5,7 @@
 KANs [2, 16, 16, 1] and MLPs on the same points, in this one process: every row is the smallest of several interleaved timings. kanpde
 propagates jets, in which a Laplacian is one row ("apart": its terms one by one), as it is and compiled; the others differentiate twice
 by autograd, jaxKAN in one jitted program. Beside pykan and jaxKAN, where they are installed (the extra "peers"), stand layers as other
-packages write them: cubic B-splines by the Cox-de Boor recursion with a SiLU base (as efficient-kan), Gaussians with a SiLU base (as
-fast-kan), Legendre polynomials (as torchkan) and Chebyshev polynomials by recurrence. All have 8 to 10 weights an edge.
+packages write them (kan_layers.py). All have 8 to 10 weights an edge.
 """
 
 import argparse
@@ -18,6 +17,7 @@ from collections.abc import Callable
 
 import torch
 from engine import timed
+from kan_layers import KINDS, chain, has_pykan, plain_mlp, pykan
 from torch import Tensor, nn
 
 from kanpde import KAN, MLP, Box, Chebyshev, Problem, laplacian
@@ -28,60 +28,6 @@ WIDTHS = (2, 16, 16, 1)
 SQUARE = Box(x=(-1, 1), y=(-1, 1))
 COLLAPSED = Problem(SQUARE, lambda u: laplacian(u) - 1)
 APART = Problem(SQUARE, lambda u: u.xx - (1 - u.yy))
-
-
-class Features(nn.Module):
-    """A KAN layer as a linear map of functions of its inputs, for autograd."""
-
-    def __init__(self, inputs: int, outputs: int, count: int, functions: Callable[[Tensor], Tensor], *, base: bool) -> None:
-        super().__init__()
-        self.functions, self.linear = functions, nn.Linear(inputs * count, outputs, bias=False)
-        self.base = nn.Linear(inputs, outputs, bias=False) if base else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        found = self.linear(self.functions(x).flatten(1))
-        return found if self.base is None else found + self.base(nn.functional.silu(x))
-
-
-def splines(x: Tensor, *, grid: int = 5, order: int = 3) -> Tensor:
-    h = 2 / grid
-    knots = torch.arange(-order, grid + order + 1).to(x) * h - 1
-    x = x.unsqueeze(-1)
-    values = ((x >= knots[:-1]) & (x < knots[1:])).to(x)
-    for k in range(1, order + 1):
-        left = (x - knots[: -(k + 1)]) / (knots[k:-1] - knots[: -(k + 1)]) * values[..., :-1]
-        right = (knots[k + 1 :] - x) / (knots[k + 1 :] - knots[1:-k]) * values[..., 1:]
-        values = left + right
-    return values
-
-
-def gaussians(x: Tensor, *, count: int = 8) -> Tensor:
-    centres = torch.linspace(-2, 2, count).to(x)
-    return torch.exp(-(((x.unsqueeze(-1) - centres) * (count - 1) / 4) ** 2))
-
-
-def legendre(x: Tensor, *, degree: int = 8) -> Tensor:
-    x = torch.tanh(x)
-    rows = [torch.ones_like(x), x]
-    for n in range(1, degree):
-        rows.append(((2 * n + 1) * x * rows[-1] - n * rows[-2]) / (n + 1))
-    return torch.stack(rows, -1)
-
-
-def chebyshev(x: Tensor, *, degree: int = 8) -> Tensor:
-    x = torch.tanh(x)
-    rows = [torch.ones_like(x), x]
-    for _ in range(1, degree):
-        rows.append(2 * x * rows[-1] - rows[-2])
-    return torch.stack(rows, -1)
-
-
-def chain(count: int, functions: Callable[[Tensor], Tensor], *, base: bool) -> nn.Module:
-    return nn.Sequential(*(Features(a, b, count, functions, base=base) for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)))
-
-
-def plain_mlp(width: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 1))
 
 
 def autograd_step(model: nn.Module, points: Tensor) -> Callable[[], object]:
@@ -133,7 +79,7 @@ def main() -> None:
     points = torch.from_numpy(SQUARE.sample(options.points, Chebyshev(8).quantile, 0)).to(dtype)
     kan = KAN(*WIDTHS, basis=Chebyshev(8), dtype=dtype).on_box(SQUARE.lower, SQUARE.upper)
     width = round(math.sqrt(kan.parameter_count + 21 / 4) - 5 / 2)  # w^2 + 5 w + 1 parameters
-    mlps = {f"MLP [2, {w}, {w}, 1], {note}": plain_mlp(w) for w, note in ((width, "as many parameters"), (16, "the same shape"))}
+    mlps = {f"MLP [2, {w}, {w}, 1], {note}": plain_mlp((2, w, w, 1)) for w, note in ((width, "as many parameters"), (16, "the same shape"))}
     whole, apart, program = Objective(COLLAPSED, {"equation": points}), Objective(APART, {"equation": points}), Compiled()
     twin = MLP(2, width, width, 1, dtype=dtype).on_box(SQUARE.lower, SQUARE.upper)
     twin_objective = Objective(COLLAPSED, {"equation": points})
@@ -143,18 +89,12 @@ def main() -> None:
         "kanpde KAN, terms apart": lambda: apart.gradient(kan),
         "kanpde MLP, as many parameters": lambda: twin_objective.gradient(twin),
         **{name: autograd_step(model, points) for name, model in mlps.items()},
-        "Chebyshev by recurrence": autograd_step(chain(9, chebyshev, base=False), points),
-        "Legendre (torchkan's)": autograd_step(chain(9, legendre, base=False), points),
-        "Gaussians (fast-kan's)": autograd_step(chain(8, gaussians, base=True), points),
-        "B-splines (efficient-kan's)": autograd_step(chain(8, splines, base=True), points),
+        **{kind: autograd_step(chain(WIDTHS, kind), points) for kind in KINDS},
     }
     if importlib.util.find_spec("jaxkan"):
         cases["jaxKAN, jitted"] = jaxkan_step(points)
-    if importlib.util.find_spec("kan"):
-        from kan import KAN as PyKAN
-
-        model = PyKAN(width=list(WIDTHS), grid=5, k=3, auto_save=False).speed()
-        cases["pykan, speed()"] = autograd_step(model, points)
+    if has_pykan():
+        cases["pykan, speed()"] = autograd_step(pykan(WIDTHS, speed=True), points)
     one, other = whole.gradient(kan)[1], apart.gradient(kan)[1]
     start = time.perf_counter()
     both = whole.gradient(kan, program)[1]

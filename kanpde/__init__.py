@@ -26,10 +26,47 @@ from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.datasets import Dataset
 from kanpde.domains import Box
+from kanpde.editing import (
+    AdaptRanges,
+    Fixed,
+    Proposal,
+    Pruned,
+    PruneReport,
+    Released,
+    adapt_ranges,
+    auto_swap,
+    connection_cost,
+    expand_depth,
+    expand_width,
+    fix,
+    freeze,
+    perturb,
+    prune,
+    release,
+    remove_edge,
+    remove_input,
+    remove_node,
+    simplify,
+    suggest,
+    swap,
+    unfreeze,
+)
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
 from kanpde.growth import Growth, grow
+from kanpde.interpret import (
+    Film,
+    activations,
+    attribution,
+    draw_network,
+    edge,
+    edge_functions,
+    interactions,
+    outside_grid,
+    sensitivity,
+)
 from kanpde.kan import KAN
+from kanpde.keeping import KeepVersions
 from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
@@ -38,7 +75,8 @@ from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
-from kanpde.schedule import Balance, Batches, Continue, Refine, Resample, Until
+from kanpde.saving import load_network, save_network
+from kanpde.schedule import Balance, Batches, Continue, Refine, Resample, Starts, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
 from kanpde.structure import (
@@ -51,6 +89,7 @@ from kanpde.structure import (
     Scale,
     Shift,
     Translate,
+    Tree,
     additive_parts,
     additive_separability,
     composition,
@@ -61,21 +100,30 @@ from kanpde.structure import (
     multiplicative_parts,
     multiplicative_separability,
     periodicity,
+    structure_tree,
 )
 from kanpde.supervised import Classification, Regression
+from kanpde.symbolic.compiler import compile_expression
+from kanpde.symbolic.writing import as_expression
+from kanpde.versions import Versions
 from kanpde.wrapped import Wrapped
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AlgebraicMap", "Augmented", "BSpline", "Balance", "Basis", "Batches",
-    "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Exchange",
-    "Experiment", "Extended", "Field", "Finding", "Fourier", "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity",
-    "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
-    "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "RationalChebyshev",
-    "Record", "Refine", "Reflect", "Regression", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN",
-    "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Translate", "Unknown", "Until", "VariableProjection",
-    "Wrapped", "additive_parts", "additive_separability", "composition", "dependence", "div", "generalised_separability", "grad",
-    "grow", "homogeneity", "invariance", "laplacian", "load", "manufactured", "multiplicative_parts", "multiplicative_separability",
-    "periodicity", "power", "primitive", "save",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "Augmented", "BSpline", "Balance",
+    "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet",
+    "EarlyStopping", "Exchange", "Experiment", "Extended", "Field", "Film", "Finding", "Fixed", "Fourier", "GaussNewton",
+    "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "KeepVersions",
+    "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic",
+    "Point", "Polynomials", "Primitive", "Problem", "Proposal", "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine",
+    "Reflect", "Regression", "Released", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift",
+    "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate", "Tree", "Unknown", "Until",
+    "VariableProjection", "Versions", "Wrapped", "activations", "adapt_ranges", "additive_parts", "additive_separability",
+    "as_expression", "attribution", "auto_swap", "compile_expression", "composition", "connection_cost", "dependence", "div",
+    "draw_network", "edge", "edge_functions", "expand_depth", "expand_width", "fix", "freeze", "generalised_separability", "grad",
+    "grow", "homogeneity", "interactions", "invariance", "laplacian", "load", "load_network", "manufactured",
+    "multiplicative_parts", "multiplicative_separability", "outside_grid", "periodicity", "perturb", "power", "primitive", "prune",
+    "release", "remove_edge", "remove_input", "remove_node", "save", "save_network", "sensitivity", "simplify", "structure_tree",
+    "suggest", "swap", "unfreeze",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from kanpde.kan import KAN
 from kanpde.layer import Layer
 from kanpde.mlp import MLP
 from kanpde.network import Network
-from kanpde.primitives import PRIMITIVES, Primitive
+from kanpde.primitives import Primitive, primitive
 from kanpde.separable import SeparableKAN
 from kanpde.symbols import Symbol
 
@@ -25,7 +25,10 @@ KINDS = {kind.__name__: kind for kind in (KAN, MLP, SeparableKAN)}
 
 
 def described(network: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The description of a KAN, MLP or SeparableKAN, and its arrays; ``TypeError`` for other networks, whose code is not ours."""
+    """The description of a KAN, MLP or SeparableKAN, and its arrays.
+
+    Raises ``TypeError`` for other networks, whose code is not ours, and for bases that are no dataclasses of plain fields.
+    """
     if type(network).__name__ not in KINDS or type(network) is not KINDS[type(network).__name__]:
         raise TypeError(f"{network} cannot be described: save a module of your own with torch.save(module.state_dict(), path)")
     about: dict[str, Any] = {"kind": type(network).__name__, "dtype": str(network.lower.dtype).removeprefix("torch.")}
@@ -58,7 +61,7 @@ def rebuilt(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray], primitiv
     """
     try:
         return _rebuilt(about, arrays, {primitive.name: primitive for primitive in primitives})
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"this does not describe a network ({error}): the file is damaged, or of another version of kanpde") from error
 
 
@@ -100,10 +103,12 @@ def _rebuilt_kan(about: Mapping[str, Any], dtype: torch.dtype, own: Mapping[str,
 def _primitive(name: str, own: Mapping[str, Primitive]) -> Primitive:
     if name in own:
         return own[name]
-    if name not in PRIMITIVES:
-        raise ValueError(f"the network has an edge {name!r}, which is no primitive of kanpde{nearest(name, list(PRIMITIVES))}: give it "
-                         "with primitives=[...]")  # fmt: skip
-    return PRIMITIVES[name]
+    try:
+        return primitive(name)
+    except ValueError as error:
+        raise ValueError(
+            f"the network has an edge {name!r}, which is no primitive of kanpde: hand it over with primitives=[...]"
+        ) from error
 
 
 def _plain(value: Any) -> Any:
@@ -116,7 +121,11 @@ def _plain(value: Any) -> Any:
         return {"tuple": [_plain(each) for each in value]}
     if isinstance(value, list):
         return [_plain(each) for each in value]
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"{value!r} cannot be described: a basis is a frozen dataclass whose fields are numbers, texts, tuples or other bases")
 
 
 def _object(value: Any) -> Any:

@@ -77,6 +77,10 @@ class Augmented(KAN):
         """The coordinates, then the auxiliary inputs."""
         return (*self.coordinates, *self.auxiliary)
 
+    @property
+    def input_ranges(self) -> tuple[Tensor, Tensor]:
+        return torch.cat([self.lower, self.auxiliary_lower]), torch.cat([self.upper, self.auxiliary_upper])
+
     def settings(self) -> dict[str, Any]:
         found = super().settings()
         return {"widths": found.pop("widths"), "coordinates": self.coordinates, "auxiliary": self.auxiliary, **found}

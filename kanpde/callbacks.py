@@ -2,7 +2,9 @@
 
 ``Experiment(..., callbacks=[...])`` takes any callables of the run (:class:`~kanpde.experiment.Run`), called one after another. One that
 returns a text ends the training, which is then complete, and the text is kept among the reasons why rungs stopped; any other returns
-None. One that raises ends it too: the result has the status "failed", keeps what was computed, and says which callback raised what.
+None. If one has a method ``rung_over``, that is called with the run, too, whenever a rung has ended: the best of its networks is in place,
+and ``run.fit.reached`` has its loss and error. One that raises ends the training as well: the result has the status "failed", keeps what
+was computed, and says which callback raised what.
 """
 
 import logging
@@ -29,13 +31,17 @@ class CallbackError(Exception):
     """A callback raised: the message says which, where and what; ``__cause__`` is what it raised."""
 
 
-def heard(callbacks: Sequence[Callback], run: Any) -> str | None:
-    """Call each with the run; the first reason that one of them gives to end the training. Raises :class:`CallbackError`."""
+def heard(callbacks: Sequence[Callback], run: Any, *, rung_over: bool = False) -> str | None:
+    """Call each with the run, or the ``rung_over`` of those that have one; the first reason that one of them gives to end the training.
+
+    Raises :class:`CallbackError`.
+    """
     reason = None
     for number, callback in enumerate(callbacks, 1):
         name = f"callback {number} of {len(callbacks)}, {called(callback)},"
+        function = getattr(callback, "rung_over", lambda run: None) if rung_over else callback
         try:
-            said = callback(run)
+            said = function(run)
             if said is not None and not (isinstance(said, str) and said):
                 raise TypeError(f"it returned {said!r}: a callback returns None, or a text, the reason to end the training")
         except Exception as error:  # whatever a user's function does: what was computed must not be lost

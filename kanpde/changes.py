@@ -2,21 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any, Protocol
 
+import torch
+from torch import Tensor
+
+from kanpde.editing import AdaptRanges
 from kanpde.fields import nearest
-from kanpde.network import Network
+from kanpde.kan import KAN
+from kanpde.network import Network, uniform
 from kanpde.pieces import Pieces
 from kanpde.problem import Problem
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, slab_problem, steepest_front, with_map
+
+INSIDE, CORNERS = 8192, 10  # inputs to look at, and in up to how many dimensions at the corners
 
 
 @dataclass(frozen=True)
 class Stage:
     """What is being solved, and by what; with slabs, ``finished`` are those that are done and ``asked`` is the whole problem.
 
-    ``maps`` are the grid maps (centre, width) that were found, by the number of the rung, so that a schedule can be replayed.
+    ``maps`` are the grid maps (centre, width), or ranges, that were found, by the number of the rung, so that a schedule can be replayed,
+    and ``known`` the networks, by the number of the slab (0 without slabs), that a replay cannot build. ``points`` are the interior
+    points of the descent before, if there was one.
     """
 
     asked: Problem
@@ -26,13 +36,24 @@ class Stage:
     rung: int = 0
     slab_axis: int | None = None
     finished: tuple[tuple[Problem, Network], ...] = ()
-    maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    maps: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    known: Mapping[int, Network] = field(default_factory=dict)
+    points: Tensor | None = None
     rehearsal: bool = False  # nothing is trained yet, so that there is nothing to measure
 
     @classmethod
-    def first(cls, problem: Problem, network: Network, maps: Mapping[int, tuple[float, float]] | None = None) -> "Stage":
+    def first(cls, problem: Problem, network: Network, maps: Mapping[int, tuple[float, ...]] | None = None) -> "Stage":
         """Before the first rung."""
         return cls(problem, network, problem, network, maps=maps or {})
+
+    @property
+    def slab(self) -> int:
+        """The number of the slab; 0 without slabs."""
+        return len(self.finished)
+
+    def recalled(self) -> "Stage":
+        """With the network of this slab that is known from before, if there is one."""
+        return replace(self, network=self.known.get(self.slab, self.network))
 
     def solution(self) -> Network:
         """The network, or those of all slabs so far together."""
@@ -44,22 +65,31 @@ class Stage:
 
 
 class Change(Protocol):
-    """Something that happens between two descents."""
+    """Something that happens between two descents.
+
+    One that depends on what was trained changes nothing in a rehearsal that it would have to measure, and gives a network with ``given``
+    weights, which results and snapshots then keep whole.
+    """
 
     def apply(self, stage: Stage) -> Stage: ...
 
 
 @dataclass(frozen=True)
 class RefineTo:
-    """Refine the network's basis to one resolution, exactly."""
+    """Refine the network's basis to one resolution, exactly or to ``uniform`` intervals."""
 
     resolution: int
+    uniform: bool = False
 
     def apply(self, stage: Stage) -> Stage:
         refined = getattr(stage.network, "refined", None)
         if refined is None:
             raise TypeError(f"{stage.network} cannot be refined: it has no basis; leave Refine out of its training")
-        return replace(stage, network=refined(self.resolution))
+        if not self.uniform:
+            return replace(stage, network=refined(self.resolution))
+        if not isinstance(stage.network, KAN):
+            raise TypeError(f"Refine(..., uniform=True) is for the splines of a KAN, not for {stage.network}: leave uniform out")
+        return replace(stage, network=stage.network.refined(self.resolution, uniform=True))
 
 
 @dataclass(frozen=True)
@@ -93,6 +123,7 @@ class EnterSlab:
     high: float
 
     def apply(self, stage: Stage) -> Stage:
+        stage = stage.recalled() if self.number else stage
         before = (stage.problem, stage.network) if self.number else None
         problem = slab_problem(stage.asked, self.axis, self.low, self.high, before)
         network = stage.start.remade(seed=stage.start.seed + self.number)
@@ -103,7 +134,7 @@ class EnterSlab:
                 network.assign(stage.network.vector())
         network = network.on_box(problem.domain.lower, problem.domain.upper)
         finished = (*stage.finished, before) if before is not None else ()
-        return replace(stage, problem=problem, network=network, slab_axis=self.axis, finished=finished)
+        return replace(stage, problem=problem, network=network, slab_axis=self.axis, finished=finished, points=None)
 
 
 @dataclass(frozen=True)
@@ -126,4 +157,46 @@ class FitMap:
             found = self.options.renewed(stage.network.bases[axis], *steepest_front(stage.problem, stage.network, axis))
         if found is None:
             return stage
-        return replace(stage, network=with_map(stage.network, axis, *found), maps={**stage.maps, stage.rung: found})
+        centre, width = found
+        return replace(stage, network=with_map(stage.network, axis, centre, width), maps={**stage.maps, stage.rung: (centre, width)})
+
+
+@dataclass(frozen=True)
+class FitRanges:
+    """Move the ranges of the hidden layers to what the inputs send there, if the solution can be kept in doing so."""
+
+    options: AdaptRanges
+
+    def apply(self, stage: Stage) -> Stage:
+        network = stage.network
+        if not isinstance(network, KAN):
+            raise TypeError(
+                f"{self.options} moves the ranges of hidden layers, which {network} does not have: use a KAN with hidden='range'"
+            )
+        self.options.check(network)
+        found = stage.maps.get(stage.rung)
+        if found is not None:
+            return replace(stage, network=self.options.replayed(network, found))
+        if stage.rehearsal:
+            return stage
+        points = reached(stage.problem, network, stage.points)
+        fresh = stage.points is None and not network.given
+        adapted = self.options.adapted(network, points, fresh=fresh)
+        if adapted is None:
+            return replace(stage, network=network.copy())  # the descent that follows takes place all the same
+        return replace(stage, network=adapted, maps={**stage.maps, stage.rung: self.options.found(adapted)})
+
+
+def reached(problem: Problem, network: Network, points: Tensor | None) -> Tensor:
+    """Inputs between which all others lie: the training ``points``; and where the solution is wanted in all of the domain, many more of it,
+    with its corners, as far as these can be counted.
+    """
+    box, found = problem.domain, [] if points is None or points.shape[1] != network.inputs else [points]
+    if problem.given is not None and not problem.fills:
+        found = [torch.as_tensor(problem.given).to(network.lower)]
+    else:
+        found.append(torch.as_tensor(box.sample(INSIDE, uniform, 0)).to(network.lower))
+        if len(box.names) <= CORNERS:
+            sides = zip(box.lower, box.upper, strict=True)
+            found.append(torch.tensor(list(product(*sides)), dtype=network.lower.dtype, device=network.lower.device))
+    return torch.cat(found)

@@ -282,6 +282,8 @@ def _columns(source: Any) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for name, column in given.items():
         array = np.asarray(column)
+        if array.dtype.kind in "SO":  # texts as HDF5 keeps them
+            array = np.array([v.decode() if isinstance(v, bytes) else v for v in array.ravel()], dtype=object).reshape(array.shape)
         if array.ndim not in (1, 2):
             raise ValueError(f"the column {name!r} has the shape {array.shape}: give one number a row, or (rows, columns)")
         many = array.ndim == 2 and array.shape[1] != 1
@@ -341,7 +343,7 @@ def _values(column: np.ndarray, name: str) -> np.ndarray:
 
 
 def _texts(column: np.ndarray) -> np.ndarray:
-    return np.array([value.decode() if isinstance(value, bytes) else str(value) for value in column], dtype=object)
+    return np.array([str(value) for value in column], dtype=object)
 
 
 def _refuse(bad: np.ndarray, name: str, column: np.ndarray, why: str) -> None:

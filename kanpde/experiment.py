@@ -16,11 +16,10 @@ from torch import Tensor
 
 from kanpde.agreement import check_network
 from kanpde.augmented import check_coordinates
-from kanpde.callbacks import Callback, EarlyStopping, heard
+from kanpde.callbacks import Callback, heard
 from kanpde.calls import function_name
-from kanpde.changes import Stage
-from kanpde.checkpoints import snapshot_of, stored
-from kanpde.domains import Box
+from kanpde.checkpoints import check_data, check_fixed, primitives_in, snapshot_of, stored, trained_network, whole
+from kanpde.edges import Edges
 from kanpde.fields import nearest
 from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
@@ -30,13 +29,14 @@ from kanpde.objections import objections
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
 from kanpde.reports import overfitting
-from kanpde.results import Edges, Result
+from kanpde.results import Result
 from kanpde.sampling import Sampling
-from kanpde.schedule import Refine, check_rows, climbed, rungs
+from kanpde.schedule import Refine, check_fit, rungs
 from kanpde.separable import SeparableKAN
 from kanpde.solution import Solution
 from kanpde.training import Fit, fit
 from kanpde.uncertainty import estimates
+from kanpde.version_files import Version
 from kanpde.wrapped import Wrapped
 
 logger = logging.getLogger("kanpde")
@@ -81,10 +81,7 @@ class Experiment:
                 raise TypeError(f"callbacks takes functions of the run, such as EarlyStopping(below=1e-6), got {callback!r}")
         object.__setattr__(self, "callbacks", tuple(given))
         _check_names(self.problem)
-        check_rows(self.problem, [*self.training, *(self.quick or ())], self.sampling)
-        for callback in self.callbacks:
-            if isinstance(callback, EarlyStopping):
-                self.problem.check_monitor(callback.monitor)
+        check_fit(self.problem, [*self.training, *(self.quick or ())], self.sampling, self.callbacks)
         object.__setattr__(self, "problem", self.problem.for_outputs(self._model.outputs))
         box, unknowns, model = self.problem.domain, self.problem.unknowns, self._model
         if model.inputs != len(box.names):
@@ -122,36 +119,20 @@ class Experiment:
         """The model on the problem's domain, with the weights of ``seed``."""
         box = self.problem.domain
         network = self._model.remade(seed=seed, dtype=dtype).to(device).on_box(box.lower, box.upper)
+        if self.problem.units is not None:
+            network.on_outputs(*self.problem.units)
         return network.with_coefficients(list(self.problem.coefficients.values()))
 
     def trained_network(self, result: Result) -> Network:
-        """The bare network whose parameters ``result`` holds: refinements replayed, then its parameters set.
+        """The bare network whose parameters ``result`` holds: as it was kept, if it was edited; else refinements replayed, parameters set.
+
+        Its weights are given: ``replace(experiment, model=network)`` goes on from them, whatever the seed.
 
         Hard conditions are not in it: where there are some, its outputs are not the unknowns. :meth:`solution` has them built in.
-        Raises ``ValueError`` if the result is of another experiment.
+        Raises ``ValueError`` if the result is of another experiment, or has symbolic edges with primitives that are neither kanpde's own
+        nor in this experiment's model or training.
         """
-        _check_place(self.problem, result)
-        maps = {int(rung): (centre, width) for rung, centre, width in result.architecture.get("maps", ())}
-        wanted, count = _plain(result.architecture["model"]), len(result.parameters)
-        stage = replace(Stage.first(self.problem, self.network(int(result.provenance["seed"])), maps), rehearsal=True)  # with no other maps
-
-        def reached(network: Network) -> bool:
-            return network.parameter_count == count and _plain(repr(network)) == wanted
-
-        last = result.architecture.get("rung")
-        for number, rung in enumerate(rungs(self.training, self.problem.domain)):
-            if reached(stage.solution()) if last is None else number > last:
-                break
-            stage = climbed(stage, number, rung)
-        network = stage.solution()
-        if not reached(network):
-            raise ValueError(
-                f"the result has {count} parameters in {wanted}, which {self.model} reaches on no rung of its training: "
-                "it belongs to another experiment, or the training was changed since"
-            )
-        _check_fixed(network, result)
-        network.assign(torch.from_numpy(result.parameters))
-        return network
+        return trained_network(self.problem, self.network(int(result.provenance["seed"])), self.training, result)
 
     def solution(self, result: Result) -> Solution:
         """What ``result`` found, as functions of the coordinates by name: ``u = experiment.solution(load(path)); u(x=0.5, y=0.5)``.
@@ -200,18 +181,26 @@ class Experiment:
             )
         for warning in self.warnings():
             logger.warning("%s", warning)
-        snapshot = snapshot_of(resume) if resume is not None else None
-        run = Run(self, name, key, provenance(self, seed, device, dtype, source))
+        snapshot = snapshot_of(resume, primitives_in(self._model, self.training)) if resume is not None else None
+        run = Run(self, name, key, provenance(self, seed, device, dtype, source), earlier=resume.versions if resume is not None else ())
         network = self.network(seed, device=device, dtype=dtype)
         if resume is not None:
-            _check_data(self.problem, resume)
-            _check_fixed(network, resume)
+            check_data(self.problem, resume)
+            if not resume.network:
+                check_fixed(network, resume)
 
         def hear(progress: Fit) -> str | None:
             run.fit = progress
             return heard(self.callbacks, run)
 
-        run.fit = fit(self.problem, network, self.training, sampling=self.sampling, seed=seed, listener=hear, resume=snapshot)
+        def rung_over(progress: Fit) -> None:
+            run.fit = progress
+            heard(self.callbacks, run, rung_over=True)
+
+        over = rung_over if any(hasattr(each, "rung_over") for each in self.callbacks) else None
+        run.fit = fit(
+            self.problem, network, self.training, sampling=self.sampling, seed=seed, listener=hear, rung_over=over, resume=snapshot
+        )
         return run.result()
 
 
@@ -227,6 +216,7 @@ class Run:
     key: str
     provenance: dict[str, Any]
     fit: Fit = field(default_factory=lambda: Fit(torch.nn.Module()))  # type: ignore[arg-type]
+    earlier: tuple[Version, ...] = ()  # the versions in the result that it goes on from
 
     @property
     def coefficients(self) -> dict[str, float]:
@@ -239,6 +229,12 @@ class Run:
         stage = self.fit.stage
         assert stage is not None  # training has begun
         return Solution(stage.problem if stage.slab_axis is None else stage.asked, stage.solution())
+
+    @property
+    def _versions(self) -> tuple[Version, ...]:
+        """Those that callbacks keep for the result, each once."""
+        found = [each for callback in self.experiment.callbacks for each in getattr(callback, "for_result", lambda run: ())(self)]
+        return tuple(dict.fromkeys((*self.earlier, *found)))
 
     def result(self, *, checkpoint: bool = False) -> Result:
         """The result as it stands: measured on an independent grid, or, as a ``checkpoint``, just what is needed to go on."""
@@ -260,6 +256,8 @@ class Run:
             }
             if caution := overfitting(metrics):
                 logger.warning("%s", caution)
+        assert progress.stage is not None  # training has begun
+        about, arrays = whole(progress.stage.solution())
         stops = "; ".join(reason.replace("; ", ", ") for reason in progress.stops)
         snapshot = stored(progress.snapshot()) if unfinished and progress.descent_state is not None else None
         return Result(
@@ -289,9 +287,12 @@ class Run:
                 "fixed": network.fixed,
                 "rung": progress.rung,
                 "maps": [[rung, *found] for rung, found in progress.maps.items()],
+                **({"network": about} if about else {}),
             },
             edges=() if checkpoint else _edges(network, progress.points),
             checkpoint=snapshot,
+            network=arrays,
+            versions=self._versions,
         )
 
 
@@ -307,24 +308,6 @@ def _check_names(problem: Problem) -> None:
             raise ValueError(f"{condition!r} is called 'interior', as the points inside are in the results: give it another name")
 
 
-def _check_place(problem: Problem, result: Result) -> None:
-    """Raise ``ValueError`` if ``result`` is of other unknowns or of another domain."""
-    box = problem.domain
-    kept = Box(**dict(zip(result.coordinates, zip(result.lower, result.upper, strict=True), strict=True)))
-    for word, there, here in (("domain", kept, box), ("unknowns", tuple(result.unknowns), problem.unknowns)):
-        if there != here:
-            raise ValueError(f"the result is of another experiment: it has the {word} {there!r}, this one {here!r}")
-    _check_data(problem, result)
-
-
-def _check_data(problem: Problem, result: Result) -> None:
-    """Raise ``ValueError`` if ``result`` is of other data."""
-    if result.provenance.get("data", "") != problem.digest:
-        raise ValueError(
-            "the result is of other data, or of other splits: the rows of this experiment are not those that it was computed with"
-        )
-
-
 def _difference(problem: Problem, result: Result) -> str:
     """Where the problem that ``result`` is of reads otherwise; nothing if it does not."""
     here, whole = repr(problem), str(result.provenance.get("experiment_repr", ""))
@@ -335,20 +318,6 @@ def _difference(problem: Problem, result: Result) -> str:
     start = max(here.rfind(", ", 0, same), here.rfind("[", 0, same), here.rfind("(", 0, same)) + 1
     one, other = (f"`{text[start : same + 40].strip()}...`" for text in (there, here))
     return f"the result is of a problem that reads otherwise, {one} where this experiment has {other}"
-
-
-def _plain(model: str) -> str:
-    """A network's repr whose numbers read as Python's own."""
-    return re.sub(r"np\.float64\(([^()]*)\)", r"\1", model)
-
-
-def _check_fixed(network: Network, result: Result) -> None:
-    """Raise ``ValueError`` if what is not trained in the network differs from what it was when ``result`` came about."""
-    if network.fixed != result.architecture.get("fixed", ""):
-        raise ValueError(
-            f"the frozen parameters or buffers of {network!r} are not those that the result was computed with, and the result does not "
-            "hold them: build the module with the same ones, for instance under a fixed seed or from a file"
-        )
 
 
 # ---- what a result holds ----
@@ -364,9 +333,10 @@ def _times(history: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def _edges(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
-    if not isinstance(network, (KAN, SeparableKAN)) or "equation" not in points:
+    """The edge functions over the points of the equation, or of the first condition where there is none."""
+    if not isinstance(network, (KAN, SeparableKAN)) or not points:
         return ()
-    return tuple(Edges(**vars(found)) for found in edge_functions(network, points["equation"]))
+    return tuple(edge_functions(network, points["equation"] if "equation" in points else next(iter(points.values()))))
 
 
 def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:

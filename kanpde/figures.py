@@ -1,33 +1,27 @@
 """Figures of a finished run (solution, convergence, network), drawn from a :class:`Result` alone.
 
-Every function returns a ``matplotlib.figure.Figure`` unknown to pyplot. The style, ``kanpde.mplstyle``, holds only
-while a figure is being made, so that the user's backend and settings stay as they were.
+Every function returns a ``matplotlib.figure.Figure`` unknown to pyplot, and leaves the user's backend and settings as they were.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .data_figures import agreement
-from .notation import number as _number
-from .notation import symbol
-from .results import Edges, Result, write_whole
+from .drawing import WIDTH, canvas, draw_layers, style
+from .notation import number, symbol
+from .results import Result, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
-
-WIDTH = 7.0  # inches: two columns of a physics journal
-CURVES = 100  # edge functions drawn in one layer; less important edges are plain lines
-INK, GREY = (0.0, 0.447, 0.698), (0.3, 0.3, 0.3)  # of edge functions (the blue of Okabe and Ito), of lines between
 
 
 def draw(result: Result, directory_stem: str | Path) -> list[Path]:
@@ -39,18 +33,18 @@ def draw(result: Result, directory_stem: str | Path) -> list[Path]:
     needs = {"solution": result.solution, "convergence": result.history.get("step", ()), "network": result.edges}
     for name in [name for name, need in needs.items() if len(need)]:
         figure = {"solution": triptych, "convergence": convergence, "network": network}[name](result)
-        for suffix, extra in (("pdf", {"CreationDate": None}), ("png", {})):  # undated: the same bytes again
-            with style(), io.BytesIO() as image:
-                figure.savefig(image, format=suffix, metadata={"Title": f"{result.problem}, {result.experiment}: {name}"} | extra)
-                paths.append(write_whole(stem.with_name(f"{stem.name}-{name}.{suffix}"), image.getvalue(), f"the {name} figure"))
+        paths += saved(figure, stem.with_name(f"{stem.name}-{name}"), title=f"{result.problem}, {result.experiment}: {name}")
     return paths
 
 
-def style() -> AbstractContextManager[None]:
-    """The style of kanpde's figures, as a context; on leaving it, every matplotlib setting is what it was."""
-    import matplotlib
-
-    return matplotlib.rc_context(fname=Path(__file__).with_name("kanpde.mplstyle"))
+def saved(figure: Figure, stem: str | Path, *, title: str) -> list[Path]:
+    """Write a figure as ``<stem>.pdf`` and ``<stem>.png``; their paths. Raises ResultsError as :func:`draw` does."""
+    stem, paths = Path(stem), []
+    for suffix, extra in (("pdf", {"CreationDate": None}), ("png", {})):  # undated: the same bytes again
+        with style(), io.BytesIO() as image:
+            figure.savefig(image, format=suffix, metadata={"Title": title} | extra)
+            paths.append(write_whole(stem.with_name(f"{stem.name}.{suffix}"), image.getvalue(), f"the figure {stem.name}"))
+    return paths
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ def _view(result: Result) -> View:
     if len(grid) == 3:
         k = names.index("t") if "t" in names else 2
         n = len(grid[k]) // 2
-        where = f" at {symbol(names[k])} = ${_number(grid[k][n])}$"
+        where = f" at {symbol(names[k])} = ${number(grid[k][n])}$"
         rest, names = grid[:k] + grid[k + 1 :], names[:k] + names[k + 1 :]
         return View(names, rest, where=where, cut=lambda values: values.take(n, k))
     if len(grid) == 2 and names[0] == "t":
@@ -128,7 +122,7 @@ def _row(result: Result, view: View, i: int) -> Row:
 
 def _curves(rows: list[Row], view: View) -> Figure:
     (x,) = view.grid
-    figure = _figure(WIDTH, 0.35 + 1.9 * len(rows))
+    figure = canvas(WIDTH, 0.35 + 1.9 * len(rows))
     for row, (left, right) in zip(rows, figure.subplots(len(rows), 2, squeeze=False), strict=True):
         left.set_title(row.titles[0])
         left.plot(x, row.solution, label="solution")
@@ -152,7 +146,7 @@ def _maps(rows: list[Row], view: View) -> Figure:
     spatial = "t" not in view.names and 0.3 < spans[1] / spans[0] < 2
     columns = 1 + max((row.reference is not None) + (row.magnitude is not None) for row in rows)
     height = 0.46 + 1.69 * (spans[1] / spans[0] if spatial else 0.85)
-    figure = _figure(WIDTH * (0.05 + 0.95 * max(columns, 2) / 3), 0.22 + height * len(rows))
+    figure = canvas(WIDTH * (0.05 + 0.95 * max(columns, 2) / 3), 0.22 + height * len(rows))
     grid = figure.add_gridspec(len(rows), columns)
     for i, row in enumerate(rows):
         shown = [values for values in (row.solution, row.reference) if values is not None]
@@ -186,7 +180,7 @@ def _map(figure: Figure, ax: Axes, values: np.ndarray, view: View, norm: Normali
 
 
 def _distributions(rows: list[Row], view: View) -> Figure:
-    figure = _figure(WIDTH, 0.35 + 2.4 * len(rows))
+    figure = canvas(WIDTH, 0.35 + 2.4 * len(rows))
     for row, (left, right) in zip(rows, figure.subplots(len(rows), 2, squeeze=False), strict=True):
         left.set(title=row.titles[0], xlabel="reference", ylabel="solution")
         right.set(title=row.titles[2], xlabel="value", ylabel="share of points below", xscale="log")
@@ -242,7 +236,7 @@ def convergence(result: Result) -> Figure:
     level = history.get("refinement", np.zeros(len(history["step"]), int))
     changes = np.flatnonzero(np.diff(level)) + 1
     with style():
-        figure = _figure(WIDTH, 2.9)
+        figure = canvas(WIDTH, 2.9)
         left, right = figure.subplots(1, 2, sharey=True)
         for ax, along, label in ((left, "step", "step"), (right, "seconds", "time (s)")):
             for name in texts:
@@ -269,17 +263,11 @@ def _refinements(ax: Axes, places: np.ndarray, resolutions: np.ndarray) -> None:
             free = here - half
 
 
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height))
-
-
 def _finished(figure: Figure, result: Result) -> Figure:
     """Say which run this is; settle layout and ticks while the style still holds."""
     seed, error = result.provenance.get("seed"), result.metrics.get("relative_l2", np.nan)
     words = [f"{result.problem} · {result.experiment}".replace("$", r"\$"), "" if seed is None else f"seed {seed}"]
-    words.append(f"relative $L_2$ error ${_number(error)}$" if np.isfinite(error) else "")
+    words.append(f"relative $L_2$ error ${number(error)}$" if np.isfinite(error) else "")
     words.append("" if result.status == "complete" else result.status)
     figure.suptitle(" · ".join(filter(None, words)))
     figure.set_layout_engine("constrained", wspace=0.05)
@@ -287,105 +275,6 @@ def _finished(figure: Figure, result: Result) -> Figure:
     return figure
 
 
-def network(result: Result) -> Figure:
-    """The KAN from inputs (below) to outputs (above): every edge a small curve, as opaque as the edge is important.
-
-    Importance is relative to the largest of its layer; each curve fills its tile; product nodes bear a ×. Of a layer
-    with more than 100 edges, the least important are plain lines. Raises ValueError without edges.
-    """
-    if not result.edges:
-        raise ValueError("The result holds no edge functions to draw: its model has none, or training never began.")
-    width = float(np.clip(0.42 * max(layer.count for layer in result.edges) + 0.4, 3.0, WIDTH))
-    nodes, height, sketch = _spread(result.edges[0].importance.shape[1], width), 0.32, Sketch()
-    sketch.sums.extend((x, height) for x in nodes)
-    named = [(result.architecture.get("input_names", result.coordinates), nodes, height - 0.08, "top")]
-    for layer in result.edges:
-        nodes, height = _layer(sketch, layer, nodes, height, width)
-    named.append((result.unknowns, nodes, height + 0.09, "bottom"))
-    with style():
-        figure = _figure(width, height + 0.32)
-        ax = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height + 0.32))
-        ax.set_axis_off()
-        sketch.add_to(ax)
-        for names, places, y, side in named:
-            pairs = list(zip(names, places, strict=True)) if len(names) == len(places) else []
-            for name, x in pairs[:: 1 + len(pairs) // 40]:  # names that would overlap are thinned out
-                ax.text(x, y, symbol(name), ha="center", va=side, fontsize=9)
-        if hidden := sum(max(layer.count - CURVES, 0) for layer in result.edges):
-            ax.text(0.15, 0.02, f"the {hidden} least important edges are plain lines", color="0.4", fontsize=6.5)
-    return figure
-
-
-@dataclass(frozen=True)
-class Sketch:
-    """What the network figure consists of, in inches: lines, curves and their tiles with colours; places of nodes."""
-
-    lines: list[tuple[list, tuple]] = field(default_factory=list)
-    tiles: list[np.ndarray] = field(default_factory=list)
-    curves: list[tuple[np.ndarray, tuple]] = field(default_factory=list)
-    sums: list[tuple[float, float]] = field(default_factory=list)
-    products: list[tuple[float, float]] = field(default_factory=list)
-
-    def add_to(self, ax: Axes) -> None:
-        """One collection for each kind, however many edges there are."""
-        from matplotlib.collections import LineCollection, PolyCollection
-
-        for kind, drawn, linewidth, zorder in (("lines", self.lines, 0.6, 1), ("curves", self.curves, 1.1, 3)):
-            paths, colors = zip(*drawn, strict=True)
-            ax.add_collection(LineCollection(paths, linewidths=linewidth, colors=colors, zorder=zorder, gid=kind))
-        ax.add_collection(PolyCollection(self.tiles, facecolors="0.965", linewidths=0, zorder=2, gid="tiles"))
-        x, y = np.array(self.sums).T
-        ax.scatter(x, y, 14, "black", linewidths=0, zorder=4, gid="sums")
-        if self.products:
-            x, y = np.array(self.products).T
-            ax.scatter(x, y, 60, "white", edgecolors="black", linewidths=0.8, zorder=4)
-            ax.scatter(x, y, 22, "black", marker="x", linewidths=0.8, zorder=5, gid="products")
-
-
-def _layer(sketch: Sketch, layer: Edges, nodes: np.ndarray, bottom: float, width: float) -> tuple[np.ndarray, float]:
-    """Add one layer above ``nodes``; returns the places of its outputs and their height."""
-    linear, outputs = len(layer.importance), _spread(layer.sums + layer.products, width)
-    fan = min(0.24, 0.7 * width / len(outputs) / max(layer.arity, 1)) * (np.arange(layer.arity) - (layer.arity - 1) / 2)
-    ends = np.concatenate([outputs[: layer.sums], (outputs[layer.sums :, None] + fan).ravel()])
-
-    importance = layer.importance.T.ravel()  # edges in the order of their inputs
-    there, importance = np.flatnonzero(~np.isnan(importance)), np.nan_to_num(importance, posinf=0.0)
-    opacity = 0.1 + 0.9 * np.sqrt(importance / (importance.max() or 1.0))
-    shown = np.sort(there[np.argsort(-importance[there], kind="stable")[:CURVES]])
-    rows = 1 if len(shown) <= 36 else 2  # staggered: the lines of one pass between the tiles of the other
-    side = min(0.36, 0.8 * rows * (width - 0.3) / len(shown))
-    tall = max(side, 0.22)
-    reach = 0.25 + 0.03 * np.sqrt(len(there))  # room for the lines to fan out
-    low, high = bottom + reach, bottom + reach + (1.2 * rows - 0.2) * tall
-    top, height = high + reach, high + reach + (0.22 if layer.products else 0.0)
-    places = _spread(len(shown), width)
-    for edge in there:
-        (i, j), grey = divmod(edge, linear), (*GREY, 0.8 * opacity[edge])
-        way = [(ends[j], top), (ends[j], height)] if j < layer.sums else [(ends[j], top)]
-        rank = int(np.searchsorted(shown, edge))
-        if rank == len(shown) or shown[rank] != edge:
-            sketch.lines.append(([(nodes[i], bottom), *way], (*GREY, 0.3 * opacity[edge])))
-            continue
-        x, foot = places[rank], low + 1.2 * tall * (rank % rows)
-        corner = np.array([x - side / 2, foot])
-        sketch.lines.append(([(nodes[i], bottom), (x, low), (x, foot)], grey))
-        sketch.lines.append(([(x, foot + tall), (x, high), *way], grey))
-        sketch.tiles.append(corner + np.array([(0, 0), (side, 0), (side, tall), (0, tall)]))
-        sketch.curves.append((corner + (side, tall) * _thumbnail(layer.inputs[i], layer.curves[j, i]), (*INK, opacity[edge])))
-    for factor, x in enumerate(ends[layer.sums :]):
-        sketch.lines.append(([(x, top), (outputs[layer.sums + factor // layer.arity], height)], (0, 0, 0, 1)))
-    sketch.sums.extend((x, height) for x in outputs[: layer.sums])
-    sketch.products.extend((x, height) for x in outputs[layer.sums :])
-    return outputs, height
-
-
-def _thumbnail(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The curve scaled to the unit square but for a margin, (S, 2); a constant lies in the middle."""
-    both = np.nan_to_num(np.stack([x, y], 1), nan=np.nan, posinf=np.nan, neginf=np.nan)
-    span = np.ptp(both, 0)
-    flat = span <= 1e-12 * np.abs(both).max(0)
-    return np.where(flat, 0.5, 0.08 + 0.84 * (both - both.min(0)) / np.where(flat, 1.0, span))
-
-
-def _spread(count: int, width: float) -> np.ndarray:
-    return 0.15 + (width - 0.3) * (np.arange(count) + 0.5) / count
+def network(result: Result, *, metric: str = "attribution") -> Figure:
+    """The KAN that the result holds, every edge a small curve: see :func:`kanpde.drawing.draw_layers`. ValueError without edges."""
+    return draw_layers(result.edges, result.architecture.get("input_names", result.coordinates), result.unknowns, metric=metric)

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 __all__ = [
-    "Constant", "Function", "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "e", "erf", "exp",
+    "Constant", "Function", "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "e", "erf", "erfc", "exp",
     "heaviside", "log", "maximum", "minimum", "pi", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
 ]  # fmt: skip
 
@@ -212,6 +212,12 @@ def _erf(x: Any) -> Any:
     return erf(x)
 
 
+def _erfc(x: Any) -> Any:
+    from scipy.special import erfc
+
+    return erfc(x)
+
+
 def _sympy_constant(name: str) -> Callable[[], Any]:
     def symbolic() -> Any:
         import sympy
@@ -240,12 +246,13 @@ exp = Function("exp", lambda x: exp(x))
 log = Function("log", lambda x: 1 / x)
 sqrt = Function("sqrt", lambda x: 1 / (2 * sqrt(x)))
 erf = Function("erf", lambda x: 2 / sqrt(pi) * exp(-(x**2)), numeric=_erf)
+erfc = Function("erfc", lambda x: -2 / sqrt(pi) * exp(-(x**2)), numeric=_erfc)
 sign = Function("sign", lambda x: 0 * x)
 abs = Function("abs", sign, sympy_name="Abs", numeric=builtins.abs)  # noqa: A001
 
 BY_NAME: dict[str, Function] = {
     alias: function
-    for function in (sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh, exp, log, sqrt, erf, sign, abs)
+    for function in (sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh, exp, log, sqrt, erf, erfc, sign, abs)
     for alias in {function.name, getattr(function._numpy, "__name__", function.name)}
 } | {"absolute": abs}
 

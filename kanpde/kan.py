@@ -160,16 +160,24 @@ class KAN(Network):
         return words.hexdigest() if changed else ""
 
     @torch.no_grad()
-    def refined(self, resolution: int) -> Self:
-        """The same function in a finer basis, exactly; the new network shares nothing with this one."""
+    def refined(self, resolution: int, *, uniform: bool = False) -> Self:
+        """The same function in a finer basis, exactly; the new network shares nothing with this one.
+
+        With ``uniform``, splines get equal intervals at any resolution, and where the old knots are not among the new the function is
+        projected (:meth:`~kanpde.bases.Basis.embedding`).
+        """
         other = self.copy()
+
+        def renewed(basis: Basis) -> Basis:
+            return basis.uniform(resolution) if uniform else basis.refined(resolution)
+
         for layer in other.wires:
             if layer.basis is not None:
-                finer = layer.basis.refined(resolution)
+                finer = renewed(layer.basis)
                 layer.put_splines(finer, embedded(layer.basis, finer, layer.weight), layer.present, layer.weight_held)
         if other._asked:
             basis = other._asked["basis"]
-            finer = basis.refined(resolution) if isinstance(basis, Basis) else [each.refined(resolution) for each in basis]
+            finer = renewed(basis) if isinstance(basis, Basis) else [renewed(each) for each in basis]
             other._asked = {**other._asked, "basis": finer}
         return other
 

@@ -2,7 +2,7 @@
 
 Each is a function of NumPy arrays whose arguments are matched by name. For a regression: ``prediction`` and ``target`` (n,) of one target.
 For a classification: ``probability`` (n, C), ``predicted`` and ``label`` (n,), whole numbers from 0 to C - 1, and ``classes``, their names.
-One that returns a mapping gives several.
+One that returns a mapping gives several, in the results but not in the history.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -135,11 +135,13 @@ def chosen(given: Any, arguments: tuple[str, ...]) -> dict[str, Metric]:
     return found
 
 
-def values(metrics: Mapping[str, Metric], available: Mapping[str, Any]) -> dict[str, float]:
-    """The metrics' values by name; ``TypeError`` for one that returns no number."""
+def values(metrics: Mapping[str, Metric], available: Mapping[str, Any], *, single: bool = False) -> dict[str, float]:
+    """The metrics' values by name, with ``single`` of those that are one number; ``TypeError`` for what is no number."""
     found: dict[str, float] = {}
     for name, metric in metrics.items():
         value = call_by_name(metric, available)
+        if single and isinstance(value, Mapping):
+            continue
         pairs = {f"{name}_{key}": each for key, each in value.items()} if isinstance(value, Mapping) else {name: value}
         for key, each in pairs.items():
             try:

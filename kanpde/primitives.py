@@ -239,6 +239,7 @@ _TABLE = (
     Primitive("atanh", f.atanh, 3, WITHIN_ONE),
     Primitive("gaussian", lambda x: f.exp(-(x**2)), 3, rule=_gaussian),
     Primitive("erf", f.erf, 3),
+    Primitive("erfc", f.erfc, 3),
     Primitive("sigmoid", lambda x: 1 / (1 + f.exp(-x)), 3, rule=_SIGMOID),  # Fermi-Dirac, mirrored
     Primitive("silu", lambda x: x / (1 + f.exp(-x)), 4, rule=_silu),
     Primitive("softplus", lambda x: f.log(1 + f.exp(x)), 4, rule=_softplus),

@@ -169,8 +169,18 @@ class Problem:
     own_loss = False  # whether :meth:`loss_residuals` are others than those that are differentiated
 
     @property
+    def fills(self) -> bool:
+        """Whether the solution is wanted everywhere in the domain, rather than where there happen to be data."""
+        return True
+
+    @property
     def given(self) -> np.ndarray | None:
         """The points (n, d) where the equation holds, if it is known nowhere else; None: anywhere in the domain."""
+        return None
+
+    @property
+    def units(self) -> tuple[list[float], list[float]] | None:
+        """What a network's outputs are shifted and multiplied by to be the unknowns, where the problem knows their size; None: nothing."""
         return None
 
     @property

@@ -6,7 +6,7 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from kanpde.experiment import Experiment
+from kanpde.results import Result
 from kanpde.settings import with_setting
 
 LONGEST = 80  # letters of settings in a file name
@@ -33,6 +34,7 @@ class Task:
     seed: int
     source: str
     path: Path
+    figures: Callable[[list[Result]], Mapping[str, Any]] | None = None  # of several runs together, which the problem file defines
 
     @property
     def problem(self) -> str:
@@ -85,14 +87,22 @@ def tasks_of(
         experiments = {only: experiments[only]}
     given = _parsed(settings)
     suffix = "".join(f"-{words}" for words in ("quick" if quick else "", _in_a_name(given), variant) if words)
-    source = path.read_text(encoding="utf-8")
+    source, figures = path.read_text(encoding="utf-8"), figures_of(module, path)
     found = []
     for key, experiment in experiments.items():
         experiment = _configured(experiment.shortened() if quick else experiment, given)
         for seed in seeds:
             target = results / path.stem / f"{key}{suffix}-s{seed}.h5"
-            found.append(Task(experiment, path, f"{key}{suffix}", seed, source, target))
+            found.append(Task(experiment, path, f"{key}{suffix}", seed, source, target, figures))
     return found
+
+
+def figures_of(module: ModuleType, path: Path) -> Callable[[list[Result]], Mapping[str, Any]] | None:
+    """The function ``figures(results)`` of a problem file, which draws figures by name from a list of results; None without one."""
+    figures = getattr(module, "figures", None)
+    if figures is not None and not callable(figures):
+        raise UserError(f"`figures` in {path} must be a function of a list of results that returns figures by name, got {figures!r:.60}")
+    return figures
 
 
 def check_apart(tasks: Sequence[Task]) -> None:

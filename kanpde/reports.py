@@ -16,7 +16,9 @@ COLUMNS = ("problem", "experiment", "seed", "status", "parameters", "relative_l2
 ERRORS = (("relative L2", "relative_l2"), ("relative H1", "relative_h1"), ("maximum", "max_error"), ("MSE", "mse"))
 ABSOLUTE = (("RMS", "rms_error"), ("maximum", "max_error"))
 ORDINARY = ("all steps done", "stalled", "the loss", "the residual is at the level", "there was nothing to change")
+RESTORED = "restored the network of step"
 OVERFITTING = 5.0  # times the residual in training: a larger one between the points is no accident
+UNSURE = 0.01  # a cross-entropy below means that hardly a row is in doubt
 ROUNDING = 1e-10  # a residual below says nothing about over-fitting
 
 
@@ -50,7 +52,7 @@ def _of_unseen(metrics: Mapping[str, Any]) -> str:
     """The same of data: where the loss on rows that were not trained on is far larger."""
     split = "test" if metrics["test_rows"] else "validation"
     unseen, training = metrics.get(f"{split}_loss", math.nan), metrics["train_loss"]
-    if not unseen > max(OVERFITTING**2 * training, ROUNDING**2):
+    if not unseen > max(OVERFITTING**2 * training, UNSURE if "classes" in metrics else ROUNDING**2):
         return ""
     return (
         f"loss {unseen:.2g} in {split} against {training:.2g} in training: more data, EarlyStopping(..., restore=True), or a coarser basis"
@@ -85,7 +87,7 @@ def _endings(stops: str) -> list[str]:
     reasons = stops.split("; ") if stops else []
     rungs: dict[str, list[str]] = {}
     for number, reason in enumerate(reasons, 1):
-        if not reason.startswith(ORDINARY):
+        if not reason.startswith(ORDINARY) or RESTORED in reason:
             rungs.setdefault(reason, []).append(str(number))
     return [f"rung{'s' * (len(numbers) > 1)} {', '.join(numbers)} of {len(reasons)}: {reason}" for reason, numbers in rungs.items()]
 

@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from kanpde.bases import whole_number
-from kanpde.changes import Change, EnterSlab, FitMap, RefineTo, SetParameters, Stage
+from kanpde.callbacks import EarlyStopping
+from kanpde.changes import Change, EnterSlab, FitMap, FitRanges, RefineTo, SetParameters, Stage
 from kanpde.domains import Box
+from kanpde.editing import AdaptRanges
 from kanpde.functions import Constant
 from kanpde.optimizers import Optimizer
 from kanpde.penalties import Smooth, Sparsify, check_penalties
@@ -28,11 +30,17 @@ from kanpde.slabs import AdaptMap, Slabs
 
 @dataclass(frozen=True, init=False)
 class Refine:
-    """Refine to one resolution after another (a degree, a number of intervals), optimising after each as before."""
+    """Refine to one resolution after another (a degree, a number of intervals), optimising after each as before.
+
+    Refinement is exact: splines keep every knot and halve the widest intervals, so that 20 becomes 50 with intervals of two lengths. With
+    ``uniform`` all are equal at every resolution: exact where the old knots are among the new, as from 10 to 50; else the coarse function
+    is projected onto the new splines, which changes it by less than the error that it has.
+    """
 
     resolutions: tuple[int, ...]
+    uniform: bool = False
 
-    def __init__(self, *resolutions: int) -> None:
+    def __init__(self, *resolutions: int, uniform: bool = False) -> None:
         if not resolutions:
             raise ValueError("Refine needs resolutions, as in Refine(12, 16, 20)")
         for resolution in resolutions:
@@ -40,9 +48,10 @@ class Refine:
         if list(resolutions) != sorted(set(resolutions)):
             raise ValueError(f"the resolutions of Refine must rise, got {resolutions}")
         object.__setattr__(self, "resolutions", resolutions)
+        object.__setattr__(self, "uniform", bool(uniform))
 
     def __repr__(self) -> str:
-        return f"Refine({', '.join(map(str, self.resolutions))})"
+        return f"Refine({', '.join(map(str, self.resolutions))}{', uniform=True' if self.uniform else ''})"
 
 
 @dataclass(frozen=True, init=False)
@@ -167,6 +176,23 @@ class Balance:
 
 
 @dataclass(frozen=True)
+class Starts:
+    """Begin from the best of several random starts: ``[Starts(8), LevenbergMarquardt(steps=100), ...]``.
+
+    Stands before the optimizer that it is for, at the beginning of the training. Each start has weights of its own and takes ``steps``
+    steps of that optimizer; the one goes on whose loss is lowest on points that none of them was trained on. Deep and narrow networks
+    need it: [4, 2, 1, 1] finds its way from about every third start.
+    """
+
+    count: int = 8
+    steps: int = 30
+
+    def __post_init__(self) -> None:
+        whole_number(self.count, "Starts(count)", least=2)
+        whole_number(self.steps, "Starts(steps=...)")
+
+
+@dataclass(frozen=True)
 class Rung:
     """Some changes, then a descent, with what accompanies it."""
 
@@ -175,6 +201,7 @@ class Rung:
     resample: Resample | None = None
     until: Until = field(default_factory=Until)
     balance: Balance | None = None
+    starts: Starts | None = None
     batches: Batches | None = None
     sparsify: Sparsify | None = None
     smooth: Smooth | None = None
@@ -199,7 +226,8 @@ def rungs(training: Sequence[Any], box: Box | None = None) -> list[Rung]:
     foretold = [FitMap(item) for item in rest if isinstance(item, AdaptMap)][:1]
     found = []
     for number, (low, high) in enumerate(pairwise(edges.tolist())):
-        enter = replace(ladder[0], changes=(EnterSlab(number, axis, low, high), *(foretold if number else ()), *ladder[0].changes))
+        changes = (EnterSlab(number, axis, low, high), *(foretold if number else ()), *ladder[0].changes)
+        enter = replace(ladder[0], changes=changes, starts=None if number else ladder[0].starts)
         found += [enter, *ladder[1:]]
     return found
 
@@ -207,13 +235,21 @@ def rungs(training: Sequence[Any], box: Box | None = None) -> list[Rung]:
 def _one_slab(training: Sequence[Any]) -> list[Rung]:
     found: list[Rung] = []
     first, waiting = 0, None  # the rungs of the last optimizer; a Continue that waits for its optimizer
+    starts, training = (training[0], training[1:]) if training and isinstance(training[0], Starts) else (None, training)
+    moving: AdaptRanges | None = None  # one that waits for the descents that it prepares
     for item in training:
+        if isinstance(item, Starts):
+            raise ValueError(f"{item} must stand at the beginning of the training, before the optimizer whose starts it chooses among")
         if isinstance(item, Slabs):
             raise ValueError(f"{item} must stand first in the training: all that follows is done in each slab")
         if isinstance(item, Continue):
             if waiting is not None:
                 raise ValueError(f"{waiting} is followed by {item}: put an optimizer between them, or let the parameters move together")
             waiting = item
+        elif isinstance(item, AdaptRanges):
+            if moving is not None:
+                raise ValueError(f"{moving} is followed by {item}: put what it prepares, an optimizer or Refine, between them")
+            moving = item
         elif isinstance(item, (Refine, Resample, Until, Balance, Batches, Sparsify, Smooth, AdaptMap)):
             if not found or waiting is not None:
                 raise ValueError(f"{item} has no optimizer before it: put one there, as in [LevenbergMarquardt(steps=100), {item}]")
@@ -221,7 +257,9 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
                 name = type(found[-1].optimizer).__name__
                 raise ValueError(f"{item} is for Adam: {name} models the loss of all points, so leave it out after {name}")
             if isinstance(item, Refine):
-                found += [replace(found[-1], changes=(RefineTo(resolution),)) for resolution in item.resolutions]
+                follow = () if moving is None else (FitRanges(moving),)
+                found += [replace(found[-1], changes=(RefineTo(resolution, item.uniform), *follow)) for resolution in item.resolutions]
+                moving = None
             elif isinstance(item, AdaptMap):
                 found += [replace(found[-1], changes=(FitMap(item),))] * item.rounds
             elif isinstance(item, Sparsify):
@@ -234,31 +272,42 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
             first = len(found)
             stations = waiting.stations() if waiting is not None else [{}]
             found += [Rung((SetParameters(values),) if values else (), item) for values in stations]
-            waiting = None
+            if moving is not None:
+                found[first] = replace(found[first], changes=(*found[first].changes, FitRanges(moving)))
+            waiting = moving = None
         else:
             raise TypeError(
-                "training takes optimizers, Refine, Continue, Resample, Until, Balance, Batches, Sparsify, Smooth, AdaptMap and Slabs, "
-                f"got {item!r}"
+                "training takes optimizers, Refine, Continue, Resample, Until, Balance, Batches, Sparsify, Smooth, AdaptMap, AdaptRanges, "
+                f"Starts and Slabs, got {item!r}"
             )
+    if moving is not None:
+        raise ValueError(f"{moving} prepares what follows, and nothing does: put it before an optimizer or Refine")
     if waiting is not None:
         raise ValueError(f"{waiting} stands at the end of the training: put it before the optimizer that it is for")
     if not found:
         raise ValueError("the training is empty: give at least one optimizer, such as LevenbergMarquardt(steps=100)")
-    return found
+    return [replace(found[0], starts=starts), *found[1:]]
 
 
-def check_rows(problem: Problem, training: Sequence[Any], sampling: Sampling) -> None:
-    """Raise ``ValueError`` for what makes no sense where the equation is known at the rows of a data set alone."""
+def check_fit(problem: Problem, training: Sequence[Any], sampling: Sampling, callbacks: Sequence[Any]) -> None:
+    """Raise ``ValueError`` for a network to be restored of several slabs, for columns to be watched that the history cannot have, and for
+    what makes no sense where the equation is known at the rows of a data set alone.
+    """
+    for callback in callbacks:
+        if isinstance(callback, EarlyStopping):
+            problem.check_monitor(callback.monitor)
+            if callback.restore and any(isinstance(item, Slabs) for item in training):
+                raise ValueError(f"{callback}: with Slabs there is no one network to be restored; leave out restore=True")
     if problem.given is None:
         return
     kind = type(problem).__name__
     for item in training:
-        if isinstance(item, (Resample, Slabs)):
-            raise ValueError(f"{item} is for equations: the points of a {kind} are its training rows; leave it out")
+        if isinstance(item, (Balance, Resample, Slabs)):
+            raise ValueError(f"{item} is for equations: a {kind} has but its training rows; leave it out")
         if getattr(item, "compile", False):
             raise ValueError(f"{type(item).__name__}(compile=True) is for equations, not for a {kind}: leave it out")
     if sampling != Sampling():
-        raise ValueError(f"{sampling} is for equations: the points of a {kind} are its training rows; leave it out")
+        raise ValueError(f"{sampling} is for equations: a {kind} has but its training rows; leave it out")
 
 
 def climbed(stage: Stage, number: int, rung: Rung) -> Stage:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +31,7 @@ def counts(rows: int, shares: Sequence[Share]) -> tuple[int, int, int]:
         raise ValueError(f"of train, validation and test only one may be the rest (None), got {', '.join(map(repr, shares))}")
     taken = sum(count or 0 for count in found)
     if taken > rows:
-        asked = ", ".join(f"{name}={share!r}" for name, share in zip(NAMES, shares, strict=True) if share is not None)
+        asked = ", ".join(f"{name}={share!r}" for name, share in zip(NAMES, shares, strict=True) if share)
         raise ValueError(f"{asked} asks for {taken} rows, but there are {rows}: ask for fewer")
     train, validation, test = (rows - taken if count is None else count for count in found)
     if not train:
@@ -83,9 +82,9 @@ def by_class(labels: np.ndarray, shares: Sequence[Share], seed: int, name: str) 
     for label in np.unique(labels):
         rows = generator.permutation(np.flatnonzero(labels == label))
         if len(rows) < len(asked):
-            into = " and ".join(NAMES[number] for number in asked)
+            into, word = " and ".join(NAMES[number] for number in asked), label if isinstance(label, str) else f"{label:g}"
             raise ValueError(
-                f"the class {label!s} of {name!r} has {len(rows)} row{'s' * (len(rows) > 1)}, too few to stand in {into}: "
+                f"the class {word} of {name!r} has {len(rows)} row{'s' * (len(rows) > 1)}, too few to stand in {into}: "
                 "leave it out, ask for fewer splits, or leave out stratify"
             )
         ends = np.rint(np.cumsum([wanted[number] for number in asked]) * len(rows) / len(labels)).astype(int)
@@ -119,7 +118,7 @@ def shared(points: np.ndarray, split: np.ndarray) -> int:
     return int(np.isin(codes[split > 0], codes[split == 0]).sum())
 
 
-def repeated(points: np.ndarray, split: np.ndarray) -> Any:
+def repeated(points: np.ndarray, split: np.ndarray) -> str:
     """``shared`` in words, or nothing."""
     count = shared(points, split)
     if not count:

@@ -1,7 +1,7 @@
 """Training: rungs climbed one after another.
 
-Training knows nothing of files or terminals: it tells a listener what happens, and can go on from any :class:`Snapshot` with the
-same numbers as if it had never stopped.
+Training knows nothing of files or terminals: it tells a listener what happens, and can go on from any
+:class:`~kanpde.snapshots.Snapshot` with the same numbers as if it had never stopped.
 """
 
 import io
@@ -27,64 +27,10 @@ from kanpde.penalised import COLUMNS, Penalised
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling, resampled
 from kanpde.schedule import Rung, climbed, rehearse, rungs
+from kanpde.snapshots import History, Kept, Snapshot, edited
+from kanpde.starts import best_start
 
 logger = logging.getLogger("kanpde")
-
-
-@dataclass
-class History:
-    """One entry a step in every column; a column that begins late is NaN before."""
-
-    columns: dict[str, list[float]] = field(default_factory=dict)
-    length: int = 0
-
-    def append(self, row: Mapping[str, float]) -> None:
-        for name in row:
-            self.columns.setdefault(name, [math.nan] * self.length)
-        for name, column in self.columns.items():
-            column.append(row.get(name, math.nan))
-        self.length += 1
-
-    def amend(self, name: str, value: float) -> None:
-        """Write into the last row."""
-        self.columns.setdefault(name, [math.nan] * self.length)[-1] = value
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        whole = ("step", "refinement")
-        return {name: np.asarray(column, dtype=int if name in whole else float) for name, column in self.columns.items()}
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Everything that training needs to go on: where it stands on the ladder, the parameters, the descent and the history."""
-
-    rung: int
-    step: int  # steps done on this rung
-    seconds: float
-    parameters: np.ndarray
-    descent: bytes
-    history: dict[str, np.ndarray]
-    interior: np.ndarray  # the points where the equation holds, which resampling changes
-    finished: tuple[np.ndarray, ...] = ()  # the parameters of the slabs that are done
-    maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # grid maps that were found, by rung
-    stops: tuple[str, ...] = ()  # how the rungs below ended, and this one, if it has
-    best: np.ndarray | None = None  # the parameters at which the loss of this descent was lowest
-    best_row: int = -1  # and the place of that loss in the history; -1 before the first step
-    factors: Mapping[str, float] = field(default_factory=dict)  # of the blocks' weights, which Balance changes
-    kept: "Kept | None" = None
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A network that a callback wants to be what is left: the ``row`` of the history and the rung that it is of, its parameters, and
-    a ``network`` that can take them, which a snapshot does without.
-    """
-
-    monitor: str  # the column that it was best in
-    row: int
-    rung: int
-    parameters: np.ndarray
-    network: Network | None = None
 
 
 @dataclass
@@ -112,16 +58,12 @@ class Fit:
     best_row: int = -1
     factors: Mapping[str, float] = field(default_factory=dict)
     finished: tuple[np.ndarray, ...] = ()
-    maps: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+    reached: Mapping[str, float] = field(default_factory=dict)  # loss and error_l2 at the end of the last rung, for ``rung_over``
+    maps: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     kept: Kept | None = None
 
     def keep(self, monitor: str) -> None:
-        """Let the network as it stands be what is left when the training ends, unless another is kept later.
-
-        Raises ``ValueError`` with slabs, each of which has a network of its own.
-        """
-        if self.stage is not None and self.stage.slab_axis is not None:
-            raise ValueError("with Slabs there is no one network to be restored: leave out restore=True")
+        """Let the network as it stands be what is left when the training ends, unless another is kept later; not with slabs."""
         same = self.kept is not None and self.kept.network is not None and self.kept.rung == self.rung
         network = self.kept.network if same and self.kept is not None else deepcopy(self.network)
         self.kept = Kept(monitor, self.history.length - 1, self.rung, self.network.vector().cpu().numpy(), network)
@@ -149,6 +91,8 @@ class Fit:
         torch.save(self.descent_state, stream)
         parameters = self.accepted.cpu().numpy().copy()
         interior = self.points["equation"].cpu().double().numpy()
+        if self.stage is not None and self.stage.problem.given is not None:  # the problem has them
+            interior = interior[:0]
         stops = (*self.stops[: self.rung], *filter(None, [self.ending]))
         return Snapshot(
             self.rung,
@@ -164,6 +108,7 @@ class Fit:
             None if self.best is None else self.best.cpu().numpy().copy(),
             self.best_row,
             dict(self.factors),
+            {} if self.stage is None else edited(self.stage.solution()),
             None if self.kept is None else replace(self.kept, network=None),
         )
 
@@ -176,32 +121,42 @@ def fit(
     sampling: Sampling,
     seed: int = 0,
     listener: Callable[[Fit], str | None] | None = None,
+    rung_over: Callable[[Fit], object] | None = None,
     resume: Snapshot | None = None,
 ) -> Fit:
     """Train ``network`` on ``problem``; a KeyboardInterrupt ends it with what has been reached.
 
     ``listener`` is called after every step; a reason that it returns ends the training, which is then complete, with the network that it
-    saw; a :class:`~kanpde.callbacks.CallbackError` that it raises ends it as failed.
+    saw; a :class:`~kanpde.callbacks.CallbackError` that it raises ends it as failed. ``rung_over`` is called when a rung has ended.
     """
     ladder = rungs(training, problem.domain)
     if len(network.coefficients) != len(problem.coefficients):
         network.with_coefficients(list(problem.coefficients.values()))
     rehearse(Stage.first(problem, network), ladder)
     stage = Stage.first(problem, network, resume.maps if resume is not None else None)
+    if resume is not None:
+        stage = replace(stage, known={slab: each.copy().to(network.lower.device) for slab, each in resume.networks.items()})
     progress = Fit(network, total_steps=sum(rung.optimizer.steps for rung in ladder))
     if resume is not None:
         progress.seconds, progress.stops = resume.seconds, list(resume.stops[: resume.rung])
         progress.history = History({name: column.tolist() for name, column in resume.history.items()}, len(resume.history.get("step", ())))
-    climb = Climb(progress, sampling, seed, time.perf_counter() - progress.seconds, _error_measure(problem, network, seed), listener)
+    climb = Climb(
+        progress, sampling, seed, time.perf_counter() - progress.seconds, _error_measure(problem, network, seed), listener, rung_over
+    )
     try:
         for number, rung in enumerate(ladder):
             for change in rung.changes:
                 if isinstance(change, EnterSlab) and change.number:
+                    stage = stage.recalled()
                     if resume is not None and change.number <= len(resume.finished):
                         stage.network.assign(torch.as_tensor(resume.finished[change.number - 1]).to(network.lower))
                     progress.finished = (*progress.finished, stage.network.vector().cpu().numpy())
             again = resume is not None and number <= resume.rung  # what was found then is in the snapshot
-            before, stage = stage, climbed(replace(stage, rehearsal=again), number, rung)
+            before = stage
+            stage = climbed(replace(stage, rehearsal=again, points=progress.points.get("equation")), number, rung)
+            if resume is not None and number == resume.rung:
+                stage = replace(stage.recalled(), known={})
+                _check_length(resume, stage.network)
             progress.network, progress.maps, progress.stage = stage.network, stage.maps, stage
             if resume is not None and resume.kept is not None and number == resume.kept.rung:
                 progress.kept = replace(resume.kept, network=deepcopy(stage.network))
@@ -236,18 +191,23 @@ class Climb:
     began: float
     judge: Callable[[Stage], float]
     listener: Callable[[Fit], str | None] | None
+    rung_over: Callable[[Fit], object] | None = None
     ended: bool = False  # by the listener
     penalties: tuple[str, ...] = ()  # columns of the history that are minimised beside the losses
 
     def rung(self, number: int, rung: Rung, stage: Stage, resume: Snapshot | None) -> None:
         """Sample, then descend until the steps are used up or there is a reason to end; keep the best of what was seen."""
         progress, network, optimizer = self.progress, stage.network, rung.optimizer
+        began = ""
+        if rung.starts is not None and resume is None:
+            began = best_start(stage.problem, network, rung, rung.starts, self.sampling, self.seed)
         progress.points = self.sampling.points(stage.problem, network, self.seed)
         descent, done = optimizer.start(network), 0
         if resume is not None:
             network.assign(torch.as_tensor(resume.parameters).to(network.lower))
             descent.restore(torch.load(io.BytesIO(resume.descent), weights_only=True))
-            progress.points["equation"] = torch.as_tensor(resume.interior).to(network.lower)
+            if stage.problem.given is None:
+                progress.points["equation"] = torch.as_tensor(resume.interior).to(network.lower)
             done = resume.step
         factors = resume.factors if resume is not None else progress.factors if rung.balance is not None else {}
         progress.factors = dict(factors)
@@ -293,8 +253,11 @@ class Climb:
         if not self.ended and progress.best_row >= 0 and not _loss(objective, network) <= self._loss(progress.best_row):
             network.assign(progress.best)
             progress.accepted = network.vector()
-        progress.stops.append(progress.ending or "all steps done")
+        progress.stops.append("; ".join(filter(None, [began, progress.ending or "all steps done"])))
         logger.info("rung %d of %s ended after %d steps: %s", number, type(optimizer).__name__, done, progress.stops[-1])
+        if self.rung_over is not None:
+            progress.reached = {"loss": _loss(objective, network), "error_l2": self.judge(stage)}
+            self.rung_over(progress)
 
     def _losses(self, row: int) -> dict[str, float]:
         """The losses in a row of the history, by block, under the present weights."""
@@ -356,6 +319,14 @@ class Climb:
                 **weights,
                 **stage.problem.monitored(stage.network),
             }
+        )
+
+
+def _check_length(resume: Snapshot, network: Network) -> None:
+    if len(resume.parameters) != network.parameter_count:
+        raise ValueError(
+            f"the snapshot holds {len(resume.parameters)} parameters, but on rung {resume.rung} of this training {network!r} has "
+            f"{network.parameter_count}: the training was changed since, or a change in it edited a network that cannot be described"
         )
 
 

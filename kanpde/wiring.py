@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from kanpde.bases import Basis
+from kanpde.edgesums import edge_sums
 from kanpde.initial import check_initial, drawn
 from kanpde.network import Width, checked_width
 from kanpde.symbols import Symbol, Symbols
@@ -182,7 +183,9 @@ class Wiring(nn.Module):
     # ---- values ----
 
     def forward(self, z: Tensor) -> Tensor:
-        """(..., inputs) -> (..., outputs)."""
+        """(..., inputs) -> (..., outputs); ``ValueError`` for another number of inputs."""
+        if z.ndim == 0 or z.shape[-1] != self.inputs:
+            raise ValueError(f"a layer of {self.inputs} inputs takes points of shape (..., {self.inputs}), got {tuple(z.shape)}")
         return self.columns(z.reshape(-1, self.inputs).T).T.reshape(*z.shape[:-1], self.outputs)
 
     def columns(self, z: Tensor) -> Tensor:
@@ -194,7 +197,7 @@ class Wiring(nn.Module):
         if self.basis is None:
             linear = z.new_zeros((self.linear, z.shape[1]))
         else:
-            linear = self._trained_weight().flatten(1) @ self.basis.values(self.entered(z)).flatten(0, 1)
+            linear = edge_sums(self.basis, self._trained_weight(), self.entered(z))
         if self.grouped is not None:
             assert self.constants is not None
             terms = self.grouped.values(self._trained(self.constants, self.constants_held), z)

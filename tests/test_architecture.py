@@ -12,22 +12,26 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
-    {"functions", "jets", "domains", "notation", "results", "science", "provenance"},
+    {"functions", "jets", "domains", "edges", "hdf5", "notation", "science", "provenance"},
+    {"version_files"},
+    {"results"},
+    {"drawing"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls", "figures", "initial", "splits", "primitives"},
-    {"network", "conditions", "callbacks", "structure", "drawn", "metrics", "symbols"},
-    {"compiled", "datasets", "wiring"},
+    {"calls", "primitives", "figures", "initial", "scaling", "splits"},
+    {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "drawn", "metrics"},
+    {"compiled", "wiring", "datasets"},
     {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
-    {"ansatz", "agreement", "architecture", "augmented"},
+    {"ansatz", "agreement", "architecture", "augmented", "snapshots"},
     {"problem"},
-    {"blocks", "interpret", "penalties", "settings"},
-    {"objective"},
-    {"measures", "penalised", "solution", "supervised", "uncertainty"},
+    {"blocks", "interpret", "penalties", "settings", "saving", "comparison"},
+    {"objective", "editing"},
+    {"measures", "penalised", "solution", "supervised", "uncertainty", "versions"},
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"changes"},
     {"schedule"},
-    {"training", "objections"},
+    {"starts"},
+    {"training", "objections", "keeping"},
     {"checkpoints"},
     {"experiment"},
     {"growth", "problem_files"},
@@ -35,7 +39,11 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
-OWNERS = {"h5py": {"results", "conditions"}, "matplotlib": {"data_figures", "figures"}, "sympy": {"functions", "symbolic"}}
+OWNERS = {
+    "h5py": {"hdf5", "results", "conditions"},
+    "matplotlib": {"data_figures", "drawing", "figures", "scaling"},
+    "sympy": {"functions", "symbolic"},
+}
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")
 LONGEST = 400
 

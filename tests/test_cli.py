@@ -134,6 +134,16 @@ def test_h5py_alone_reads_the_file(problem, tmp_path):
         assert np.abs(u - np.sin(np.pi * x)).max() < 1e-5
 
 
+def test_a_film_is_written_beside_the_figures(problem, tmp_path):
+    text = problem.read_text().replace("import KAN", "import KAN, Film").replace("15)", "2)").replace("Refine(8, 10)],", "],")
+    problem.write_text(text.replace("    training=", "    callbacks=[Film(every=1)],\n    training="))
+    assert main([str(problem), "--results", str(tmp_path / "out"), "--seeds", "2"]) == 0
+    films = sorted(path.name for path in (tmp_path / "out").rglob("*.gif"))
+    assert films == ["experiment-s0-film.gif", "experiment-s1-film.gif"]
+    assert main([str(problem), "--results", str(tmp_path / "none"), "--no-figures"]) == 0
+    assert not list((tmp_path / "none").rglob("*.gif"))
+
+
 def test_figures_redraw_from_the_file_alone(problem, tmp_path, capsys):
     assert main([str(problem), "--results", str(tmp_path)]) == 0
     problem.unlink()

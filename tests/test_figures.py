@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection, PathCollection, QuadMesh
+from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.colors import LogNorm, to_rgba
 
 from kanpde import figures
@@ -17,18 +17,13 @@ from kanpde.results import Edges, Result
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-def edges(*widths, arity=2):
-    """A network of the widths that KAN takes: numbers, or pairs (sums, products)."""
-    generator, layers, inputs = np.random.default_rng(0), [], widths[0]
-    grid = np.linspace(-1, 1, 11)
-    for width in widths[1:]:
-        sums, products = width if isinstance(width, tuple) else (width, 0)
-        linear = sums + arity * products
-        curves = np.cos(generator.uniform(0, 6, (linear, inputs, 1)) * grid)
-        importance = generator.uniform(0.1, 1, (linear, inputs))
-        layers.append(Edges(np.tile(grid, (inputs, 1)), curves, importance, sums, products, arity))
-        inputs = sums + products
-    return tuple(layers)
+def edges(*widths):
+    """A network of sum nodes."""
+    generator, grid = np.random.default_rng(0), np.linspace(-1, 1, 11)
+    return tuple(
+        Edges(np.tile(grid, (i, 1)), np.cos(generator.uniform(0, 6, (o, i, 1)) * grid), generator.uniform(0.1, 1, (o, i)), o)
+        for i, o in zip(widths[:-1], widths[1:], strict=True)
+    )
 
 
 def history(resolutions=(4, 4, 4, 6, 6, 6, 9, 9)):
@@ -226,68 +221,13 @@ def test_short_or_failed_histories(value):
 # ------------------------------------------------------------------------------------------------- network
 
 
-@pytest.mark.parametrize(
-    ("widths", "sums", "products"),
-    [((2, 8, 1), 11, 0), ((2, 4, 4, 1), 11, 0), ((2, (2, 2), 1), 5, 2), ((10, 10, 5), 25, 0)],
-)
-def test_network_draws_every_node_and_edge(widths, sums, products):
-    layers = edges(*widths)
-    (ax,) = figures.network(replace(run(), edges=layers)).axes
-    assert len(gid(ax, "curves").get_segments()) == sum(layer.importance.size for layer in layers)
-    assert len(gid(ax, "sums").get_offsets()) == sums
-    assert (len(gid(ax, "products").get_offsets()) if products else 0) == products
-    assert sum(isinstance(artist, LineCollection) for artist in ax.collections) == 2
-    tiles = [path.get_extents() for path in gid(ax, "tiles").get_paths()]
-    assert not any(a.overlaps(b) for i, a in enumerate(tiles) for b in tiles[:i])
-    assert all(ax.dataLim.xmin <= box.x0 and box.x1 <= ax.get_xlim()[1] for box in tiles)
-
-
-def test_names_stand_at_inputs_and_outputs():
+def test_the_network_of_a_result_bears_its_names():
     (ax,) = figures.network(run()).axes
     assert [text.get_text() for text in ax.texts] == ["$x$", "$y$", "$u$"]
     (ax,) = figures.network(replace(run(), edges=edges(5, 1))).axes  # five features are not the two coordinates
     assert [text.get_text() for text in ax.texts] == ["$u$"]
-
-
-def test_opacity_follows_importance():
-    layer = replace(edges(2, 2)[0], importance=np.array([[1.0, 0.25], [0.0, np.nan]]))
-    (ax,) = figures.network(replace(run(), edges=(layer,))).axes
-    opacity = gid(ax, "curves").get_colors()[:, 3]  # by input, then output
-    assert opacity == pytest.approx([1.0, 0.1, 0.55])  # where importance is NaN, there is no edge
-
-
-def test_curves_are_the_edge_functions():
-    layer = edges(1, 1)[0]
-    (ax,) = figures.network(replace(run(), edges=(layer,))).axes
-    (curve,) = gid(ax, "curves").get_segments()
-    assert np.corrcoef(curve[:, 1], layer.curves[0, 0])[0, 1] == pytest.approx(1)
-    constant = replace(layer, curves=np.full((1, 1, 11), 3.0))
-    (curve,) = gid(figures.network(replace(run(), edges=(constant,))).axes[0], "curves").get_segments()
-    assert np.ptp(curve[:, 1]) == 0
-
-
-def test_wide_layers_draw_their_most_important_edges():
-    layer = edges(40, 5)[0]
-    (ax,) = figures.network(replace(run(), edges=(layer,))).axes
-    assert len(gid(ax, "curves").get_segments()) == figures.CURVES
-    drawn = np.sort(gid(ax, "curves").get_colors()[:, 3])
-    best = np.sort(layer.importance.ravel() / layer.importance.max())[-figures.CURVES :]
-    assert drawn == pytest.approx(0.1 + 0.9 * np.sqrt(best))
-    assert len(gid(ax, "lines").get_segments()) == 2 * figures.CURVES + 100
-    assert "100 least important" in ax.texts[-1].get_text()
-
-
-def test_no_edges_is_an_error():
     with pytest.raises(ValueError, match="no edge functions"):
         figures.network(replace(run(), edges=()))
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [("x", "$x$"), ("x12", "$x_{12}$"), ("theta", r"$\theta$"), ("psi_2", r"$\psi_{2}$"), ("Re", r"$\mathrm{Re}$")],
-)
-def test_symbols(name, text):
-    assert figures.symbol(name) == text
 
 
 # --------------------------------------------------------------------------------------------------- files

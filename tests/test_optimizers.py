@@ -86,6 +86,8 @@ class Parameters:
 class LeastSquares:
     """r(p) with derivatives by torch.func, in two parts."""
 
+    own_loss = False
+
     def __init__(self, function):
         self.function = function
 

@@ -18,18 +18,36 @@ import h5py
 import numpy as np
 import pytest
 
-from kanpde import results
+from kanpde import hdf5, results
+from kanpde.hdf5 import ResultsError
 from kanpde.results import (
     POINTS_KEPT,
     Edges,
     Result,
-    ResultsError,
     is_complete,
     linked,
     load,
     save,
     write_index,
 )
+
+ALONE = f"""
+import sys, types
+sys.modules["kanpde"] = types.ModuleType("kanpde")  # the package without its table of contents
+sys.modules["kanpde"].__path__ = [{os.path.dirname(results.__file__)!r}]
+from kanpde import results
+"""
+
+
+def make_edges(random, inputs, *, sums, arities):
+    """A layer with everything that may be known of it; one edge is symbolic, one was removed."""
+    linear = sums + sum(arities)
+    importance, scores = random.random((2, linear, inputs))
+    importance[0, 0] = scores[0, 0] = np.nan
+    symbols = np.full((linear, inputs), "", dtype=object)
+    symbols[1, 0] = "1.5 sin(2 x + 0.1)"
+    curves, outside = random.random((linear, inputs, 33)), np.arange(inputs)
+    return Edges(random.random((inputs, 33)), curves, importance, sums, arities, symbols, scores, random.random(inputs), outside)
 
 
 def make_result(*, experiment="experiment", status="complete", seed=0, **metrics):
@@ -85,8 +103,8 @@ def make_result(*, experiment="experiment", status="complete", seed=0, **metrics
         parameters=random.standard_normal(96),
         architecture={"type": "KAN", "widths": [2, [2, 2], 1], "basis": {"name": "Chebyshev", "degree": 6}},
         edges=(
-            Edges(random.random((2, 33)), random.random((6, 2, 33)), random.random((6, 2)), 2, 2, 2),
-            Edges(random.random((4, 33)), random.random((1, 4, 33)), random.random((1, 4)), 1, 0, 2),
+            make_edges(random, 2, sums=2, arities=(2, 3)),
+            Edges(random.random((4, 33)), random.random((1, 4, 33)), random.random((1, 4)), 1),
         ),
         checkpoint=None,
     )
@@ -252,8 +270,23 @@ def test_layout_with_h5py_alone(saved):
         assert file["metrics"].attrs["relative_l2"] == 1.25e-9
         assert file["model/parameters"].shape == (96,)
         assert '"widths": [2, [2, 2], 1]' in file["model"].attrs["architecture"]
-        assert file["model/edges/layer_0/curves"].shape == (6, 2, 33)
-        assert file["model/edges/layer_0"].attrs["arity"] == 2
+        layer = file["model/edges/layer_0"]
+        assert layer["curves"].shape == (7, 2, 33) and layer["scores"].shape == (7, 2) and layer["nodes"].shape == (2,)
+        assert layer.attrs["sums"] == 2 and layer.attrs["arities"].tolist() == [2, 3]
+        assert layer["symbols"].asstr()[1].tolist() == ["1.5 sin(2 x + 0.1)", ""]
+        assert layer["outside"][()].tolist() == [0, 1] and "symbols" not in file["model/edges/layer_1"]  # all are numeric
+
+
+def test_edges_of_older_files_have_one_arity(saved):
+    with h5py.File(saved, "r+") as file:
+        layer = file["model/edges/layer_0"]
+        for key in ("symbols", "scores", "nodes", "outside"):
+            del layer[key]
+        del layer.attrs["arities"]
+        layer.attrs["products"], layer.attrs["arity"] = 2, 3
+    first, second = load(saved).edges
+    assert (first.arities, first.products, second.arities) == ((3, 3), 2, ())
+    assert first.scores is first.nodes is first.outside is None and (first.symbols == "").all()
 
 
 def test_xarray_opens_the_tree(tmp_path):
@@ -418,7 +451,7 @@ class FullStream(io.FileIO):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_device_that_is_full(saved, monkeypatch):
-    monkeypatch.setattr(results, "open", FullStream, raising=False)
+    monkeypatch.setattr(hdf5, "open", FullStream, raising=False)
     assert_save_fails(saved, "No space left on device", number=errno.ENOSPC)
 
 
@@ -534,12 +567,11 @@ def test_leftovers_of_killed_runs_are_removed(tmp_path):
 
 def test_killed_while_saving_leaves_a_whole_file(saved):
     program = f"""
-import runpy
-room = runpy.run_path({str(results.__file__)!r})
-result = room["load"]({str(saved)!r})
+{ALONE}
+result = results.load({str(saved)!r})
 print("ready", flush=True)
 while True:
-    room["save"](result, {str(saved)!r})
+    results.save(result, {str(saved)!r})
 """
     for delay in (0.01, 0.1):
         with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
@@ -637,7 +669,7 @@ def test_index_that_cannot_be_written(tmp_path):
 
 def test_importing_the_room_alone_loads_nothing_heavy():
     program = f"""
-import runpy, sys; runpy.run_path({str(results.__file__)!r})
+{ALONE}
 print(*sorted({{"torch", "h5py", "matplotlib", "sympy", "scipy"}} & set(sys.modules)))
 """
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

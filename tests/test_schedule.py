@@ -11,6 +11,7 @@ from kanpde import (
     Adam,
     Balance,
     Box,
+    BSpline,
     Chebyshev,
     Continue,
     Dirichlet,
@@ -20,10 +21,12 @@ from kanpde import (
     Refine,
     Resample,
     Sampling,
+    Starts,
     Until,
 )
 from kanpde.changes import RefineTo, SetParameters, Stage
 from kanpde.functions import exp, pi, sin
+from kanpde.objective import Objective
 from kanpde.sampling import resampled
 from kanpde.schedule import Rung, rungs
 from kanpde.training import fit
@@ -367,3 +370,57 @@ def test_what_is_kept_and_when_it_ends_do_not_depend_on_an_interruption(training
         assert torch.equal(resumed.network.vector(), whole.network.vector())
         assert resumed.history.columns["loss"] == whole.history.columns["loss"]
         assert resumed.stops == whole.stops
+
+
+# ---- several starts ----
+
+
+def deep(x, y):
+    return exp(sin(2 * x) * y)
+
+
+def test_the_best_of_several_starts_goes_on():
+    problem = Problem(Box(x=(-1, 1), y=(-1, 1)), lambda u, x, y: u - deep(x, y), exact=deep)
+    training = [LevenbergMarquardt(steps=3)]
+    model = KAN(2, 1, 1, basis=Chebyshev(3))
+    experiment = Experiment(problem, model=model, training=[Starts(4, steps=5), *training])
+    result = experiment.run(seed=0)
+    assert "began from start" in str(result.provenance["stops"])
+    losses = []
+    for number in range(4):
+        network = model.remade(seed=number * 1_000_003).on_box((-1, -1), (1, 1))
+        objective = Objective(problem, experiment.sampling.points(problem, network, 0))
+        descent = training[0].start(network)
+        for _ in range(5):
+            descent.advance(objective, network)
+        fresh = Objective(problem, experiment.sampling.points(problem, network, 1_000_003)).residual(network)
+        losses.append(float(fresh @ fresh))
+    chosen = int(np.argmin(losses))
+    assert max(losses) > 1.5 * min(losses)  # there was something to choose
+    assert f"began from start {chosen} of 0 ... 3, with a loss of {min(losses):.3g}" in str(result.provenance["stops"])
+    assert result.history["loss"][0] <= 1.2 * min(losses)
+
+
+def test_starts_stand_first_and_need_drawn_weights():
+    problem = Problem(Box(x=(-1, 1)), lambda u, x: u - sin(x))
+    with pytest.raises(ValueError, match="must stand at the beginning"):
+        rungs([LevenbergMarquardt(), Starts(3)])
+    with pytest.raises(ValueError, match=r"Starts\(count\) must be a whole number of at least 2, got 1"):
+        Starts(1)
+    experiment = Experiment(problem, model=KAN(1, 1, basis=Chebyshev(3)).kept(), training=[Starts(3), LevenbergMarquardt(steps=2)])
+    with pytest.raises(ValueError, match="are given: leave Starts out"):
+        experiment.run()
+
+
+@pytest.mark.parametrize(("before", "after", "exact"), [(5, 10, True), (10, 50, True), (20, 50, False), (5, 5, True)])
+def test_uniform_refinement_is_exact_where_knots_are_kept_and_a_projection_elsewhere(before, after, exact):
+    network = KAN(1, 1, basis=BSpline(3, before), seed=2)
+    finer = network.refined(after, uniform=True)
+    assert finer.basis == BSpline(3, after)
+    x = torch.linspace(-1, 1, 4001, dtype=torch.float64)[:, None]
+    change = (finer(x) - network(x)).detach()
+    assert (float(change.abs().max()) < 1e-13) == exact
+    if not exact:  # the residual of a projection is orthogonal to the splines
+        x, weights = (torch.from_numpy(each) for each in np.polynomial.legendre.leggauss(600))
+        change = (finer(x[:, None]) - network(x[:, None]))[:, 0].detach()
+        assert float((finer.basis.values(x) @ (weights * change)).abs().max()) < 1e-4 * float(change.abs().max())

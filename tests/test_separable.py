@@ -183,13 +183,14 @@ def test_repr_makes_the_same_network():
 def test_factors_are_drawn_as_edges_with_product_nodes():
     network, points = on_box(MODELS[2], 30)
     first, second = edge_functions(network, points)
-    assert (first.sums, first.products, first.arity) == (0, 4, 3) and (second.sums, second.products) == (2, 0)
+    assert (first.sums, first.arities) == (0, (3,) * 4) and (second.sums, second.arities) == (2, ())
     z = (2 * (points - network.lower) / (network.upper - network.lower) - 1).T
     for o in range(2):
         for r in range(2):
             for axis, basis in enumerate(network.bases):
                 row, weight = 3 * (2 * o + r) + axis, list(network.parameters())[axis].detach()[o, r]
-                wanted = series(basis, weight, torch.from_numpy(first.inputs[axis])).numpy()
+                low, high = network.lower[axis], network.upper[axis]
+                wanted = series(basis, weight, 2 * (torch.from_numpy(first.inputs[axis]) - low) / (high - low) - 1).numpy()
                 np.testing.assert_allclose(first.curves[row, axis], wanted, atol=1e-12 * np.abs(wanted).max())
                 assert first.importance[row, axis] == pytest.approx(float(series(basis, weight, z[axis]).std(correction=0)))
                 assert np.isnan(np.delete(first.importance[row], axis)).all()

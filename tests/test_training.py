@@ -19,7 +19,8 @@ from kanpde.optimizers import LBFGS, Adam, LevenbergMarquardt
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling
 from kanpde.schedule import Refine, Rung, rungs
-from kanpde.training import History, fit
+from kanpde.snapshots import History
+from kanpde.training import fit
 
 segment = Box(x=(0.5, 2))
 square = Box(x=(-1, 1), y=(0, 3))

@@ -1,14 +1,38 @@
 """What every univariate basis offers, and bases joined together."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from functools import cache, wraps
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kanpde.jets import channels, compose, tanh_table
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def remembered(function: _Function) -> _Function:
+    """``functools.cache`` for the constants of a basis, whoever asks for them first.
+
+    ``torch.compile`` takes them as constants rather than see them computed, and a transformation of ``torch.func`` or inference mode
+    that happens to be in force does not become part of them.
+    """
+
+    @cache
+    def apart(*arguments: Hashable) -> object:
+        with torch.inference_mode(False), torch._C._DisableFuncTorch():
+            return function(*arguments)
+
+    @wraps(function)
+    def call(*arguments: Hashable) -> object:
+        return apart(*arguments)
+
+    call._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compiler.assume_constant_result, without its slow import
+    return call  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -84,9 +108,17 @@ class Basis(ABC):
         """
         return Span(self.squashed_table(x, order) if squash else self.table(x, order))
 
+    def write(self, x: Tensor, order: int, out: Tensor, *, squash: bool = False) -> None:
+        """What ``table``, or with ``squash`` ``squashed_table``, holds, into ``out`` (order + 1, K, *x.shape)."""
+        for m, row in enumerate(self.span(x, order, squash=squash).table(order)):
+            out[m] = row
+
     @abstractmethod
     def embedding(self, finer: "Basis") -> np.ndarray:
-        """The matrix E (finer.size, size) with sum_k c_k B_k = sum_j (E c)_j F_j exactly, in float64."""
+        """The matrix E (finer.size, size) with sum_k c_k B_k = sum_j (E c)_j F_j exactly, in float64, for ``finer`` from :meth:`refined`.
+
+        For splines of :meth:`uniform` whose knots are not among the old ones, (E c)_j F_j is the nearest in the mean square on [-1, 1].
+        """
 
     @abstractmethod
     def quantile(self, u: np.ndarray) -> np.ndarray:
@@ -98,6 +130,12 @@ class Basis(ABC):
 
     def differences(self) -> np.ndarray | None:
         """The matrix (m, K) that takes differences of neighbouring coefficients; None where they are not in the order of their places."""
+        return None
+
+    def jumps(self) -> np.ndarray | None:
+        """The matrix (m, K) that takes h^p/p! times the jumps of the highest derivative p at the m inner knots, over sqrt(m); None without
+        knots.
+        """
         return None
 
     @property
@@ -112,6 +150,10 @@ class Basis(ABC):
                 f"cannot refine {self} to {self.resolution_field}={resolution}: refinement only goes up from {self.resolution}"
             )
         return replace(self, **{self.resolution_field: resolution})  # type: ignore[type-var]
+
+    def uniform(self, resolution: int) -> "Basis":
+        """The same at a higher resolution with equal intervals, where there are intervals; else :meth:`refined`."""
+        return self.refined(resolution)
 
     def __add__(self, other: "Basis") -> "Joined":
         """Both families together, as in ``BSpline(3, 5) + SiLU()``: splines with a base function."""
@@ -164,9 +206,24 @@ class Joined(Basis):
     def values(self, x: Tensor) -> Tensor:
         return torch.cat([part.values(x) for part in self.parts])
 
+    def span(self, x: Tensor, order: int, *, squash: bool = False, reuse: Span | None = None) -> Span:
+        """The table, each part's written where it belongs."""
+        table = x.new_empty((order + 1, self.size, *x.shape)) if reuse is None else reuse.functions
+        start = 0
+        for part in self.parts:
+            rows = table[:, start : start + part.size]
+            part.write(x, order, rows, squash=squash)
+            start += part.size
+        return Span(table)
+
     def refined(self, resolution: int) -> "Joined":
-        lead = self._leading
-        return Joined((*self.parts[:lead], self.parts[lead].refined(resolution), *self.parts[lead + 1 :]))
+        return self._with_leading(self.parts[self._leading].refined(resolution))
+
+    def uniform(self, resolution: int) -> "Joined":
+        return self._with_leading(self.parts[self._leading].uniform(resolution))
+
+    def _with_leading(self, part: Basis) -> "Joined":
+        return Joined((*self.parts[: self._leading], part, *self.parts[self._leading + 1 :]))
 
     def embedding(self, finer: Basis) -> np.ndarray:
         from scipy.linalg import block_diag
@@ -182,6 +239,12 @@ class Joined(Basis):
 
     def differences(self) -> np.ndarray | None:
         """Those of the part that refinement refines."""
-        lead = self._leading
-        inner, before = self.parts[lead].differences(), sum(part.size for part in self.parts[:lead])
-        return None if inner is None else np.pad(inner, ((0, 0), (before, self.size - before - inner.shape[1])))
+        return self._of_all(self.parts[self._leading].differences())
+
+    def jumps(self) -> np.ndarray | None:
+        """Alike."""
+        return self._of_all(self.parts[self._leading].jumps())
+
+    def _of_all(self, rows: np.ndarray | None) -> np.ndarray | None:
+        before = sum(part.size for part in self.parts[: self._leading])
+        return None if rows is None else np.pad(rows, ((0, 0), (before, self.size - before - rows.shape[1])))

@@ -80,6 +80,9 @@ class Extended(Basis):
     def refined(self, resolution: int) -> "Extended":
         return Extended(self.basis.refined(resolution), self.rule)
 
+    def uniform(self, resolution: int) -> "Extended":
+        return Extended(self.basis.uniform(resolution), self.rule)
+
     def quantile(self, u: np.ndarray) -> np.ndarray:
         return self.basis.quantile(u)
 
@@ -88,6 +91,9 @@ class Extended(Basis):
 
     def differences(self) -> np.ndarray | None:
         return self.basis.differences()
+
+    def jumps(self) -> np.ndarray | None:
+        return self.basis.jumps()
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,9 @@ class PerInput(Basis):
     def refined(self, resolution: int) -> "PerInput":
         return PerInput(tuple(basis.refined(resolution) for basis in self.bases))
 
+    def uniform(self, resolution: int) -> "PerInput":
+        return PerInput(tuple(basis.uniform(resolution) for basis in self.bases))
+
     def embedding(self, finer: Basis) -> np.ndarray:
         assert isinstance(finer, PerInput)
         return np.stack([mine.embedding(its) for mine, its in zip(self.bases, finer.bases, strict=True)])
@@ -150,3 +159,6 @@ class PerInput(Basis):
 
     def differences(self) -> np.ndarray | None:
         return self.bases[0].differences()
+
+    def jumps(self) -> np.ndarray | None:
+        return self.bases[0].jumps()

@@ -1,7 +1,6 @@
 """Trigonometric functions."""
 
 from dataclasses import dataclass
-from functools import cache
 from math import pi
 from typing import ClassVar
 
@@ -9,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, whole_number
+from kanpde.bases.basis import Basis, Span, remembered, whole_number
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def _fill(cosines: Tensor, sines: Tensor, angle: Tensor, *, quarter: bool = Fals
         torch.mul(s[k], c[0], out=s[k + 1]).addcmul_(c[k], s[0])
 
 
-@cache
+@remembered
 def _fourier_derivatives(modes: int, order: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The matrices of derivatives 1, 2, ...: (order, size, size)."""
     once = np.zeros((2 * modes + 1, 2 * modes + 1))
@@ -142,7 +141,7 @@ def _fourier_derivatives(modes: int, order: int, dtype: torch.dtype, device: tor
     return torch.tensor(np.reshape(powers, (order, *once.shape)), dtype=dtype, device=device)
 
 
-@cache
+@remembered
 def _sine_derivatives(modes: int, order: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The matrices that take sines and cosines to derivatives 1, 2, ... of the sines: (order, modes, 2 modes)."""
     found = np.zeros((order, modes, 2 * modes))

@@ -1,7 +1,6 @@
 """Hermite functions."""
 
 from dataclasses import dataclass
-from functools import cache
 from math import pi
 from typing import ClassVar
 
@@ -9,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, real_number, whole_number
+from kanpde.bases.basis import Basis, Span, real_number, remembered, whole_number
 from kanpde.bases.recurrence import Step, fill, recur
 
 
@@ -38,7 +37,7 @@ class Hermite(Basis):
 
     def values(self, x: Tensor) -> Tensor:
         y = self.scale * x
-        return recur(_ground(y), y, _steps(self.degree))
+        return recur(_ground(y), y, _own_steps(self))
 
     def table(self, x: Tensor, order: int) -> Tensor:
         return torch.stack(self.span(x.contiguous(), order).table(order))
@@ -72,12 +71,17 @@ def _ground(y: Tensor) -> Tensor:
     return pi**-0.25 * torch.exp(-0.5 * y * y)
 
 
-@cache
+@remembered
 def _steps(count: int) -> tuple[Step, ...]:
     return tuple(((2 / (n + 1)) ** 0.5, 0.0, (n / (n + 1)) ** 0.5) for n in range(count))
 
 
-@cache
+@remembered
+def _own_steps(basis: Hermite) -> tuple[Step, ...]:
+    return _steps(basis.degree)
+
+
+@remembered
 def _derivatives(basis: Hermite, order: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The matrices that take psi_0 ... psi_{degree+order} to derivatives 1, 2, ... by x: (order, size, size + order)."""
     n = np.arange(basis.size + order)

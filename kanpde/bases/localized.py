@@ -1,14 +1,14 @@
 """Localized functions: Gaussians and wavelets, level by level."""
 
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, whole_number
+from kanpde.bases.basis import Basis, Span, remembered, whole_number
+from kanpde.jets import is_tracing
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,20 @@ class Gaussian(Basis):
         t, inverse = _places(self, x)
         rows = _gaussian_derivatives(t, order)
         return torch.stack([row if m == 0 else row * inverse**m for m, row in enumerate(rows)])
+
+    def span(self, x: Tensor, order: int, *, squash: bool = False, reuse: Span | None = None) -> Span:
+        table = x.new_empty((order + 1, self.size, *x.shape)) if reuse is None else reuse.functions
+        self.write(x, order, table, squash=squash)
+        return Span(table)
+
+    def write(self, x: Tensor, order: int, out: Tensor, *, squash: bool = False) -> None:
+        if squash or order > 1 or is_tracing():
+            out.copy_((self.squashed_table if squash else self.table)(x, order))
+            return
+        t, inverse = _places(self, x)
+        torch.mul(t, t, out=out[0]).neg_().exp_()
+        if order:
+            torch.mul(out[0], t.mul_(-2 * inverse), out=out[1])
 
     def embedding(self, finer: Basis) -> np.ndarray:
         assert isinstance(finer, Gaussian) and (finer.coarsest or finer.count) == (self.coarsest or self.count)
@@ -153,10 +167,11 @@ def _places(basis: Gaussian | MexicanHat, x: Tensor) -> tuple[Tensor, Tensor]:
     """(x - c) / h of every function (count, *x.shape), and 1 / h in a shape that multiplies it."""
     centres, inverse = _centres(basis, x.dtype, x.device)
     shape = (-1, *[1] * x.dim())
-    return (x - centres.view(shape)) * inverse.view(shape), inverse.view(shape)
+    t = x - centres.view(shape)
+    return t.mul_(inverse.view(shape)), inverse.view(shape)
 
 
-@cache
+@remembered
 def _centres(basis: Gaussian | MexicanHat, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     centres, widths = basis.levels if isinstance(basis, Gaussian) else basis.wavelets
     return torch.tensor(centres, dtype=dtype, device=device), torch.tensor(1 / widths, dtype=dtype, device=device)

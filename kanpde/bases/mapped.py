@@ -146,6 +146,9 @@ class Mapped(Basis):
     def refined(self, resolution: int) -> "Mapped":
         return Mapped(self.basis.refined(resolution), self.map)
 
+    def uniform(self, resolution: int) -> "Mapped":
+        return Mapped(self.basis.uniform(resolution), self.map)
+
     def embedding(self, finer: Basis) -> np.ndarray:
         assert isinstance(finer, Mapped) and finer.map == self.map
         return self.basis.embedding(finer.basis)

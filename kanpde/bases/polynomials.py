@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, real_number, whole_number
+from kanpde.bases.basis import Basis, Span, real_number, remembered, whole_number
 from kanpde.bases.recurrence import Step, derivative, fill, recur
 from kanpde.jets import is_tracing
 
@@ -40,7 +39,7 @@ class Polynomials(Basis):
         return self.degree + 1
 
     def values(self, x: Tensor) -> Tensor:
-        return recur(torch.ones_like(x), x, _steps(self, self.degree))
+        return recur(torch.ones_like(x), x, _own_steps(self))
 
     def table(self, x: Tensor, order: int) -> Tensor:
         return torch.stack(self.span(x.contiguous(), order).table(order))
@@ -132,14 +131,19 @@ class Monomial(Polynomials):
         return 1, 0, 0
 
 
-@cache
+@remembered
 def _steps(basis: Polynomials, count: int) -> tuple[Step, ...]:
     """The coefficients of ``count`` steps of the recurrence."""
     a, b, c = (np.broadcast_to(np.asarray(each, dtype=float), count).tolist() for each in basis.recurrence(np.arange(count)))
     return tuple(zip(a, b, c, strict=True))
 
 
-@cache
+@remembered
+def _own_steps(basis: Polynomials) -> tuple[Step, ...]:
+    return _steps(basis, basis.degree)
+
+
+@remembered
 def _derivatives(basis: Polynomials, order: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The matrices D, D^2, ... with P' = D P: (order, size, size)."""
     once = derivative(_steps(basis, basis.degree))
@@ -147,7 +151,7 @@ def _derivatives(basis: Polynomials, order: int, dtype: torch.dtype, device: tor
     return torch.tensor(np.reshape(powers, (order, *once.shape)), dtype=dtype, device=device)
 
 
-@cache
+@remembered
 def _squashed_derivatives(basis: Polynomials, order: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """The matrices that take P_0 ... P_{size+order-1} of tanh z to derivatives 1, 2, ... by z of the first ``size``."""
     step = derivative(_steps(basis, basis.size + order), squashed=True)

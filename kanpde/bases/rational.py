@@ -29,11 +29,13 @@ class RationalChebyshev(Basis):
     def __post_init__(self) -> None:
         whole_number(self.degree, "the degree of RationalChebyshev")
         object.__setattr__(self, "length", real_number(self.length, "the length of RationalChebyshev", above=0))
+        # made here, since torch.compile cannot follow the making of it
+        object.__setattr__(self, "_mapped", Mapped(Chebyshev(self.degree), AlgebraicMap(self.length)))
 
     @property
     def mapped(self) -> Mapped:
         """The same functions as polynomials behind a map."""
-        return Mapped(Chebyshev(self.degree), AlgebraicMap(self.length))
+        return self._mapped  # type: ignore[attr-defined]
 
     @property
     def size(self) -> int:

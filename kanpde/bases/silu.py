@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from kanpde.bases.basis import Basis
+from kanpde.jets import is_tracing
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class SiLU(Basis):
     def resolution(self) -> int:
         return 1
 
+    def values(self, x: Tensor) -> Tensor:
+        return (x * torch.sigmoid(x))[None]
+
     def table(self, x: Tensor, order: int) -> Tensor:
         s = torch.sigmoid(x)
         rows, polynomial = [x * s], np.polynomial.Polynomial([0.0, 1.0])
@@ -28,6 +32,15 @@ class SiLU(Basis):
             lower, polynomial = polynomial, polynomial.deriv() * np.polynomial.Polynomial([0.0, 1.0, -1.0])
             rows.append(x * _horner(polynomial.coef, s) + m * _horner(lower.coef, s))
         return torch.stack([row[None] for row in rows])
+
+    def write(self, x: Tensor, order: int, out: Tensor, *, squash: bool = False) -> None:
+        if squash or order > 1 or is_tracing():
+            super().write(x, order, out, squash=squash)
+            return
+        s, values = torch.sigmoid(x), out[0, 0]
+        torch.mul(x, s, out=values)
+        if order:  # s + x s (1 - s)
+            torch.addcmul(values, values, s, value=-1, out=out[1, 0]).add_(s)
 
     def refined(self, resolution: int) -> "SiLU":
         return self

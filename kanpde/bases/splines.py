@@ -1,16 +1,18 @@
 """Splines."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, whole_number
+from kanpde.bases.basis import Basis, Span, remembered, whole_number
 from kanpde.jets import channels, compose, tanh_table
+
+FEW = 16  # intervals
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,17 @@ class BSpline(Basis):
         breaks = np.linspace(-1, 1, self.intervals + 1) if self.breaks is None else np.asarray(self.breaks)
         return np.concatenate([np.full(self.degree, -1.0), breaks, np.full(self.degree, 1.0)])
 
+    def values(self, x: Tensor) -> Tensor:
+        flat = x.reshape(-1)
+        interval, past, ahead, _ = self._distances(flat)
+        local = torch.ones_like(flat)[None]
+        for p in range(1, self.degree + 1):
+            left, right = past[self.degree - p :], ahead[:p]
+            quotient = local / (left + right)  # B_{j,p-1} / (t_{j+p} - t_j)
+            falling, rising = right * quotient, left * quotient
+            local = torch.cat([falling[:1], falling[1:] + rising[:-1], rising[-1:]])
+        return x.new_zeros((self.size, len(flat))).scatter(0, self._places(interval), local).view(self.size, *x.shape)
+
     def table(self, x: Tensor, order: int) -> Tensor:
         return self.span(x, order).functions
 
@@ -63,50 +76,99 @@ class BSpline(Basis):
 
     def span(self, x: Tensor, order: int, *, squash: bool = False, reuse: Span | None = None) -> Span:
         """The table, from the degree + 1 functions that live on the interval of a point; all others are zero there."""
+        table = x.new_empty((order + 1, self.size, *x.shape)) if reuse is None else reuse.functions
+        self.write(x, order, table, squash=squash)
+        return Span(table)
+
+    def write(self, x: Tensor, order: int, out: Tensor, *, squash: bool = False) -> None:
         flat = x.reshape(-1)
         tanh = tanh_table(flat, order) if squash else None
         interval, local = self._local(flat if tanh is None else tanh[0], order)
         if tanh is not None:
             local = compose(local, tanh, channels([(0,) * order]))
-        rows = (interval + torch.arange(self.degree + 1, device=x.device)[:, None]).expand_as(local)
-        table = x.new_zeros((order + 1, self.size, *x.shape)) if reuse is None else reuse.functions.zero_()
-        table.view(order + 1, self.size, len(flat)).scatter_(1, rows, local)
-        return Span(table)
+        self._spread(interval, local, out.zero_().view(order + 1, self.size, len(flat)))
+
+    def _spread(self, interval: Tensor, local: Tensor, rows: Tensor) -> Tensor:
+        """What lives on the interval of every point (n, degree + 1, N), in its place in ``rows`` (n, K, N) of zeros."""
+        if self.intervals <= FEW:  # so few that all of them, times 0 or -1, are faster than finding places
+            numbers = torch.arange(self.intervals, dtype=local.dtype, device=local.device)[:, None]
+            here = (interval - numbers).abs_().sub_(1).clamp(max=0)  # -1 where they are equal; comparing takes longer
+            for number in range(self.degree + 1):
+                rows[:, number : number + self.intervals].addcmul_(local[:, number, None], here, value=-1)
+            return rows
+        return rows.scatter_(1, self._places(interval).expand_as(local), local)
+
+    def _places(self, interval: Tensor) -> Tensor:
+        """The numbers of the functions that live on the interval of every point, (degree + 1, N)."""
+        return interval.long() + torch.arange(self.degree + 1, device=interval.device)[:, None]
 
     def _local(self, x: Tensor, order: int) -> tuple[Tensor, Tensor]:
         """The interval of every point (N,), and of the functions that live there the derivatives: (order + 1, degree + 1, N)."""
-        degree, knots = self.degree, _knots(self, x.dtype, x.device)
-        # intervals of length zero hold no point: bucketize with right=True passes over them
-        interval = torch.bucketize(x.contiguous(), knots[degree + 1 : degree + self.intervals], right=True)
-        around = knots[1:-1].unfold(0, 2 * degree, 1).T[:, interval]  # t_{i-p+1} ... t_{i+p}, the knots around interval i
-        values, quotients = torch.ones_like(x)[None], []  # quotients B_{j,p-1} / (t_{j+p} - t_j)
+        degree = self.degree
+        interval, past, ahead, unit = self._distances(x)
+        found, quotients = x.new_empty((order + 1, degree + 1, len(x))), []  # quotients B_{j,p-1} / (t_{j+p} - t_j)
+        values, above = found[0], torch.ones_like(x)[None]
         for p in range(1, degree + 1):
-            left, right = around[degree - p : degree], around[degree : degree + p]
-            quotients.append(values / (right - left))
-            falling, rising = (right - x) * quotients[-1], (x - left) * quotients[-1]
-            values = torch.cat([falling[:1], falling[1:] + rising[:-1], rising[-1:]])
-        found = [values]
+            left, right = past[degree - p :], ahead[:p]
+            gaps = left + right
+            quotients.append(torch.div(above, gaps, out=gaps))
+            torch.mul(right, gaps, out=values[:p])
+            torch.mul(left[-1], gaps[-1], out=values[p])
+            values[1:p].addcmul_(left[:-1], gaps[:-1])
+            above = values[: p + 1]
         for m in range(1, order + 1):
             if m > degree:
-                found.append(torch.zeros_like(values))
+                found[m] = 0.0
                 continue
-            quotient, slopes = quotients[degree - m], values
+            quotient, slopes = quotients[degree - m], found[m]
             for p in range(degree - m + 1, degree + 1):  # B'_{j,p} = p [difference of quotients], m times
-                scaled = p * quotient
-                slopes = torch.cat([-scaled[:1], scaled[:-1] - scaled[1:], scaled[-1:]])
+                torch.mul(quotient[0], -p / unit, out=slopes[0])
+                torch.sub(quotient[:-1], quotient[1:], out=slopes[1:p]).mul_(p / unit)
+                torch.mul(quotient[-1], p / unit, out=slopes[p])
                 if p < degree:
-                    quotient = slopes / (around[degree : degree + p + 1] - around[degree - p - 1 : degree])
-            found.append(slopes)
-        return interval, torch.stack(found)
+                    quotient = slopes[: p + 1] / (past[degree - p - 1 :] + ahead[: p + 1])
+        return interval, found
+
+    def _distances(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:
+        """The interval i of every point (N,), x - t_{i-p+1} ... x - t_i and t_{i+1} - x ... t_{i+p} - x (p, N) each, and their unit."""
+        degree, count = self.degree, self.intervals
+        if self.breaks is None:  # in units of an interval the knots are whole numbers, and need not be looked up
+            y = (x + 1) * (0.5 * count)
+            interval = y.detach().floor().clamp(0, count - 1)
+            steps = torch.arange(degree, dtype=x.dtype, device=x.device)[:, None]
+            return interval, y - (interval - steps.flip(0)).clamp(min=0), (interval + (steps + 1)).clamp(max=count) - y, 2 / count
+        knots = _knots(self, x.dtype, x.device)
+        # intervals of length zero hold no point: bucketize with right=True passes over them
+        interval = torch.bucketize(x.contiguous(), knots[degree + 1 : degree + count], right=True)
+        around = knots[1:-1].unfold(0, 2 * degree, 1).T[:, interval]  # t_{i-p+1} ... t_{i+p}
+        return interval, x - around[:degree], around[degree:] - x, 1.0
 
     def embedding(self, finer: Basis) -> np.ndarray:
         from scipy.interpolate import BSpline as SciPySpline
 
         assert isinstance(finer, BSpline)
+        if Counter(self.knots) - Counter(finer.knots):
+            return self._projection(finer)
         spline = SciPySpline(self.knots, np.eye(self.size), self.degree)
         for knot in sorted((Counter(finer.knots) - Counter(self.knots)).elements()):
             spline = spline.insert_knot(knot)
         return np.asarray(spline.c)[: finer.size]
+
+    def _projection(self, finer: "BSpline") -> np.ndarray:
+        """The nearest in L2[-1, 1], by Gauss's rule between all knots, which is exact for the products of two splines."""
+        nodes, weights = np.polynomial.legendre.leggauss(max(self.degree, finer.degree) + 1)
+        breaks = np.unique(np.concatenate([self.knots, finer.knots]))
+        middle, half = 0.5 * (breaks[1:] + breaks[:-1]), 0.5 * np.diff(breaks)
+        x = torch.from_numpy((middle[:, None] + half[:, None] * nodes).ravel())
+        root = np.sqrt((half[:, None] * weights).ravel())
+        fine, coarse = finer.values(x).numpy() * root, self.values(x).numpy() * root
+        return np.linalg.lstsq(fine.T, coarse.T, rcond=None)[0]
+
+    def uniform(self, resolution: int) -> "BSpline":
+        """Equal intervals, ``resolution`` of them, at least as many as there are."""
+        if resolution < self.intervals:
+            return super().refined(resolution)  # type: ignore[return-value]  # raises
+        return replace(self, intervals=resolution, breaks=None)
 
     def refined(self, resolution: int) -> "BSpline":
         """Keep every knot and halve the widest intervals until there are ``resolution`` of them."""
@@ -125,12 +187,20 @@ class BSpline(Basis):
     def differences(self) -> np.ndarray:
         return np.diff(np.eye(self.size), axis=0)
 
+    def jumps(self) -> np.ndarray:
+        breaks, p = np.unique(self.knots), self.degree
+        highest = self.table(torch.from_numpy(0.5 * (breaks[1:] + breaks[:-1])), p)[p].numpy()
+        if len(breaks) == 2:
+            return np.zeros((1, self.size))  # one polynomial
+        step = 2 / (len(breaks) - 1)
+        return np.diff(highest, axis=1).T * step**p / math.factorial(p) / math.sqrt(len(breaks) - 2)
+
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """As many points in every interval as in every other."""
         breaks = np.unique(self.knots)
         return np.interp(u, np.linspace(0, 1, len(breaks)), breaks)
 
 
-@cache
+@remembered
 def _knots(basis: BSpline, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.tensor(basis.knots, dtype=dtype, device=device)

@@ -3,6 +3,7 @@
 run_experiments.py problems/poisson.py --seeds 5
 run_experiments.py draw results/poisson/*.h5
 run_experiments.py compare results/*/*.h5
+run_experiments.py versions results/hello/versions.h5
 """
 
 import argparse
@@ -17,10 +18,12 @@ from typing import Any
 import torch
 
 from kanpde.cli.running import DTYPES, left_of, listening, run_one
-from kanpde.cli.verbs import compare_files, draw_files
+from kanpde.cli.together import draw_together
+from kanpde.cli.verbs import compare_files, draw_files, list_versions
+from kanpde.hdf5 import ResultsError
 from kanpde.problem_files import Task, UserError, check_apart, complaint, tasks_of
 from kanpde.reports import comparison_table
-from kanpde.results import ResultsError, write_index
+from kanpde.results import write_index
 
 logger = logging.getLogger("kanpde")
 
@@ -34,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _reported(lambda: draw_files(given[1:]))
     if given[:1] == ["compare"]:
         return _reported(lambda: compare_files(given[1:]))
+    if given[:1] == ["versions"]:
+        return _reported(lambda: list_versions(given[1:]))
     return _reported(lambda: _run_all(_parser().parse_args(given)))
 
 
@@ -52,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="run_experiments.py",
         description="Train, measure, save and draw the experiments of problem files.",
-        epilog="Other verbs: 'draw FILE.h5 ...' redraws figures, 'compare FILE.h5 ...' prints one table of runs.",
+        epilog="Other verbs: 'draw FILE.h5 ...' redraws figures, 'compare FILE.h5 ...' prints one table of runs, "
+        "'versions FILE.h5 [ONE OTHER]' lists the versions of a network or compares two.",
     )
     add = parser.add_argument
     add("problems", nargs="+", type=Path, metavar="PROBLEM.py", help="files that define `experiment` or a dict `experiments`")
@@ -106,6 +112,8 @@ def _run_all(options: argparse.Namespace) -> int:
     if len(tasks) > 1 and results:
         print(comparison_table(results))
         failed = _index(tasks) or failed
+    if not options.no_figures and not interrupted:
+        failed = draw_together(tasks) or failed
     return 130 if interrupted else 1 if failed else 0
 
 

@@ -15,9 +15,11 @@ from typing import Any
 import torch
 
 from kanpde.experiment import Run
+from kanpde.hdf5 import ResultsError
+from kanpde.interpret import Film
 from kanpde.problem_files import Task, UserError
 from kanpde.reports import report
-from kanpde.results import Result, ResultsError, is_complete, load, save
+from kanpde.results import Result, is_complete, load, save
 
 logger = logging.getLogger("kanpde")
 
@@ -58,7 +60,7 @@ def run_one(task: Task, options: argparse.Namespace, interrupts: "Interrupts") -
     interrupted = interrupts.requested or result.status == "interrupted"
     if not options.no_figures and files[0] != task.checkpoint:
         try:
-            files += _figures(result, files[0])
+            files += _figures(result, files[0]) + _films(task, files[0])
         except KeyboardInterrupt:
             interrupted, trouble = True, f"interrupted while figures were drawn: the results are whole, in {files[0]}"
         except Exception as error:  # the results are safe: say what is missing
@@ -82,6 +84,12 @@ def _figures(result: Result, path: Path) -> list[Path]:
     from kanpde.figures import draw
 
     return draw(result, path.with_suffix(""))
+
+
+def _films(task: Task, path: Path) -> list[Path]:
+    """Beside the figures, what the callbacks of this experiment filmed."""
+    films = [callback for callback in task.experiment.callbacks if isinstance(callback, Film) and callback.frames]
+    return [film.save(path.with_name(f"{path.stem}-film{number or ''}.gif")) for number, film in enumerate(films)]
 
 
 # ---- files ----
@@ -194,9 +202,9 @@ class Listener:
         history = progress.history.columns
         self.bar.total = progress.total_steps
         self.bar.n = progress.history.length
-        self.bar.set_postfix_str(
-            f"loss {history['loss'][-1]:.1e}, error {history['error_l2'][-1]:.1e}, refinement {history['refinement'][-1]:.0f}"
-        )
+        name = "validation_loss" if "validation_loss" in history else "error_l2"
+        word, error = name.split("_")[0], history[name][-1]
+        self.bar.set_postfix_str(f"loss {history['loss'][-1]:.1e}, {word} {error:.1e}, refinement {history['refinement'][-1]:.0f}")
         if time.monotonic() - self.last >= self.interval or self.interrupts.requested:
             self._checkpoint(run)
             self.last = time.monotonic()

@@ -1,4 +1,4 @@
-"""The other verbs of the command line: ``draw`` and ``compare``, of results files or of the index of a sweep."""
+"""The other verbs of the command line: ``draw`` and ``compare``, of results files or of the index of a sweep; ``versions`` of one file."""
 
 import argparse
 import sys
@@ -6,15 +6,28 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kanpde.cli.together import draw_again
+from kanpde.hdf5 import ResultsError
+from kanpde.problem_files import UserError
 from kanpde.reports import comparison_table
-from kanpde.results import Result, ResultsError, linked, load
+from kanpde.results import Result, linked, load
+from kanpde.versions import Versions
 
 
 def draw_files(arguments: Sequence[str]) -> int:
-    """Redraw figures; one error for each file that cannot be, and then status 1."""
+    """Redraw figures; one error for each file that cannot be, and then status 1.
+
+    After a problem file, instead of the figures of each result those of all together that the file defines.
+    """
     from kanpde.figures import draw
 
-    readable = Readable(_given("draw", "Redraw the figures of results files.", arguments))
+    files = [Path(each) for each in arguments if each.endswith(".py")]
+    rest = [each for each in arguments if not each.endswith(".py")]
+    readable = Readable(_given("draw", "Redraw the figures of results files; with a problem file, those that it defines of them.", rest))
+    if files:
+        pairs = list(readable)
+        failed = [draw_again(file, [result for _, result in pairs], pairs[0][0].parent) for file in files] if pairs else []
+        return 1 if readable.failed or any(failed) else 0
     for path, result in readable:
         if not result.solution:
             print(f"{path}: only a checkpoint, nothing to draw yet; finish it with --resume")
@@ -38,6 +51,29 @@ def compare_files(arguments: Sequence[str]) -> int:
     if results:
         print(comparison_table(results))
     return 1 if readable.failed else 0
+
+
+def list_versions(arguments: Sequence[str]) -> int:
+    """Print the versions in a file, or what differs between two of them."""
+    parser = argparse.ArgumentParser(prog="run_experiments.py versions", description="List the versions in a file, or compare two.")
+    parser.add_argument("file", type=Path, metavar="FILE.h5", help="a file of versions, or the results of a run that kept some")
+    parser.add_argument("pair", nargs="*", metavar="ID", help="two versions to compare, by the beginning of their ids")
+    given = parser.parse_args(arguments)
+    if len(given.pair) not in (0, 2):
+        parser.error(f"two versions are compared, got {len(given.pair)}: {' '.join(given.pair)}")
+    try:
+        versions = Versions(given.file)
+        if not given.file.exists():
+            raise UserError(f"there is no file {given.file}")
+        if given.pair:
+            print(versions.compare(*given.pair))
+        else:
+            print(
+                versions if len(versions) else f"{given.file} holds no versions: a run keeps them with callbacks=[KeepVersions(Versions())]"
+            )
+    except (ValueError, KeyError) as error:
+        raise UserError(str(error.args[0])) from error
+    return 0
 
 
 def _given(verb: str, description: str, arguments: Sequence[str]) -> list[Path]:

@@ -20,8 +20,8 @@ class GaussNewton:
 
     Where the residual is linear in the parameters (a linear equation on a network of one layer of edges, ``KAN(5, 1, ...)``), the
     first step solves the problem and the next ones refine the solution to rounding. Otherwise steps are shortened until the loss
-    falls, and ever larger singular values are left out. Ends when the loss falls no further; ``memory`` in bytes limits what is kept
-    of J, beyond it J is streamed.
+    falls, and ever larger singular values are left out; for a classification J'J is the generalised Gauss-Newton matrix of the
+    cross-entropy. Ends when the loss falls no further; ``memory`` in bytes limits what is kept of J, beyond it J is streamed.
     """
 
     steps: int = 20

@@ -25,6 +25,7 @@ from kanpde.objective import Objective
 
 FLATTEST = 1e-8  # of the largest column norm of J
 AT_ROUNDING = "the residual is at the level of rounding"  # why a descent ends that can do no better
+NULL = 16.0  # times eps and the largest singular value: what is below counts as zero
 ROUNDING = 100.0  # times eps and the largest singular value: eliminated columns are of no rank below, nor is the ridge's root smaller
 
 
@@ -82,7 +83,8 @@ class LinearModel:
             if self.free is not None:
                 columns, residual = self._eliminate(columns, residual, self.free)
             left, singular, right = torch.linalg.svd(columns, full_matrices=False)
-            noise = torch.finfo(singular.dtype).eps * singular[:1]  # what is smaller is the rounding of the largest
+            # what is smaller is the rounding of the largest, and its U any vectors: a tiny damping would carry null directions far off
+            noise = NULL * torch.finfo(singular.dtype).eps * singular[:1]
             self._spectrum = torch.where(singular > noise, singular, 0.0), right, left.T @ residual
         return self._spectrum
 

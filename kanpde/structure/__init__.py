@@ -16,9 +16,10 @@ from kanpde.structure.invariance import (
 )
 from kanpde.structure.levels import composition, dependence, generalised_separability
 from kanpde.structure.separability import Parts, additive_parts, additive_separability, multiplicative_parts, multiplicative_separability
+from kanpde.structure.tree import Tree, structure_tree
 
 __all__ = [
-    "Exchange", "Finding", "Homogeneity", "Parts", "Reflect", "Rotate", "Scale", "Shift", "Transformation", "Translate",
+    "Exchange", "Finding", "Homogeneity", "Parts", "Reflect", "Rotate", "Scale", "Shift", "Transformation", "Translate", "Tree",
     "additive_parts", "additive_separability", "composition", "dependence", "generalised_separability", "homogeneity", "invariance",
-    "multiplicative_parts", "multiplicative_separability", "periodicity",
+    "multiplicative_parts", "multiplicative_separability", "periodicity", "structure_tree",
 ]  # fmt: skip

@@ -58,8 +58,10 @@ class Classification(Supervised):
         names = self.data.target_names
         if len(names) != 1:
             raise ValueError(f"a Classification has one target, got {', '.join(names)}: name one in targets=")
+        if self.data.sigma is not None:
+            raise ValueError("a Classification has no use for sigma, which is the noise of numbers: leave it out of the Dataset")
         every = {name: _labels(self.data[name]) for name in NAMES}
-        found = tuple(_sorted(set(every["train"])))
+        found = _sorted(set(every["train"]))
         if len(found) < 2:
             raise ValueError(
                 f"all {len(every['train'])} training rows are of the class {found[0]!r} of {names[0]!r}: there is nothing to tell apart"
@@ -71,7 +73,7 @@ class Classification(Supervised):
         for name in ("validation", "test"):
             if lost := sorted(set(every[name]) - set(found)):
                 raise ValueError(f"the class {lost[0]!r} of {names[0]!r} occurs in {name} but not in training: use stratify=True")
-        return found
+        return tuple(found)
 
     def _names(self) -> tuple[str, ...]:
         (target,) = self.data.target_names
@@ -152,14 +154,18 @@ class Classification(Supervised):
         places = {name: k for k, name in enumerate(self.classes)}
         return np.array([places[label] for label in _labels(split)], dtype=int)
 
-    def _values(self, values: np.ndarray, split: Split) -> dict[str, float]:
+    def _values(self, values: np.ndarray, split: Split, single: bool = False) -> dict[str, float]:
         probability, label = self._probability(values), self._codes(split)
         available = {"probability": probability, "predicted": probability.argmax(1), "label": label, "classes": self.classes}
         logits = values if self.outputs != 1 else np.concatenate([np.zeros_like(values), values], 1)
         shifted = logits - logits.max(1, keepdims=True)
         entropy = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(label)), label]
         loss = float(np.mean(entropy + self.ridge * np.sum(values**2, 1)))
-        return {"loss": loss, **measures.values(self._chosen, available)}  # type: ignore[attr-defined]
+        return {"loss": loss, **measures.values(self._chosen, available, single=single)}  # type: ignore[attr-defined]
+
+    def measured(self, network: Any) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
+        points, arrays, metrics = super().measured(network)
+        return points, arrays, metrics | {"classes": len(self.classes)}
 
     def _kept_names(self) -> tuple[str, ...]:
         return ("label", "predicted")

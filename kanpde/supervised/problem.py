@@ -18,6 +18,7 @@ from kanpde.calls import function_name
 from kanpde.conditions import Condition
 from kanpde.datasets import Dataset, Split
 from kanpde.domains import Box
+from kanpde.drawn import Drawn
 from kanpde.network import Network
 from kanpde.objective import outputs
 from kanpde.problem import Problem
@@ -56,20 +57,21 @@ class Supervised(Problem):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_chosen", measures.chosen(self.metrics, self._arguments))
         super().__post_init__()
-        self._values(self._blank(self.data["train"]), self.data["train"])  # what the metrics return is looked at
+        with np.errstate(all="ignore"):
+            self._values(np.zeros((len(self.data["train"]), len(self.unknowns))), self.data["train"])  # what metrics return is looked at
 
     def _names(self) -> tuple[str, ...]:
         """The network's outputs."""
         raise NotImplementedError
 
-    def _blank(self, split: Split) -> np.ndarray:
-        """Outputs (n, m) before there is a network."""
-        return np.zeros((len(split), len(self.unknowns)))
-
     def __repr__(self) -> str:
         given = ("data", self.data), ("metrics", self.metrics), *((name, getattr(self, name)) for name in self._options)
         words = [repr(self.data)] + [f"{name}={_shown(value)}" for name, value in given[1:] if value is not None]
         return f"{type(self).__name__}({', '.join(words)})"
+
+    @property
+    def fills(self) -> bool:
+        return isinstance(self.data.source, Drawn)
 
     @property
     def given(self) -> np.ndarray:
@@ -96,7 +98,7 @@ class Supervised(Problem):
 
     def monitored(self, network: Any) -> dict[str, float]:
         """Metrics of training and validation, and the loss of validation."""
-        found = self._measured(network, ("train", "validation"))[0]
+        found = self._measured(network, ("train", "validation"), single=True)[0]
         return {name: value for name, value in found.items() if name != "train_loss"}
 
     def measured(self, network: Any) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
@@ -111,7 +113,8 @@ class Supervised(Problem):
         arrays["row"] = np.concatenate([part.rows for part in parts])
         return np.concatenate([part.inputs for part in parts]), arrays, metrics | {f"{name}_rows": len(self.data[name]) for name in NAMES}
 
-    def _measured(self, network: Network, names: tuple[str, ...]) -> tuple[dict[str, float], list[np.ndarray]]:
+    def _measured(self, network: Network, names: tuple[str, ...], *, single: bool = False) -> tuple[dict[str, float], list[np.ndarray]]:
+        """Metrics, with ``single`` those that are one number, and the outputs (n, m) on each split."""
         found, values = dict[str, float](), []
         for name in names:
             split, like = self.data[name], network.lower
@@ -119,10 +122,11 @@ class Supervised(Problem):
             by_name = outputs(self, network, points)
             values.append(np.stack([by_name[each][()].cpu().double().numpy() for each in self.unknowns], 1))
             if len(split):
-                found |= {f"{name}_{key}": value for key, value in self._values(values[-1], split).items()}
+                with np.errstate(all="ignore"):  # of a network that diverged
+                    found |= {f"{name}_{key}": value for key, value in self._values(values[-1], split, single).items()}
         return found, values
 
-    def _values(self, values: np.ndarray, split: Split) -> dict[str, float]:
+    def _values(self, values: np.ndarray, split: Split, single: bool = False) -> dict[str, float]:
         """The loss and the metrics of outputs (n, m)."""
         raise NotImplementedError
 

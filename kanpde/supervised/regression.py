@@ -8,7 +8,6 @@ import numpy as np
 
 from kanpde import metrics as measures
 from kanpde.datasets import Dataset, Split
-from kanpde.fields import Field
 from kanpde.supervised.problem import Supervised, check_rows, latex_name
 
 
@@ -16,8 +15,9 @@ from kanpde.supervised.problem import Supervised, check_rows, latex_name
 class Regression(Supervised):
     """Fit the targets c of ``data``: the sum over targets of the mean of ((prediction - c) / s)^2, s the target's standard deviation.
 
-    The network's output is N in prediction = m + s N, with m and s the mean and standard deviation of the target over the training rows:
-    targets of any size train alike, and the prediction is in their units. Known noise ``sigma`` multiplies the squares by weights
+    The network gives the prediction m + s N, with N what its last layer gives and m and s the mean and standard deviation of the target
+    over the training rows: targets of any size train alike, and the formula is in their units. A network whose weights are given keeps
+    the m and s that it has. Known noise ``sigma`` multiplies the squares by weights
     proportional to 1 / sigma^2 with mean 1. ``metrics`` are names (rmse, mae, max_error, r2, relative_l2), functions of ``prediction`` and
     ``target``, or a dict of them by name; results and history have each as ``train_rmse``, ``validation_rmse``, the results also as
     ``test_rmse``, for several targets as ``test_rmse_c``. The loss on each split is ``validation_loss``, and where sigma is known,
@@ -45,10 +45,11 @@ class Regression(Supervised):
     def _names(self) -> tuple[str, ...]:
         return self.data.target_names
 
-    def ansatz(self, unknown: str, coordinates: Mapping[str, Field]) -> tuple[Field, Any]:
-        """Mean and standard deviation: what the network's output is shifted and multiplied by."""
-        shift, scale = self.affine[unknown]
-        return next(iter(coordinates.values()))._lift(shift), scale
+    @property
+    def units(self) -> tuple[list[float], list[float]]:
+        """Means and standard deviations of the targets, which become the network's own (:meth:`~kanpde.network.Network.on_outputs`)."""
+        shifts, scales = zip(*(self.affine[name] for name in self.unknowns), strict=True)
+        return list(shifts), list(scales)
 
     def columns(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """The targets at the training rows, and the roots of their weights."""
@@ -74,13 +75,14 @@ class Regression(Supervised):
         finest = train.min(0)
         return (finest / split.sigma) ** 2 / np.mean((finest / train) ** 2, 0)
 
-    def _values(self, values: np.ndarray, split: Split) -> dict[str, float]:
+    def _values(self, values: np.ndarray, split: Split, single: bool = False) -> dict[str, float]:
         found, loss = dict[str, float](), 0.0
         weights, many = self._weights(split), len(self.unknowns) > 1
         for k, name in enumerate(self.unknowns):
             prediction, target = values[:, k], split.targets[:, k].astype(float)
             loss += float(np.mean(weights[:, k] * ((prediction - target) / self.affine[name][1]) ** 2))
-            by_name = measures.values(self._chosen, {"prediction": prediction, "target": target})  # type: ignore[attr-defined]
+            available = {"prediction": prediction, "target": target}
+            by_name = measures.values(self._chosen, available, single=single)  # type: ignore[attr-defined]
             if split.sigma is not None:
                 by_name["chi2"] = float(np.mean(((prediction - target) / split.sigma[:, k]) ** 2))
             found |= {f"{key}_{name}" if many else key: value for key, value in by_name.items()}

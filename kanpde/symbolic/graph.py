@@ -27,6 +27,11 @@ class Term:
     b: float = 0.0
     c: float = 1.0
 
+    @property
+    def rides(self) -> bool:
+        """Whether this only carries a value on."""
+        return self.primitive == IDENTITY and (self.a, self.b, self.c) == (1, 0, 1)
+
 
 @dataclass(frozen=True)
 class Factor:

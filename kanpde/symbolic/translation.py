@@ -18,7 +18,7 @@ UNARY: dict[Any, str] = {
     sympy.exp: "exp", sympy.log: "log", sympy.sin: "sin", sympy.cos: "cos", sympy.tan: "tan", sympy.asin: "asin", sympy.acos: "acos",
     sympy.atan: "atan", sympy.sinh: "sinh", sympy.cosh: "cosh", sympy.tanh: "tanh", sympy.coth: "coth", sympy.sech: "sech",
     sympy.asinh: "asinh", sympy.acosh: "acosh", sympy.atanh: "atanh", sympy.Abs: "abs", sympy.sign: "sign", sympy.Heaviside: "heaviside",
-    sympy.erf: "erf", sympy.sinc: "sinc",
+    sympy.erf: "erf", sympy.erfc: "erfc", sympy.sinc: "sinc",
 }  # fmt: skip
 
 REWRITTEN: dict[Any, Any] = {
@@ -26,7 +26,6 @@ REWRITTEN: dict[Any, Any] = {
     sympy.csc: lambda x: 1 / sympy.sin(x),
     sympy.cot: lambda x: 1 / sympy.tan(x),
     sympy.csch: lambda x: 1 / sympy.sinh(x),
-    sympy.erfc: lambda x: 1 - sympy.erf(x),
     sympy.atan2: lambda y, x: 2 * sympy.atan(y / (sympy.sqrt(x**2 + y**2) + x)),
 }
 

@@ -1,0 +1,128 @@
+"""The sums of edge functions that a KAN layer is made of, with a reverse that is written out.
+
+    linear_o(x) = sum_{k,i} weight_{o,k,i} B_k(x_i),
+
+    d linear_o / d weight_{o,k,i} = B_k(x_i),      d linear_o / d x_i = sum_k weight_{o,k,i} B_k'(x_i).
+
+The points are taken in portions whose features (K, inputs, points of a portion) stay in the processor's cache: they never exist for all
+points at once, and what is kept for the reverse is weight and x, of which the features are computed again.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from kanpde.bases import Basis, Span
+
+PORTION = 2**21  # bytes of the features of a portion, for each thread
+LARGEST = 2**29  # the same on an accelerator, where only memory limits them
+
+
+def edge_sums(basis: Basis, weight: Tensor, x: Tensor) -> Tensor:
+    """sum_{k,i} weight_{o,k,i} B_k(x_i): (outputs, K, inputs) and (inputs, N) -> (outputs, N), differentiable to any order.
+
+    Reverse mode, at any depth, is written out; ``torch.compile``, ``torch.func``, forward mode and autocast get plain operations.
+    """
+    if _needs_plain(weight, x):
+        return weight.flatten(1) @ basis.values(x).flatten(0, 1)
+    return _EdgeSums.apply(basis, weight, x)  # type: ignore[return-value]
+
+
+def _needs_plain(weight: Tensor, x: Tensor) -> bool:
+    """Whether operations must be seen one by one: an ``autograd.Function`` with a jvp of its own has no forward mode of second order."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or (torch.amp.is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type))
+        or any(forward_ad.unpack_dual(each).tangent is not None for each in (weight, x))
+    )
+
+
+class _EdgeSums(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, basis: Basis, weight: Tensor, x: Tensor) -> Tensor:
+        ctx.basis = basis
+        ctx.save_for_backward(weight, x)
+        linear, flat, span = x.new_empty((len(weight), x.shape[1])), weight.flatten(1), None
+        for columns in _portions(x, basis.size):
+            span = basis.span(x[:, columns].contiguous(), 0, reuse=_reusable(span, columns))
+            torch.mm(flat, span.generators(0).flatten(0, 1), out=linear[:, columns])
+        return linear
+
+    @staticmethod
+    def backward(ctx: Any, adjoint: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[override]
+        weight, x = ctx.saved_tensors
+        _, by_weight, by_x = ctx.needs_input_grad
+        reverse = _differentiable_reverse if torch.is_grad_enabled() else _reverse
+        return None, *reverse(ctx.basis, weight, x, adjoint, by_weight, by_x)
+
+
+def _reverse(basis: Basis, weight: Tensor, x: Tensor, adjoint: Tensor, by_weight: bool, by_x: bool) -> tuple[Tensor | None, Tensor | None]:
+    """The adjoints of weight and of x, as far as they are asked for, portion by portion."""
+    of_weight = weight.new_zeros((len(weight), weight[0].numel())) if by_weight else None
+    of_x = x.new_empty(x.shape) if by_x else None
+    span = flat = scratch = None
+    for columns in _portions(x, basis.size):
+        span = basis.span(x[:, columns].contiguous(), int(by_x), reuse=_reusable(span, columns))
+        part = adjoint[:, columns]
+        if of_weight is not None:
+            of_weight.addmm_(part, span.generators(0).flatten(0, 1).T)
+        if of_x is not None:
+            if flat is None:
+                flat = span.combined(weight.mT, 1).mT.flatten(1).T
+            slopes = span.generators(1)
+            if scratch is None or scratch.shape[1] != part.shape[1]:
+                scratch = x.new_empty((len(flat), part.shape[1]))
+            products = torch.mm(flat, part, out=scratch).view_as(slopes).mul_(slopes)
+            torch.sum(products, 0, out=of_x[:, columns])
+    return None if of_weight is None else of_weight.view_as(weight), of_x
+
+
+def _differentiable_reverse(
+    basis: Basis, weight: Tensor, x: Tensor, adjoint: Tensor, by_weight: bool, by_x: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """The same in operations that autograd differentiates."""
+    of_weight = of_x = None
+    if by_weight:
+        of_weight = (adjoint @ _derivative(basis, x, 0).flatten(0, 1).T).view_as(weight)
+    if by_x:
+        slopes = _derivative(basis, x, 1)
+        of_x = ((weight.flatten(1).T @ adjoint).view_as(slopes) * slopes).sum(0)
+    return of_weight, of_x
+
+
+class _Derivative(torch.autograd.Function):
+    """Derivative ``order`` of all functions of a basis, whose own derivative is the next one: (inputs, N) -> (K, inputs, N)."""
+
+    @staticmethod
+    def forward(ctx: Any, basis: Basis, x: Tensor, order: int) -> Tensor:
+        ctx.basis, ctx.order = basis, order
+        ctx.save_for_backward(x)
+        return basis.span(x.contiguous(), order).table(order)[order].clone()
+
+    @staticmethod
+    def backward(ctx: Any, adjoint: Tensor) -> tuple[None, Tensor, None]:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return None, (adjoint * _derivative(ctx.basis, x, ctx.order + 1)).sum(0), None
+
+
+def _derivative(basis: Basis, x: Tensor, order: int) -> Tensor:
+    return _Derivative.apply(basis, x, order)  # type: ignore[return-value]
+
+
+def _portions(x: Tensor, functions: int) -> Iterator[slice]:
+    """The columns of ``x`` (inputs, N) in equal portions, so many that ``functions`` numbers for each entry fit into the cache."""
+    inputs, count = x.shape
+    room = PORTION * torch.get_num_threads() if x.device.type == "cpu" else LARGEST
+    parts = max(1, -(-count * inputs * functions * x.element_size() // room))
+    size = max(1, -(-count // parts))
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+
+
+def _reusable(span: Span | None, columns: slice) -> Span | None:
+    """The span of the portion before, to be written over, unless this one, the last, is shorter."""
+    same = span is not None and span.functions.shape[-1] == columns.stop - columns.start
+    return span if same else None

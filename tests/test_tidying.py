@@ -1,0 +1,41 @@
+"""Formulas with their constants collected and rounded."""
+
+import pytest
+import sympy
+
+from kanpde.symbolic.tidying import tidy
+
+x, y = sympy.symbols("x y", real=True)
+exp, sin, cos, sqrt, pi = sympy.exp, sympy.sin, sympy.cos, sympy.sqrt, sympy.pi
+
+CASES = [
+    (0.49999999 * exp(1.00000001 * cos(3.14159265 * x - 1.57079633) + 0.69314718 + (0.99999999 * y) ** 2), exp(sin(pi * x) + y**2)),
+    (1.00000002 * exp(1.00000083 * (0.9999996 * y + 5e-17) ** 2 + 1.0 * sin(3.1415927 * x)) + 1.6e-9, exp(sin(pi * x) + y**2)),
+    (0.33333334 * (x + y) ** 2 - 0.33333333 * (x**2 + y**2), 2 * x * y / 3),
+    (sqrt(1.99999999 * x**2 + 0.33333333), sqrt(2 * x**2 + sympy.Rational(1, 3))),
+    (2.0 * sympy.log(1.00000001 * x), 2 * sympy.log(x)),  # defined for positive x alone
+    (0.70710678 * sympy.Abs(y) + 0.31830989 * x, sqrt(2) * sympy.Abs(y) / 2 + x / pi),
+    (sympy.Float(0.5), sympy.Rational(1, 2)),
+]
+
+
+@pytest.mark.parametrize(("given", "wanted"), CASES, ids=lambda each: str(each))
+def test_constants_become_what_they_are(given, wanted):
+    assert sympy.simplify(tidy(given) - wanted) == 0
+
+
+def test_constants_that_are_not_simple_stay():
+    found = tidy(0.7368 * x * y + 2.71 * exp(0.123 * x))
+    assert sorted(float(number) for number in found.atoms(sympy.Float)) == pytest.approx([0.123, 0.7368, 2.71])
+
+
+def test_the_tolerance_is_what_is_near():
+    assert tidy(1.001 * x) == 1.001 * x
+    assert tidy(1.001 * x, tolerance=0.01) == x
+
+
+def test_rounding_that_would_change_the_function_is_taken_back():
+    steep = exp(40.0 * x) * 1.0000001 - 1.0000002 * exp(40.00001 * x)  # two terms that nearly cancel
+    found = tidy(steep)
+    assert found != 0
+    assert abs(complex((found - steep).subs(x, 0.9))) < 1e-6 * abs(complex(steep.subs(x, 0.9)))
