@@ -211,10 +211,10 @@ def _advice(problem: Problem, trials: Sequence[Trial], limits: dict[str, Any]) -
     at_width, at_depth = max(best.widths[1:-1], default=0) == limits["width"], len(best.widths) - 2 == limits["depth"]
     if ratio > OVER:
         crowded = ", more than there is data to determine" if rows and best.parameters >= rows else ""
-        more = "more data" if rows else "more points, Sampling(interior=...)"
+        more = "more data" if rows else "more points, Sampling(interior=...),"
         return "over-fitted", (
-            f"the held-out error is {ratio:.2g} times that of training, with {count}{crowded}: {more}, a coarser grid "
-            f"(at most {max(best.resolution * 2 // 3, 1)}), or Smooth(1e-4)"
+            f"the held-out error is {ratio:.2g} times that of training, with {count}{crowded}, though all that was tried besides is no "
+            f"better: {more} would help, or Smooth(1e-4) after the optimizer"
         )
     if trials[-1] is best or limits["seconds"]:
         before = [trial for trial in trials[:-1] if trial.better]
@@ -227,6 +227,14 @@ def _advice(problem: Problem, trials: Sequence[Trial], limits: dict[str, Any]) -
         return (
             "under-fitted",
             f"the deepest network that was allowed, of {limits['depth']} hidden layers, is the best, with {count}: allow more",
+        )
+    learnt = [each for each in trials if each.parameters > best.parameters and each.training < best.training / OVER]
+    if learnt:
+        least = min(learnt, key=lambda each: each.held_out)
+        more = "more data" if rows else "more points, Sampling(interior=...),"
+        return "under-fitted", (
+            f"larger networks learn what they are trained on ({least.training:.2g} with {least.parameters} parameters, against "
+            f"{best.training:.2g} with {count}) but not the rest ({least.held_out:.2g}, against {best.held_out:.2g}): {more} would help"
         )
     if rows and best.training > 0.1:
         return "under-fitted", (

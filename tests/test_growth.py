@@ -77,6 +77,13 @@ def test_under_fitting_is_told():
     assert noise.verdict == "under-fitted" and "noise" in noise.advice
 
 
+def test_lack_of_data_is_told():
+    found = grow(data(lambda x, y: exp(sin(pi * x) + y**2), n=60, noise=0.1), BSpline(3, 3), [LM(steps=30)], width=2, depth=1, resolution=4)
+    assert found.verdict == "under-fitted" and "larger networks learn" in found.advice and "more data" in found.advice
+    least = found.trials[-1]
+    assert f"({least.held_out:.2g}, against {found.best.held_out:.2g})" in found.advice
+
+
 def test_equations_are_held_to_points_that_they_were_not_trained_on():
     square = Box(x=(-1, 1), y=(-1, 1))
     problem = Problem(square, lambda u, x, y: u.xx + u.yy - exp(x) * y, conditions=[Dirichlet(lambda x, y: exp(x) * y, on=square.boundary)])
