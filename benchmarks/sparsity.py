@@ -42,5 +42,5 @@ if __name__ == "__main__":
         nodes, kept, errors, seconds = zip(*(left(function, inputs, widths, seed) for seed in range(10)), strict=True)
         print(f"{name:27s} KAN{widths}: nodes left {nodes}, inputs left {kept}")
         print(
-            f"{'':27s} RMS error {np.median(errors):.1e} (at most {max(errors):.1e}), {np.mean(seconds):.1f} s (at most {max(seconds):.1f} s)"
+            f"{'':27s} RMS error {np.median(errors):.1e}, at most {max(errors):.1e}; {np.mean(seconds):.1f} s, at most {max(seconds):.1f} s"
         )
