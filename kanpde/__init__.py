@@ -1,5 +1,6 @@
 """kanpde: differential equations solved to many digits with Kolmogorov-Arnold networks."""
 
+from kanpde.augmented import Augmented
 from kanpde.bases import (
     AlgebraicMap,
     Basis,
@@ -54,6 +55,7 @@ from kanpde.editing import (
 )
 from kanpde.experiment import Experiment
 from kanpde.fields import Field, div, grad, laplacian
+from kanpde.growth import Growth, grow
 from kanpde.interpret import (
     Film,
     activations,
@@ -111,19 +113,19 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "BSpline", "Balance", "Basis",
-    "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping",
-    "Exchange", "Experiment", "Extended", "Field", "Film", "Finding", "FixEdges", "Fixed", "Fourier", "GaussNewton", "Gaussian",
-    "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "KeepVersions", "Legendre",
-    "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point",
-    "Polynomials", "Primitive", "Problem", "Proposal", "Prune", "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine",
-    "Reflect", "Regression", "Released", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift",
-    "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate", "Tree", "Unknown", "Until",
-    "VariableProjection", "Versions", "Wrapped", "activations", "adapt_ranges", "additive_parts", "additive_separability",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "Augmented", "BSpline", "Balance",
+    "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet",
+    "EarlyStopping", "Exchange", "Experiment", "Extended", "Field", "Film", "Finding", "FixEdges", "Fixed", "Fourier",
+    "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
+    "KeepVersions", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput",
+    "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune", "PruneReport", "Pruned", "RationalChebyshev",
+    "Record", "Refine", "Reflect", "Regression", "Released", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale",
+    "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate", "Tree", "Unknown",
+    "Until", "VariableProjection", "Versions", "Wrapped", "activations", "adapt_ranges", "additive_parts", "additive_separability",
     "as_expression", "attribution", "auto_swap", "compile_expression", "composition", "connection_cost", "dependence", "div",
     "draw_network", "edge", "edge_functions", "expand_depth", "expand_width", "fix", "freeze", "generalised_separability", "grad",
-    "homogeneity", "interactions", "invariance", "laplacian", "load", "load_network", "manufactured", "multiplicative_parts",
-    "multiplicative_separability", "outside_grid", "periodicity", "perturb", "power", "primitive", "prune", "release",
-    "remove_edge", "remove_input", "remove_node", "save", "save_network", "sensitivity", "simplify", "structure_tree", "suggest",
-    "swap", "unfreeze",
+    "grow", "homogeneity", "interactions", "invariance", "laplacian", "load", "load_network", "manufactured",
+    "multiplicative_parts", "multiplicative_separability", "outside_grid", "periodicity", "perturb", "power", "primitive", "prune",
+    "release", "remove_edge", "remove_input", "remove_node", "save", "save_network", "sensitivity", "simplify", "structure_tree",
+    "suggest", "swap", "unfreeze",
 ]  # fmt: skip

@@ -281,7 +281,7 @@ def _columns(source: Any) -> dict[str, np.ndarray]:
         raise TypeError(f"Dataset takes columns by name, as in Dataset(dict(a=..., c=...)), or the path of a file, got {source!r:.60}")
     found: dict[str, np.ndarray] = {}
     for name, column in given.items():
-        array = np.asarray(column)
+        array: Any = np.asarray(column)
         if array.dtype.kind in "SO":  # texts as HDF5 keeps them
             array = np.array([v.decode() if isinstance(v, bytes) else v for v in array.ravel()], dtype=object).reshape(array.shape)
         if array.ndim not in (1, 2):

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from kanpde.agreement import check_network
+from kanpde.augmented import check_coordinates
 from kanpde.callbacks import Callback, heard
 from kanpde.calls import function_name
 from kanpde.checkpoints import check_data, check_fixed, primitives_in, snapshot_of, stored, trained_network, whole
@@ -87,6 +88,7 @@ class Experiment:
             raise ValueError(
                 f"the model has {model.inputs} inputs, but the domain has {len(box.names)} coordinates: {', '.join(box.names)}"
             )
+        check_coordinates(model, box.names)
         if model.outputs != len(unknowns):
             known = [*box.names, *self.problem.parameters]
             hints = "".join(nearest(name, known) for name in unknowns)
@@ -280,6 +282,7 @@ class Run:
                 "model": repr(network),
                 "kind": type(network).__name__,
                 "inputs": network.inputs,
+                "input_names": list(getattr(network, "input_names", box.names)),
                 "outputs": network.outputs,
                 "fixed": network.fixed,
                 "rung": progress.rung,

@@ -277,4 +277,4 @@ def _finished(figure: Figure, result: Result) -> Figure:
 
 def network(result: Result, *, metric: str = "attribution") -> Figure:
     """The KAN that the result holds, every edge a small curve: see :func:`kanpde.drawing.draw_layers`. ValueError without edges."""
-    return draw_layers(result.edges, result.coordinates, result.unknowns, metric=metric)
+    return draw_layers(result.edges, result.architecture.get("input_names", result.coordinates), result.unknowns, metric=metric)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kanpde.bases import Basis, Extended, PerInput, whole_number
+from kanpde.initial import check_initial
 from kanpde.layer import Layer
 from kanpde.network import Network, Quantile, Width, checked_width, checked_widths
 from kanpde.wiring import ENTRIES
@@ -27,6 +28,9 @@ class KAN(Network):
     ``outside`` is what splines do beyond [-1, 1]: "continue" by themselves, or go on as "linear" or "constant" functions. By default
     they continue in the first layer, whose inputs are in the box, and are linear behind it with ``hidden="range"``.
 
+    ``init`` names how the weights are drawn by ``seed``: "random", or with outputs and gradients of preserved size, "lecun", "glorot",
+    "smooth"; "small", "sparse", "identity" (:func:`kanpde.initial.drawn`).
+
     Source: Liu et al., KAN: Kolmogorov-Arnold Networks, arXiv 2404.19756; product nodes: KAN 2.0, arXiv 2408.10205.
     """
 
@@ -37,6 +41,7 @@ class KAN(Network):
         hidden: str = "tanh",
         outside: str | None = None,
         arity: int = 2,
+        init: str = "random",
         seed: int = 0,
         dtype: torch.dtype = torch.float64,
     ) -> None:
@@ -52,6 +57,7 @@ class KAN(Network):
             raise ValueError(f"hidden says how inputs enter the layers behind the first, 'tanh' or 'range', got {hidden!r}")
         if outside is not None and outside not in OUTSIDE:
             raise ValueError(f"outside must be one of {', '.join(map(repr, OUTSIDE))}, got {outside!r}")
+        check_initial(init)
         generator = torch.Generator().manual_seed(seed)
         layers = []
         for number, (before, width) in enumerate(pairwise(widths)):
@@ -60,10 +66,13 @@ class KAN(Network):
             chosen = given[number] if entry == "tanh" or rule == "continue" else Extended(given[number], rule)
             sums, arities = checked_width(before, "KAN", products=number > 0, arity=arity)
             width = (width[0], [arity] * width[1]) if isinstance(width, (tuple, list)) and isinstance(width[1], int) else width
-            layers.append(Layer(sums + len(arities), width, basis=chosen, entry=entry, seed=generator, dtype=dtype))
+            layers.append(Layer(sums + len(arities), width, basis=chosen, entry=entry, init=init, seed=generator, dtype=dtype))
+            if init != "random" and hidden == "range" and number < len(widths) - 2:  # what the next layer takes to [-1, 1]
+                layers[-1].weight.data *= 3**-0.5
         super().__init__(layers, nodes[0][0], dtype, seed)
         self._asked: dict[str, Any] = {"basis": basis} | ({"hidden": hidden} if hidden != "tanh" else {})
         self._asked |= ({"outside": outside} if outside is not None else {}) | ({"arity": arity} if arity != 2 else {})
+        self._asked |= {"init": init} if init != "random" else {}
         self._widths = widths
 
     @classmethod

@@ -136,6 +136,11 @@ class Network(nn.Module):
         return len(self.lower)
 
     @property
+    def input_ranges(self) -> tuple[Tensor, Tensor]:
+        """From what the inputs of the first layer are mapped to [-1, 1]: least and greatest, (its inputs,) each."""
+        return self.lower, self.upper
+
+    @property
     def outputs(self) -> int:
         """Number of unknowns."""
         return self.layers[-1].outputs  # type: ignore[return-value]

@@ -38,7 +38,8 @@ class Penalised(Objective):
     ) -> None:
         super().__init__(problem, points, factors=factors)
         self.penalties = tuple(penalties)
-        losses = self.losses(self.residual(_Zero(network)))
+        self._nothing = super().residual(_Zero(network))  # type: ignore[arg-type]
+        losses = self.losses(self._nothing)
         unit = sum(loss / (factors or {}).get(name, 1.0) for name, loss in losses.items())
         fallback = sum(block.weight / (factors or {}).get(block.name, 1.0) for block in self.blocks)
         self.unit = unit if 0 < unit < math.inf else fallback
@@ -46,14 +47,28 @@ class Penalised(Objective):
 
     def settle(self, network: KAN) -> dict[str, float]:
         """Draw the penalties' parabolas where the network stands; the penalties there by the history's columns."""
-        where = self.blocks[0].points
-        self._rows_of = tuple(penalty_rows(network, where, penalty, self.unit) for penalty in self.penalties)
+        where, outputs = self.blocks[0].points, self.output_units(network)
+        self._rows_of = tuple(penalty_rows(network, where, penalty, self.unit, outputs) for penalty in self.penalties)
         self._matrix = torch.cat([torch.cat([rows.matrix, rows.matrix[:1] * 0]) for rows in self._rows_of])
         self._constant = torch.cat([self._matrix.new_tensor([0.0] * len(rows.matrix) + [rows.constant]) for rows in self._rows_of])
         live = network._live
         self._trained = self._matrix if live is None else self._matrix[:, live]
         self._count()
         return self.paid(self._tail(network))
+
+    @torch.no_grad()
+    def output_units(self, network: KAN) -> Tensor:
+        """The size that outputs of this shape have where they balance the residuals of the zero network, (outputs,); 1 for outputs that are
+        zero.
+        """
+        z = network._normalised(self.blocks[0].points)
+        for layer in network.wires:
+            z = layer.columns(z)
+        change = super().residual(network)[: len(self._nothing)] - self._nothing
+        ratio = float(torch.linalg.vector_norm(self._nothing) / torch.linalg.vector_norm(change))
+        sizes = z.square().mean(1).sqrt()
+        found = sizes.clamp_min(1e-3 * float(sizes.max())) * (ratio if 0 < ratio < math.inf else 1.0)
+        return torch.where(found > 0, found, 1.0)
 
     def paid(self, residual: Tensor) -> dict[str, float]:
         """The penalties in a residual vector (N,), or in its end, by the history's columns."""

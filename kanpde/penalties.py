@@ -51,7 +51,8 @@ class Sparsify:
     n_e >= 0 the size of the edge e, N_j = (sum n_e^2)^(1/2) over all edges into and out of an input or a hidden node j: it takes away whole
     nodes. H is the sum over the layers of -sum_e p_e log p_e with p_e = n_e / sum n_e, or, with ``across="nodes"``, of the mean of such
     entropies over the edges into each node and over those out of each. ``scale`` is the loss of the zero network, 1 for a regression, so
-    that a strength of 1e-3 ... 1e-2 means the same in all units: what an edge may cost, as a part of what there is to explain.
+    that a strength of 1e-3 ... 1e-2 means the same in all units: what an edge may cost, as a part of what there is to explain. It is the
+    entropy that ends with one node where one is enough; edges alone are shared by two in half of all cases.
 
     With s the standard deviation, over the interior points, of what the edge adds to its node, ``metric`` says what n_e is:
 
@@ -60,8 +61,10 @@ class Sparsify:
     - "backward" (pykan: edge_backward): the share of the outputs that comes through the edge: the score of its node, times s over the
       standard deviation of the node; outputs have the score 1, another node the sum of the scores of the edges out of it.
 
-    Inputs and outputs of layers are in the units in which the next layer resolves them, those of the network in standard deviations. All
-    but the size of the edge itself is held fixed in a step. pykan's node_backward is "backward" with ``nodes``.
+    Inputs and outputs of layers are in the units in which the next layer resolves them; the unit of the network's outputs is their root
+    mean square times |r_0| / |r - r_0|, r_0 the residuals of the zero network: that of the targets in a regression, in an equation what
+    balances its right-hand side, however small the network has become. All but the size of the edge itself is held fixed in a step.
+    pykan's node_backward is "backward" with ``nodes``.
 
     The history's ``loss`` stays that of the problem; ``loss_sparsity`` is the penalty, and the sum of both is what is minimised and judged.
     Sizes below 1e-4 are penalised by squares. Raises ``ValueError`` for strengths and weights that are negative or no numbers.
@@ -80,7 +83,7 @@ class Sparsify:
         strengths: tuple[float, ...] = (),
         edges: float = 1.0,
         nodes: float = 0.0,
-        entropy: float = 0.0,
+        entropy: float = 4.0,
         across: str = "layer",
         metric: str = "normalised",
     ) -> None:
@@ -222,14 +225,13 @@ def _features(layer: Layer, z: Tensor, count: int, slots: list[int]) -> Tensor:
     return found
 
 
-def units(layers: list[Measured]) -> list[tuple[Tensor, Tensor]]:
+def units(layers: list[Measured], outputs: Tensor) -> list[tuple[Tensor, Tensor]]:
     """The units of every layer's inputs (inputs,) and linear outputs (linear,): half of what the next layer maps to [-1, 1], or tanh's
-    1; of the network's outputs the standard deviation. The unit of a product is shared among its factors.
+    1; of the network's ``outputs`` those that are given. The unit of a product is shared among its factors.
     """
     found = []
     for number, each in enumerate(layers):
-        after = layers[number + 1].layer if number + 1 < len(layers) else None
-        outer = torch.where(each.outer > 0, each.outer, 1.0) if after is None else _entry_unit(after)
+        outer = _entry_unit(layers[number + 1].layer) if number + 1 < len(layers) else outputs
         layer = each.layer
         factors = [outer[layer.sums + node].pow(1 / arity).expand(arity) for node, arity in enumerate(layer.arities)]
         found.append((_entry_unit(layer), torch.cat([outer[: layer.sums], *factors])))
@@ -240,12 +242,12 @@ def _entry_unit(layer: Layer) -> Tensor:
     return torch.ones_like(layer.low) if layer.entry == "tanh" else 0.5 * (layer.high - layer.low)
 
 
-def factors(layers: list[Measured], metric: str) -> list[Tensor]:
-    """What the sizes of the edges are multiplied by in a metric, (linear, inputs) each."""
+def factors(layers: list[Measured], metric: str, outputs: Tensor) -> list[Tensor]:
+    """What the sizes of the edges are multiplied by in a metric, (linear, inputs) each, for outputs in these units."""
     if metric == "backward":
         return _backward(layers)
     found = []
-    for each, (inner, outer) in zip(layers, units(layers), strict=True):
+    for each, (inner, outer) in zip(layers, units(layers, outputs), strict=True):
         factor = (1 / outer)[:, None].expand(-1, len(inner))
         found.append(factor if metric == "forward" else factor / (each.inner / inner).clamp_min(1e-6))
     return found
@@ -256,8 +258,8 @@ def _backward(layers: list[Measured]) -> list[Tensor]:
     for each in reversed(layers):
         layer = each.layer
         by_row = torch.cat([score[: layer.sums], *(score[layer.sums + node].expand(arity) for node, arity in enumerate(layer.arities))])
-        lowest = torch.finfo(by_row.dtype).tiny + 1e-12 * each.linear.max()
-        found.append((by_row / each.linear.clamp_min(lowest))[:, None].expand(-1, layer.inputs))
+        alive = each.linear > 1e-12 * each.linear.max()
+        found.append(torch.where(alive, by_row / torch.where(alive, each.linear, 1.0), 0.0)[:, None].expand(-1, layer.inputs))
         score = (found[-1] * each.sizes).sum(0)
     return found[::-1]
 
@@ -277,17 +279,19 @@ class Rows:
         return len(self.matrix) + 1
 
 
-def penalty_rows(network: KAN, points: Tensor, penalty: Sparsify | Smooth, scale: float) -> Rows:
-    """The rows whose squares touch the penalty from above where the network stands; ``scale`` is the loss of the zero network."""
+def penalty_rows(network: KAN, points: Tensor, penalty: Sparsify | Smooth, scale: float, outputs: Tensor) -> Rows:
+    """The rows whose squares touch the penalty from above where the network stands; ``scale`` is the loss of the zero network, and
+    ``outputs`` are the units of the network's outputs.
+    """
     layers = measured(network, points)
     if isinstance(penalty, Smooth):
         weights = [
             math.sqrt(penalty.strength * scale) / outer[:, None].expand_as(m.layer.edges)
-            for m, (_, outer) in zip(layers, units(layers), strict=True)
+            for m, (_, outer) in zip(layers, units(layers, outputs), strict=True)
         ]
         triangles = [_roughness(each, penalty.of) for each in layers]
         return Rows(_matrix(network, layers, weights, triangles), 0.0)
-    metric = factors(layers, penalty.metric)
+    metric = factors(layers, penalty.metric, outputs)
     sizes = [each.sizes * factor for each, factor in zip(layers, metric, strict=True)]
     value, weights = majorised(penalty, layers, sizes)
     strength = penalty.strengths[0] * scale

@@ -50,7 +50,8 @@ class Result:
     (cumulative, over interruptions too), ``loss`` = sum of ``loss_equation`` and ``loss_<condition>`` (weight times mean square),
     ``error_l2`` (relative, at 1,000 random points; NaN without a solution to compare with), ``damping`` (that of Levenberg-Marquardt,
     the learning rate of Adam, NaN for L-BFGS), ``refinement`` (degree or intervals of the basis), with ``Balance`` the present
-    ``weight_<block>``, and what a ``Record`` adds.
+    ``weight_<block>``, with ``Sparsify`` and ``Smooth`` what they add to the loss, ``loss_sparsity`` and ``loss_smoothness``, and what a
+    ``Record`` adds.
 
     ``solution`` has each unknown by name; with a solution to compare with, ``exact_u`` and ``error_u`` = u - exact_u (signed); and
     ``residual`` of the equation, or ``residual_0``, ``residual_1``, ... of a system's. Of data, at the inputs of all rows, ``target_u`` (or

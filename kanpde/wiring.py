@@ -8,7 +8,6 @@ and some linear outputs may be multiplied together in groups: product nodes. Eit
 with jets is in :mod:`kanpde.layer`.
 """
 
-import math
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, Self
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from kanpde.bases import Basis
 from kanpde.edgesums import edge_sums
+from kanpde.initial import check_initial, drawn
 from kanpde.network import Width, checked_width
 from kanpde.symbols import Symbol, Symbols
 
@@ -29,8 +29,8 @@ class Wiring(nn.Module):
 
     ``width`` is a number of sum nodes, a pair (sum nodes, product nodes of two factors each) or (sum nodes, [factors of each product]).
     The edges are functions of tanh(input) with ``entry="tanh"``; with ``entry="range"`` of the input mapped from [low, high], at first
-    [-1, 1], to [-1, 1], beyond which the basis goes on by its own rule (:class:`~kanpde.bases.Extended`). ``seed`` draws the weights;
-    a ``torch.Generator`` is drawn from. Without a basis there are no splines.
+    [-1, 1], to [-1, 1], beyond which the basis goes on by its own rule (:class:`~kanpde.bases.Extended`). ``seed`` draws the weights in
+    the manner of ``init`` (:func:`kanpde.initial.drawn`); a ``torch.Generator`` is drawn from. Without a basis there are no splines.
 
     ``weight`` has shape (linear outputs, K, inputs) and is zero where ``present`` (linear outputs, inputs) is False. ``bias`` is None until
     it is added; ``constants`` (S, 3) are a, b, c of the terms ``symbols``. What is ``held`` is not trained.
@@ -51,6 +51,7 @@ class Wiring(nn.Module):
         *,
         basis: Basis | None,
         entry: str = "tanh",
+        init: str = "random",
         seed: int | torch.Generator = 0,
         dtype: torch.dtype = torch.float64,
     ) -> None:
@@ -63,10 +64,8 @@ class Wiring(nn.Module):
         self.sums, self.arities = checked_width(width, "KANLayer", products=True)
         self.basis, self.entry, self.symbols = basis, entry, ()
         generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
-        size = 0 if basis is None else basis.size
-        weight = torch.randn(self.linear, size, self.inputs, generator=generator, dtype=torch.float64)
-        if basis is not None:
-            weight *= torch.from_numpy(basis.decay())[:, None] / math.sqrt(self.inputs)
+        shape = self.linear, self.inputs
+        weight = torch.zeros(self.linear, 0, self.inputs) if basis is None else drawn(check_initial(init), basis, shape, entry, generator)
         self.constants: nn.Parameter | None
         self.register_parameter("constants", None)  # first, so that what the outputs are linear in comes last
         self.weight = nn.Parameter(weight.to(dtype))

@@ -17,12 +17,12 @@ FLOORS = (
     {"results"},
     {"drawing"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls", "primitives", "figures", "scaling", "splits"},
+    {"calls", "primitives", "figures", "initial", "scaling", "splits"},
     {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "drawn", "metrics"},
     {"compiled", "wiring", "datasets"},
     {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
-    {"ansatz", "agreement", "architecture", "snapshots"},
+    {"ansatz", "agreement", "architecture", "augmented", "snapshots"},
     {"problem"},
     {"blocks", "interpret", "penalties", "settings", "saving", "comparison"},
     {"objective", "editing"},
@@ -34,7 +34,7 @@ FLOORS = (
     {"training", "objections", "keeping"},
     {"checkpoints"},
     {"experiment"},
-    {"problem_files"},
+    {"growth", "problem_files"},
     {"cli"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

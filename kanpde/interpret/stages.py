@@ -198,8 +198,9 @@ def checked_points(network: Any, points: Any) -> Tensor:
 def visits(network: Any, points: Any) -> Iterator[Visit]:
     """What the points (N, inputs) do in each layer, from the first to the last."""
     stages, points = stages_of(network), checked_points(network, points)
-    z, half = network._normalised(points), 0.5 * (network.upper - network.lower)
-    stretch, start = 1 / half, -0.5 * (network.upper + network.lower) / half
+    z, (lower, upper) = network._normalised(points), network.input_ranges
+    half = 0.5 * (upper - lower)
+    stretch, start = 1 / half, -0.5 * (upper + lower) / half
     for stage in stages:
         parts, spread = [], Moments()
         for piece in z.split(max(1, AT_ONCE // stage.there.numel()), 1):
