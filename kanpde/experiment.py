@@ -256,6 +256,8 @@ class Run:
             }
             if caution := overfitting(metrics):
                 logger.warning("%s", caution)
+        formula, deviation = ({}, math.nan) if checkpoint else _formula(problem, network, progress.points)
+        metrics |= {"formula_deviation": deviation} if formula else {}
         assert progress.stage is not None  # training has begun
         about, arrays = whole(progress.stage.solution())
         stops = "; ".join(reason.replace("; ", ", ") for reason in progress.stops)
@@ -265,7 +267,7 @@ class Run:
             experiment=self.key,
             status="failed" if progress.status == "failed" else "interrupted" if unfinished else "complete",
             provenance=self.provenance | {"wall_seconds": progress.seconds, "stops": stops, "data": problem.digest},
-            equation={} if checkpoint else _equation(problem, found),
+            equation={} if checkpoint else _equation(problem, found) | formula,
             coordinates=box.names,
             lower=np.asarray(box.lower),
             upper=np.asarray(box.upper),
@@ -354,6 +356,16 @@ def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dic
     except (OSError, TypeError):  # typed in a terminal, or not a plain function
         text = function_name(problem.equation)
     return {"latex": "\n".join(lines), "text": "\n".join([text, *map(repr, problem.conditions)])}
+
+
+def _formula(problem: Problem, network: Network, points: Mapping[str, Tensor]) -> tuple[dict[str, str], float]:
+    from kanpde.symbolic.stating import stated
+
+    try:
+        return stated(problem, network, points["equation"])
+    except Exception as error:  # whatever sympy makes of a long formula: a result must not be lost for it
+        logger.warning("the network is symbolic, but its formula could not be written: %s", error)
+        return {}, math.nan
 
 
 def _words(problem: Problem, network: Network) -> str:

@@ -11,6 +11,7 @@ from kanpde.functions import numeric
 
 DENOMINATORS = 12
 POINTS = 200  # at which the tidy formula must equal the other
+LARGEST = 400  # operations: longer expressions stay as they are, for expanded they would be far longer
 
 
 def tidy(expression: Any, *, tolerance: float = 1e-6) -> Any:
@@ -25,6 +26,8 @@ def tidy(expression: Any, *, tolerance: float = 1e-6) -> Any:
     >>> tidy(0.49999999 * sympy.exp(1.00000001 * sympy.cos(3.14159265 * x - 1.57079633) + 0.69314718 + (0.99999999 * y) ** 2))
     exp(y**2 + sin(pi*x))
     """
+    if expression.count_ops() > LARGEST:
+        return expression
     collected = _collected(expression)
     found = collected.xreplace({number: _simple(float(number), tolerance) for number in collected.atoms(_float())})
     found = _collected(found)
