@@ -31,7 +31,7 @@ from kanpde.provenance import provenance
 from kanpde.reports import overfitting
 from kanpde.results import Result
 from kanpde.sampling import Sampling
-from kanpde.schedule import Refine, check_fit, rungs
+from kanpde.schedule import Refine, Starts, check_fit, rungs
 from kanpde.separable import SeparableKAN
 from kanpde.solution import Solution
 from kanpde.training import Fit, fit
@@ -379,4 +379,6 @@ def _words(problem: Problem, network: Network) -> str:
 def _third(item: Any) -> Any:
     if isinstance(item, Refine):
         return Refine(*item.resolutions[: max(1, len(item.resolutions) // 3)])
+    if isinstance(item, Starts):
+        return Starts(max(2, math.ceil(item.count / 3)), math.ceil(item.steps / 3))
     return replace(item, steps=math.ceil(item.steps / 3)) if hasattr(item, "steps") else item

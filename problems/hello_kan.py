@@ -16,17 +16,20 @@ def f(x, y):
 
 data = Dataset.of(f, train=1000, test=1000, x=(-1, 1), y=(-1, 1))
 
+training = [
+    LevenbergMarquardt(steps=40),
+    Sparsify(1e-2, 1e-3),
+    Prune(tolerance=0.3),
+    LevenbergMarquardt(steps=20, patience=5),
+    AdaptRanges(margin=0.01),
+    Refine(10, 20, uniform=True),
+    FixEdges(),
+    LevenbergMarquardt(steps=30, patience=5),
+]
+
 experiment = Experiment(
     Regression(data),
     model=KAN(2, 5, 1, basis=BSpline(3, 5), hidden="range"),
-    training=[
-        LevenbergMarquardt(steps=40),
-        Sparsify(1e-2, 1e-3),
-        Prune(tolerance=0.3),
-        LevenbergMarquardt(steps=20, patience=5),
-        AdaptRanges(margin=0.01),
-        Refine(10, 20, uniform=True),
-        FixEdges(),
-        LevenbergMarquardt(steps=30, patience=5),
-    ],
+    training=training,
+    quick=training,  # it takes seconds anyway
 )
