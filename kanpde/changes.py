@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -203,6 +204,9 @@ class EditNetwork:
             return stage
         found = stage.problem.judged_by()
         points, targets = (reached(stage.problem, network, stage.points), None) if found is None else found
+        given = stage.problem.given
+        if given is not None and not self.options.judges and points is not given:
+            points, targets = np.concatenate([given, points]), None
         points = torch.as_tensor(points).to(network.lower)
         targets = None if targets is None else torch.as_tensor(targets).to(network.lower)
         return replace(stage, network=self.options.edited(network, points, targets).kept())

@@ -109,7 +109,7 @@ class Fit:
             self.best_row,
             dict(self.factors),
             {} if self.stage is None else edited(self.stage.solution()),
-            None if self.kept is None else replace(self.kept, network=None),
+            self.kept,
         )
 
 
@@ -159,7 +159,8 @@ def fit(
                 _check_length(resume, stage.network)
             progress.network, progress.maps, progress.stage = stage.network, stage.maps, stage
             if resume is not None and resume.kept is not None and number == resume.kept.rung:
-                progress.kept = replace(resume.kept, network=deepcopy(stage.network))
+                same = stage.network if resume.kept.network is None else resume.kept.network.to(network.lower.device)
+                progress.kept = replace(resume.kept, network=deepcopy(same))
             if rung.changes and not again and stage.network is before.network and stage.problem is before.problem:
                 progress.stops.append("there was nothing to change")
             elif resume is None or number >= resume.rung:
@@ -256,7 +257,9 @@ class Climb:
         progress.stops.append("; ".join(filter(None, [began, progress.ending or "all steps done"])))
         logger.info("rung %d of %s ended after %d steps: %s", number, type(optimizer).__name__, done, progress.stops[-1])
         if self.rung_over is not None:
-            progress.reached = {"loss": _loss(objective, network), "error_l2": self.judge(stage)}
+            losses = objective.losses(objective.residual(network))
+            loss = sum(each / progress.factors.get(name, 1.0) for name, each in losses.items())  # as in the history
+            progress.reached = {"loss": loss, "error_l2": self.judge(stage)}
             self.rung_over(progress)
 
     def _losses(self, row: int) -> dict[str, float]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kanpde.bases import real_number
 from kanpde.editing.places import Edge, checked_network, checked_points, checked_targets, visited
-from kanpde.editing.removal import drop_columns, simplify
+from kanpde.editing.removal import drop_columns, has_auxiliary, simplify
 from kanpde.editing.rewiring import drop_edges, fold, linear_of
 from kanpde.interpret import attribution
 from kanpde.kan import KAN
@@ -82,7 +82,8 @@ def prune(
     change by at most ``tolerance``, as RMS in units of their standard deviation. Points that were not trained on measure best. Candidates
     are tried in the order of their scores (:func:`~kanpde.attribution`), many at a time where that is possible, and go only if
     the error allows it; ``edges``, ``nodes`` and ``inputs`` say whether they may go, or are the score, relative to 1 of an output, below
-    which they may. Inputs that go take their column of the points with them; without ``inputs`` the network keeps taking them.
+    which they may. Inputs that go take their column of the points with them, unless auxiliary inputs
+    are made of it; without ``inputs`` the network keeps taking them.
 
     With ``refit`` the remaining weights are then fitted to what each layer gave before, by least squares, and more may go.
 
@@ -99,7 +100,8 @@ def prune(
             if limit > 0:
                 search.through(groups(search.reached()[0], points), limit)
     other = simplify(search.best())
-    gone = [] if not limits[0] else [i for i in range(network.inputs) if not bool(other.wires[0].edges[:, i].any())][: network.inputs - 1]
+    whole = not limits[0] or has_auxiliary(network)
+    gone = [] if whole else [i for i in range(network.inputs) if not bool(other.wires[0].edges[:, i].any())][: network.inputs - 1]
     kept = tuple(i for i in range(network.inputs) if i not in gone)
     if gone:
         drop_columns(other, gone)

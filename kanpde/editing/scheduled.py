@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -21,11 +21,13 @@ class Prune:
     """Take away edges and nodes that contribute little, before the optimizer that follows: :func:`~kanpde.prune` in a schedule.
 
     Of data the error on the validation rows, or without them on the training rows, grows to at most 1 + ``tolerance`` times what it was; of
-    an equation the solution changes by at most ``tolerance``, in units of its standard deviation. All inputs stay.
+    an equation what the network gives changes by at most ``tolerance``, in units of its standard deviation; where conditions are hard, they
+    are built around that. All inputs stay.
     """
 
     tolerance: float = 0.01
     refit: bool = False
+    judges: ClassVar[bool] = True  # by targets, of which the validation rows are best
 
     def __post_init__(self) -> None:
         if real_number(self.tolerance, "Prune(tolerance)") < 0:
@@ -42,7 +44,8 @@ class FixEdges:
 
     f is the best of ``primitives``, by default all of :data:`kanpde.PRIMITIVES`, as :func:`~kanpde.suggest` rates them; what a fit leaves
     unexplained below ``resolution`` of an edge's variance counts for nothing, for the splines are no better. An edge of which no primitive
-    explains ``least`` stays what it is.
+    explains ``least``, or whose input does not vary, stays what it is. Edges are looked at over the rows for training and validation, or,
+    of an equation, over its domain.
 
     Raises ``ValueError`` for shares that are not between 0 and 1, and primitives that do not exist.
     """
@@ -50,6 +53,7 @@ class FixEdges:
     primitives: tuple[str | Primitive | Callable[[Any], Any], ...] | None = None
     least: float = 0.99
     resolution: float = 1e-9
+    judges: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.primitives is not None:
@@ -64,7 +68,11 @@ class FixEdges:
         for number, layer in enumerate(network.wires):
             for output, input in layer.present.nonzero().tolist():
                 where = f"the edge from {input} to {output} of layer {number}"
-                rated = suggest(found, number, output, input, points, primitives=self.primitives, most=1, resolution=self.resolution)
+                try:
+                    rated = suggest(found, number, output, input, points, primitives=self.primitives, most=1, resolution=self.resolution)
+                except ValueError as error:  # its input does not vary
+                    logger.warning("%s stays as it is: %s", where, error)
+                    continue
                 if not rated or rated[0].r2 < self.least:
                     seen = f"{rated[0].primitive.name} explains {rated[0].r2:.3g} of it" if rated else "no primitive is defined there"
                     logger.warning("%s stays as it is: at best %s, and least=%g is asked for", where, seen, self.least)
