@@ -47,7 +47,7 @@ class FixEdges:
     explains ``least``, or whose input does not vary, stays what it is. Edges are looked at over the rows for training and validation, or,
     of an equation, over its domain.
 
-    Raises ``ValueError`` for shares that are not between 0 and 1, and primitives that do not exist.
+    Raises ``ValueError`` for shares that are not between 0 and 1, and primitives that do not exist, or none.
     """
 
     primitives: tuple[str | Primitive | Callable[[Any], Any], ...] | None = None
@@ -57,7 +57,10 @@ class FixEdges:
 
     def __post_init__(self) -> None:
         if self.primitives is not None:
-            object.__setattr__(self, "primitives", tuple(primitive(each) for each in self.primitives))
+            given: Any = (self.primitives,) if isinstance(self.primitives, (str, Primitive)) else self.primitives
+            object.__setattr__(self, "primitives", tuple(primitive(each) for each in given))
+            if not self.primitives:
+                raise ValueError("FixEdges(primitives=()) would fix nothing: name some, such as ('sin', 'x^2'), or leave it out for all")
         for name in ("least", "resolution"):
             if not 0 < real_number(getattr(self, name), f"FixEdges({name}=...)") < 1:
                 raise ValueError(f"FixEdges({name}=...) is a share of the variance, between 0 and 1, got {getattr(self, name)!r}")
