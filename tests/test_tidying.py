@@ -36,6 +36,12 @@ def test_constants_that_are_not_simple_stay():
     assert sorted(float(number) for number in found.atoms(sympy.Float)) == pytest.approx([0.123, 0.7368, 2.71])
 
 
+def test_large_numbers_are_not_multiples_of_everything():
+    assert tidy(1e30 * x) == sympy.Float(1e30) * x
+    assert tidy(123456.0000001 * x) == 123456 * x
+    assert tidy(87654.25 * pi.evalf() * x) == (87654.25 * pi.evalf()) * x
+
+
 def test_the_tolerance_is_what_is_near():
     assert tidy(1.001 * x) == 1.001 * x
     assert tidy(1.001 * x, tolerance=0.01) == x
