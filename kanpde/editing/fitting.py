@@ -109,6 +109,13 @@ def canonical(primitive: Primitive, a: float, b: float, c: float, d: float) -> t
     return a, b, c, d
 
 
+def shape_constants(primitive: Primitive) -> int:
+    """How many of a and b change the shape of c f(a z + b) + d, where c and d do not make up for them: 0 of x, 1 of powers, log and exp."""
+    if primitive.name == "x":
+        return 0
+    return 1 if _exponent(primitive.name) is not None or primitive.name in ("log", "exp") else 2
+
+
 def _exponent(name: str) -> float | None:
     if name == "sqrt":
         return 0.5

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kanpde.bases import Basis
-from kanpde.editing.fitting import EdgeFit, edge_fits, explained, polished
+from kanpde.editing.fitting import EdgeFit, edge_fits, explained, polished, shape_constants
 from kanpde.editing.growth import box_points, give_splines
 from kanpde.editing.places import checked_edge, entering
 from kanpde.editing.projection import basis_of, least_squares, nodes, values
@@ -145,7 +145,9 @@ def suggest(
 ) -> tuple[Proposal, ...]:
     """The primitives that an edge may be, best first, each with its constants: those that leave little unexplained and cost little.
 
-    The score is complexity + log2(1 - R^2 + ``resolution``): one more unit of complexity must halve the variance that is left.
+    The score is complexity + shape + log2(1 - R^2 + ``resolution``): one more unit of complexity must halve the variance that is left, and
+    so must each of the constants a and b (``shape``) for which c and d do not make up: both of sin, one of a power, of exp and of log, for
+    a piece of a cosine can look like any parabola, and a little noise makes it look better.
     ``primitives`` are by default those of the table; ``points`` (N, inputs) by default random ones of the network's box.
 
     Raises ``ValueError`` for an edge that does not exist or whose input does not vary.
@@ -160,7 +162,7 @@ def suggest(
 
 
 def _score(fit: EdgeFit, resolution: float) -> float:
-    return fit.primitive.complexity + math.log2(max(1 - fit.r2, 0.0) + resolution)
+    return fit.primitive.complexity + shape_constants(fit.primitive) + math.log2(max(1 - fit.r2, 0.0) + resolution)
 
 
 def _given(chosen: Primitive, constants: tuple[float, float, float, float], z: Tensor, y: Tensor) -> EdgeFit:
