@@ -20,6 +20,7 @@ from kanpde.layer import Layer
 from kanpde.primitives import PRIMITIVES, Primitive, primitive
 from kanpde.symbols import Symbol
 
+LIKELY = 0.9  # of the variance of an edge: what explains less is no candidate, however simple
 BITS = 1e-11  # of the variance of an edge: what a fit leaves below that counts for nothing
 
 
@@ -147,7 +148,8 @@ def suggest(
 
     The score is complexity + shape + log2(1 - R^2 + ``resolution``): one more unit of complexity must halve the variance that is left, and
     so must each of the constants a and b (``shape``) for which c and d do not make up: both of sin, one of a power, of exp and of log, for
-    a piece of a cosine can look like any parabola, and a little noise makes it look better.
+    a piece of a cosine can look like any parabola, and a little noise makes it look better. Fits that explain less than nine tenths of the
+    variance stand behind the others, by what they explain.
     ``primitives`` are by default those of the table; ``points`` (N, inputs) by default random ones of the network's box.
 
     Raises ``ValueError`` for an edge that does not exist or whose input does not vary.
@@ -158,7 +160,7 @@ def suggest(
     chosen = PRIMITIVES.values() if primitives is None else [primitive(each) for each in primitives]
     fits = [each for each in edge_fits(list(chosen), z[input], y) if math.isfinite(each.r2)]
     rated = [Proposal(each.primitive, each.constants, each.r2, _score(each, resolution)) for each in fits]
-    return tuple(sorted(rated, key=lambda each: each.score)[:most])
+    return tuple(sorted(rated, key=lambda each: (0, each.score) if each.r2 >= LIKELY else (1, -each.r2))[:most])
 
 
 def _score(fit: EdgeFit, resolution: float) -> float:

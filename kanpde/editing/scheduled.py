@@ -1,6 +1,7 @@
 """Edits in the course of a training: ``[LevenbergMarquardt(60), Sparsify(1e-2), Prune(0.05), LevenbergMarquardt(20), FixEdges(), ...]``."""
 
 import logging
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -52,10 +53,10 @@ def unexplained(network: KAN, points: Tensor, targets: Tensor | None) -> float:
 class FixEdges:
     """Make every edge the function that it looks like, c f(a z + b), before the optimizer that follows, which trains the constants.
 
-    f is the best of ``primitives``, by default all of :data:`kanpde.PRIMITIVES`, as :func:`~kanpde.suggest` rates them; what a fit leaves
+    Of the ``primitives``, by default all of :data:`kanpde.PRIMITIVES`, that explain ``least`` of an edge's variance, f is the one with the
+    best score of :func:`~kanpde.suggest`; an edge of which none does stays what it is. What a fit leaves
     unexplained below ``resolution`` of an edge's variance counts for nothing, for the splines are no better. By default that is the part of
-    the variance of the targets that the network itself leaves, or 1e-9 where it is below that or the targets are not known. An edge of
-    which no primitive explains ``least`` stays what it is.
+    the variance of the targets that the network itself leaves, or 1e-9 where it is below that or the targets are not known.
 
     Raises ``ValueError`` for shares that are not between 0 and 1, and primitives that do not exist.
     """
@@ -77,11 +78,14 @@ class FixEdges:
         for number, layer in enumerate(network.wires):
             for output, input in layer.present.nonzero().tolist():
                 where = f"the edge from {input} to {output} of layer {number}"
-                rated = suggest(found, number, output, input, points, primitives=self.primitives, most=1, resolution=resolution)
-                if not rated or rated[0].r2 < self.least:
-                    seen = f"{rated[0].primitive.name} explains {rated[0].r2:.3g} of it" if rated else "no primitive is defined there"
+                rated = suggest(found, number, output, input, points, primitives=self.primitives, most=sys.maxsize, resolution=resolution)
+                likely = [each for each in rated if each.r2 >= self.least]
+                if not likely:
+                    most = max(rated, key=lambda each: each.r2, default=None)
+                    seen = "no primitive is defined there" if most is None else f"{most.primitive.name} explains {most.r2:.3g} of it"
                     logger.warning("%s stays as it is: at best %s, and least=%g is asked for", where, seen, self.least)
                     continue
-                logger.info("%s becomes %s, which explains all but %.1e of it", where, rated[0].primitive.name, 1 - rated[0].r2)
-                found = fix(found, number, output, input, rated[0].primitive, points, constants=rated[0].constants).network
+                best = min(likely, key=lambda each: each.score)
+                logger.info("%s becomes %s, which explains all but %.1e of it", where, best.primitive.name, 1 - best.r2)
+                found = fix(found, number, output, input, best.primitive, points, constants=best.constants).network
         return found.edited()
