@@ -21,7 +21,8 @@ from kanpde.primitives import PRIMITIVES, Primitive, primitive
 from kanpde.symbols import Symbol
 
 LIKELY = 0.9  # of the variance of an edge: what explains less is no candidate, however simple
-BITS = 1e-11  # of the variance of an edge: what a fit leaves below that counts for nothing
+WEIGHT = 2  # of the logarithm of what is left, in units of complexity
+BITS = 1e-5  # of the variance of an edge: what a fit leaves below that counts for nothing
 
 
 @dataclass(frozen=True)
@@ -146,10 +147,12 @@ def suggest(
 ) -> tuple[Proposal, ...]:
     """The primitives that an edge may be, best first, each with its constants: those that leave little unexplained and cost little.
 
-    The score is complexity + shape + log2(1 - R^2 + ``resolution``): one more unit of complexity must halve the variance that is left, and
-    so must each of the constants a and b (``shape``) for which c and d do not make up: both of sin, one of a power, of exp and of log, for
-    a piece of a cosine can look like any parabola, and a little noise makes it look better. Fits that explain less than nine tenths of the
-    variance stand behind the others, by what they explain.
+    The score is complexity + shape + 2 log2(1 - R^2 + ``resolution``): two more units of complexity must halve the variance that is left,
+    and so must two of the constants a and b (``shape``) for which c and d do not make up: both of sin, one of a power, of exp and of log,
+    for a piece of a cosine can look like any parabola, and a little noise makes it look better. ``resolution`` is the part of the variance
+    that the network itself gets wrong: give less for one that is right to more than three digits. Fits that explain less than nine tenths
+    of the variance stand behind the others, by what they explain.
+
     ``primitives`` are by default those of the table; ``points`` (N, inputs) by default random ones of the network's box.
 
     Raises ``ValueError`` for an edge that does not exist or whose input does not vary.
@@ -164,7 +167,7 @@ def suggest(
 
 
 def _score(fit: EdgeFit, resolution: float) -> float:
-    return fit.primitive.complexity + shape_constants(fit.primitive) + math.log2(max(1 - fit.r2, 0.0) + resolution)
+    return fit.primitive.complexity + shape_constants(fit.primitive) + WEIGHT * math.log2(max(1 - fit.r2, 0.0) + resolution)
 
 
 def _given(chosen: Primitive, constants: tuple[float, float, float, float], z: Tensor, y: Tensor) -> EdgeFit:
