@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from kanpde.bases import Basis, Span
+from kanpde.bases import Basis, Functions, Span, remembered
 
 PORTION = 2**21  # bytes of the features of a portion, for each thread
 LARGEST = 2**29  # the same on an accelerator, where only memory limits them
@@ -46,9 +46,10 @@ class _EdgeSums(torch.autograd.Function):
     def forward(ctx: Any, basis: Basis, weight: Tensor, x: Tensor) -> Tensor:
         ctx.basis = basis
         ctx.save_for_backward(weight, x)
-        linear, flat, span = x.new_empty((len(weight), x.shape[1])), weight.flatten(1), None
-        for columns in _portions(x, basis.size):
-            span = basis.span(x[:, columns].contiguous(), 0, reuse=_reusable(span, columns))
+        functions, matrix = _evaluated(basis, x.dtype, x.device)
+        linear, flat, span = x.new_empty((len(weight), x.shape[1])), _combining(weight, matrix).flatten(1), None
+        for columns in _portions(x, functions.size):
+            span = functions.span(x[:, columns].contiguous(), 0, reuse=_reusable(span, columns))
             torch.mm(flat, span.generators(0).flatten(0, 1), out=linear[:, columns])
         return linear
 
@@ -56,33 +57,56 @@ class _EdgeSums(torch.autograd.Function):
     def backward(ctx: Any, adjoint: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[override]
         weight, x = ctx.saved_tensors
         _, by_weight, by_x = ctx.needs_input_grad
+        functions, matrix = _evaluated(ctx.basis, x.dtype, x.device)
         reverse = _differentiable_reverse if torch.is_grad_enabled() else _reverse
-        return None, *reverse(ctx.basis, weight, x, adjoint, by_weight, by_x)
+        of_weight, of_x = reverse(functions, _combining(weight, matrix), x, adjoint, by_weight, by_x)
+        if of_weight is not None and matrix is not None:
+            of_weight = (of_weight.mT @ matrix.T).mT
+        return None, of_weight, of_x
 
 
-def _reverse(basis: Basis, weight: Tensor, x: Tensor, adjoint: Tensor, by_weight: bool, by_x: bool) -> tuple[Tensor | None, Tensor | None]:
+@remembered
+def _evaluated(basis: Basis, dtype: torch.dtype, device: torch.device) -> tuple[Functions, Tensor | None]:
+    """The functions that are evaluated for a basis, and the matrix (K, R) that combines them to it; None where they are the basis."""
+    found = basis.combined_from(dtype)
+    return (basis, None) if found is None else (found[0], torch.tensor(found[1], dtype=dtype, device=device))
+
+
+def _combining(weight: Tensor, matrix: Tensor | None) -> Tensor:
+    """The weights (outputs, R, inputs) of the functions that are evaluated."""
+    return weight if matrix is None else (weight.mT @ matrix).mT
+
+
+def _reverse(
+    basis: Functions, weight: Tensor, x: Tensor, adjoint: Tensor, by_weight: bool, by_x: bool
+) -> tuple[Tensor | None, Tensor | None]:
     """The adjoints of weight and of x, as far as they are asked for, portion by portion."""
-    of_weight = weight.new_zeros((len(weight), weight[0].numel())) if by_weight else None
+    outputs, _, inputs = weight.shape
+    of_weight = weight.new_zeros((outputs, weight[0].numel())) if by_weight else None
     of_x = x.new_empty(x.shape) if by_x else None
-    span = flat = scratch = None
+    span = combined = scratch = None
     for columns in _portions(x, basis.size):
         span = basis.span(x[:, columns].contiguous(), int(by_x), reuse=_reusable(span, columns))
         part = adjoint[:, columns]
         if of_weight is not None:
             of_weight.addmm_(part, span.generators(0).flatten(0, 1).T)
         if of_x is not None:
-            if flat is None:
-                flat = span.combined(weight.mT, 1).mT.flatten(1).T
             slopes = span.generators(1)
-            if scratch is None or scratch.shape[1] != part.shape[1]:
-                scratch = x.new_empty((len(flat), part.shape[1]))
-            products = torch.mm(flat, part, out=scratch).view_as(slopes).mul_(slopes)
-            torch.sum(products, 0, out=of_x[:, columns])
+            if combined is None:
+                combined = span.combined(weight.mT, 1)  # (outputs, inputs, R)
+            few = outputs < len(slopes)  # then through the slopes of all edges, else through the adjoints of all functions
+            if scratch is None or scratch.shape[2] != part.shape[1]:
+                scratch = x.new_empty((inputs, outputs, part.shape[1]) if few else slopes.shape)
+            if few:
+                torch.bmm(combined.transpose(0, 1), slopes.transpose(0, 1), out=scratch).mul_(part)
+            else:
+                torch.mm(combined.mT.flatten(1).T, part, out=scratch.view(-1, part.shape[1])).view_as(slopes).mul_(slopes)
+            torch.sum(scratch, int(few), out=of_x[:, columns])
     return None if of_weight is None else of_weight.view_as(weight), of_x
 
 
 def _differentiable_reverse(
-    basis: Basis, weight: Tensor, x: Tensor, adjoint: Tensor, by_weight: bool, by_x: bool
+    basis: Functions, weight: Tensor, x: Tensor, adjoint: Tensor, by_weight: bool, by_x: bool
 ) -> tuple[Tensor | None, Tensor | None]:
     """The same in operations that autograd differentiates."""
     of_weight = of_x = None
@@ -98,7 +122,7 @@ class _Derivative(torch.autograd.Function):
     """Derivative ``order`` of all functions of a basis, whose own derivative is the next one: (inputs, N) -> (K, inputs, N)."""
 
     @staticmethod
-    def forward(ctx: Any, basis: Basis, x: Tensor, order: int) -> Tensor:
+    def forward(ctx: Any, basis: Functions, x: Tensor, order: int) -> Tensor:
         ctx.basis, ctx.order = basis, order
         ctx.save_for_backward(x)
         return basis.span(x.contiguous(), order).table(order)[order].clone()
@@ -109,7 +133,7 @@ class _Derivative(torch.autograd.Function):
         return None, (adjoint * _derivative(ctx.basis, x, ctx.order + 1)).sum(0), None
 
 
-def _derivative(basis: Basis, x: Tensor, order: int) -> Tensor:
+def _derivative(basis: Functions, x: Tensor, order: int) -> Tensor:
     return _Derivative.apply(basis, x, order)  # type: ignore[return-value]
 
 
