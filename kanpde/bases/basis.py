@@ -109,6 +109,16 @@ class Functions(ABC):
         """
         return None
 
+    @property
+    def support(self) -> int:
+        """How many functions, at most, are not zero at a point; where it is less than K, ``local`` says which."""
+        return self.size
+
+    def local(self, x: Tensor, order: int) -> tuple[Tensor, Tensor]:
+        """The numbers (support, *x.shape) of these functions and their derivatives 0 ... ``order``, (order + 1, support, *x.shape)."""
+        shape = (-1, *(1,) * x.ndim)
+        return torch.arange(self.size, device=x.device).view(shape).expand(-1, *x.shape), self.table(x, order)
+
 
 class Basis(Functions):
     """A family of K functions on [-1, 1].

@@ -90,6 +90,14 @@ class BSpline(Basis):
             local = compose(local, tanh, channels([(0,) * order]))
         self._spread(interval, local, out.zero_().view(order + 1, self.size, len(flat)))
 
+    @property
+    def support(self) -> int:
+        return self.degree + 1
+
+    def local(self, x: Tensor, order: int) -> tuple[Tensor, Tensor]:
+        interval, found = self._local(x.reshape(-1), order)
+        return self._places(interval).view(-1, *x.shape), found.view(order + 1, -1, *x.shape)
+
     def _spread(self, interval: Tensor, local: Tensor, rows: Tensor) -> Tensor:
         """What lives on the interval of every point (n, degree + 1, N), in its place in ``rows`` (n, K, N) of zeros."""
         if self.intervals <= FEW:  # so few that all of them, times 0 or -1, are faster than finding places
