@@ -14,8 +14,8 @@ from kanpde.edgesums import edge_sums
 BASES = [
     BSpline(3, 5) + SiLU(),
     BSpline(2, 30),
-    BSpline(3, 45) + SiLU(),
-    BSpline(1, breaks=(-1, *(i / 40 for i in range(-25, 25)), 1)),
+    BSpline(1, 47) + SiLU(),
+    BSpline(2, 46),
     BSpline(3, breaks=(-1, -0.7, 0.1, 0.1, 1)),
     Chebyshev(6),
     Legendre(4) + Fourier(2),

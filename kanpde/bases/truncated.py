@@ -51,7 +51,9 @@ class TruncatedPowers(Functions):
         start = degree + 1
         for knots, side in ((self.below, -1), (self.above, 1)):
             if knots:
-                self._write_truncated(x, order, out[:, start : start + len(knots)], _column(knots, x.dtype, x.device).view(-1, *(1,) * x.ndim), side)
+                self._write_truncated(
+                    x, order, out[:, start : start + len(knots)], _column(knots, x.dtype, x.device).view(-1, *(1,) * x.ndim), side
+                )
             start += len(knots)
 
     def _write_truncated(self, x: Tensor, order: int, out: Tensor, knots: Tensor, side: int) -> None:
