@@ -78,7 +78,12 @@ class FixEdges:
         for number, layer in enumerate(network.wires):
             for output, input in layer.present.nonzero().tolist():
                 where = f"the edge from {input} to {output} of layer {number}"
-                rated = suggest(found, number, output, input, points, primitives=self.primitives, most=sys.maxsize, resolution=resolution)
+                chosen = {"primitives": self.primitives, "most": sys.maxsize, "resolution": resolution}
+                try:
+                    rated = suggest(found, number, output, input, points, **chosen)
+                except ValueError as error:  # its input does not vary
+                    logger.warning("%s stays as it is: %s", where, error)
+                    continue
                 likely = [each for each in rated if each.r2 >= self.least]
                 if not likely:
                     most = max(rated, key=lambda each: each.r2, default=None)
