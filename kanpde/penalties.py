@@ -180,7 +180,7 @@ class Measured:
 @torch.no_grad()
 def measured(network: KAN, points: Tensor) -> list[Measured]:
     """Every layer over ``points`` (n, d), of which at most 4096 are taken."""
-    z, found = network._normalised(points[:: math.ceil(len(points) / POINTS)]), []
+    z, found = network.normalised(points[:: math.ceil(len(points) / POINTS)]), []
     for layer in network.wires:
         linear = layer.linear_columns(z)
         outputs = layer.joined(linear)

@@ -127,7 +127,7 @@ def edges_of(layer, z):
 
 def sizes_of(network, points, metric):
     """n_e by the definition, with everything but the edges' own numbers detached, for the problem ``system``."""
-    z, layers, values = network._normalised(points), [], network(points).detach()
+    z, layers, values = network.normalised(points), [], network(points).detach()
     wanted = torch.stack([points[:, 0] * points[:, 1], points[:, 1]], 1)
     units = values.square().mean(0).sqrt() * wanted.norm() / values.norm()
     for layer in network.layers:
@@ -191,7 +191,7 @@ def test_rows_have_the_value_and_the_slope_of_the_penalty(hidden, metric, weight
     truth = 0.01 * found.unit * penalty_of(network, POINTS, given)
     truth.backward()
     slope = torch.cat([(torch.zeros_like(each) if each.grad is None else each.grad).flatten() for each in network.parameters()])[
-        network._live
+        network.trained_places
     ]
     bare = Objective(system(), {"equation": POINTS})
     residual, gradient = found.gradient(network)

@@ -213,7 +213,7 @@ def test_rows_have_the_gradient_and_the_curvature_of_the_cross_entropy(classes, 
 
     def loss(vector):
         weight = vector.view_as(network.layers[0].weight)
-        z = torch.einsum("oki,kin->no", weight, network.layers[0].basis.values(network._normalised(torch.as_tensor(problem.given))))
+        z = torch.einsum("oki,kin->no", weight, network.layers[0].basis.values(network.normalised(torch.as_tensor(problem.given))))
         full = torch.cat([torch.zeros_like(z), z], 1) if outputs == 1 else z
         return torch.nn.functional.cross_entropy(full, label) + ridge * z.square().sum(1).mean()
 

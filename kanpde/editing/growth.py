@@ -114,7 +114,7 @@ def perturb(
         raise ValueError(f"perturb adds splines to 'minimal', 'existing' or 'all' edges, got {mode!r}")
     real_number(size, "the size of a perturbation", above=-1e-300)
     other, generator = checked_network(network).edited(), torch.Generator().manual_seed(seed)
-    z = network._normalised(box_points(network, points))
+    z = network.normalised(box_points(network, points))
     basis = network.basis if basis is None else basis
     for number, layer in enumerate(other.wires):
         following = layer.columns(z)

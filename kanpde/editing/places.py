@@ -50,6 +50,12 @@ def checked_input(network: KAN, input: Any) -> int:
     return _number(input, checked_network(network).inputs, "input", f"the network has {_count(network.inputs, 'input')}")
 
 
+def check_columns(network: KAN) -> None:
+    """``ValueError`` for a network whose coordinates are not the inputs of its first layer, one a column, and so cannot be taken out."""
+    if network.wires[0].inputs != network.inputs:
+        raise ValueError(f"{network} has auxiliary inputs, which depend on its coordinates: none of these can be taken out of its points")
+
+
 def checked_points(network: KAN, points: Any) -> Tensor:
     """Points (N, inputs) as a tensor like the network's numbers; ``ValueError`` for another shape, none, or values that are not finite."""
     like = checked_network(network).lower
@@ -75,18 +81,9 @@ def checked_targets(network: KAN, points: Tensor, targets: Any) -> Tensor:
 
 
 @torch.no_grad()
-def visited(network: KAN, points: Tensor) -> list[Tensor]:
-    """The inputs of every layer over the points, (inputs, N) each, then what the last one gives."""
-    found = [network._normalised(points)]
-    for layer in network.wires:
-        found.append(layer.columns(found[-1]))
-    return found
-
-
-@torch.no_grad()
 def entering(network: KAN, points: Any, layer: int) -> Tensor:
     """The inputs of one layer over points that are checked first: (inputs, N)."""
-    z = network._normalised(checked_points(network, points))
+    z = network.normalised(checked_points(network, points))
     for each in network.wires[:layer]:
         z = each.columns(z)
     return z

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from kanpde.bases import Basis, BSpline, Extended, real_number
-from kanpde.editing.places import checked_layer, checked_network, checked_points, visited
+from kanpde.editing.places import checked_layer, checked_network, checked_points
 from kanpde.editing.projection import basis_of, carried, data_breaks, joined_bases, kept_breaks, projected, spline_of, values
 from kanpde.kan import KAN
 from kanpde.layer import Layer
@@ -53,10 +53,10 @@ def adapt_ranges(
         raise ValueError(f"tolerance is how much the outputs may change relative to their size, a positive number, got {tolerance!r}")
     if keep == "weights":
         return rule.applied(network.edited(), points, chosen)
-    old, factor = visited(network, points)[-1], 1.0
+    old, factor = network.node_values(points)[-1], 1.0
     while True:
         other = rule.applied(network.edited(), points, chosen, factor)
-        change = relative_change(visited(other, points)[-1], old)
+        change = relative_change(other.node_values(points)[-1], old)
         if change <= tolerance:
             logger.info("ranges of layers %s adapted to %d points: the outputs change by %.3g", chosen, len(points), change)
             return other
@@ -96,7 +96,7 @@ class Adaptation:
 
     def applied(self, network: KAN, points: Tensor, layers: Sequence[int], finer: float = 1.0) -> KAN:
         """``network`` itself, changed layer by layer, with bases that are ``finer`` times as fine."""
-        z = network._normalised(points)
+        z = network.normalised(points)
         for number, layer in enumerate(network.wires):
             if number in layers:
                 self.change(layer, z, finer)

@@ -198,7 +198,7 @@ def checked_points(network: Any, points: Any) -> Tensor:
 def visits(network: Any, points: Any) -> Iterator[Visit]:
     """What the points (N, inputs) do in each layer, from the first to the last."""
     stages, points = stages_of(network), checked_points(network, points)
-    z, (lower, upper) = network._normalised(points), network.input_ranges
+    z, (lower, upper) = network.normalised(points), network.input_ranges
     half = 0.5 * (upper - lower)
     stretch, start = 1 / half, -0.5 * (upper + lower) / half
     for stage in stages:
