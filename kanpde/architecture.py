@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from kanpde.arguments import nearest
 from kanpde.bases import Basis, Map
-from kanpde.fields import nearest
 from kanpde.kan import KAN
 from kanpde.layer import Layer
 from kanpde.mlp import MLP

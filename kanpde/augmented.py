@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kanpde.arguments import nearest
 from kanpde.bases import Basis
 from kanpde.calls import argument_names, call_by_name, function_name
 from kanpde.domains import Box
-from kanpde.fields import Field, coordinate_fields, nearest
+from kanpde.fields import Field, coordinate_fields
 from kanpde.jets import Channels
 from kanpde.kan import KAN
 from kanpde.network import Quantile, Width

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from kanpde.arguments import nearest
 from kanpde.editing import AdaptRanges
-from kanpde.fields import nearest
 from kanpde.kan import KAN
 from kanpde.network import Network, uniform
 from kanpde.pieces import Pieces

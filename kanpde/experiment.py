@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from kanpde.agreement import check_network
+from kanpde.arguments import nearest
 from kanpde.augmented import check_coordinates
 from kanpde.callbacks import Callback, heard
 from kanpde.calls import function_name
 from kanpde.checkpoints import check_data, check_fixed, primitives_in, snapshot_of, stored, trained_network, whole
 from kanpde.edges import Edges
-from kanpde.fields import nearest
 from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
 from kanpde.measures import measure

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from kanpde.bases import Basis, whole_number
+from kanpde.arguments import whole_number
+from kanpde.bases import Basis
 from kanpde.experiment import Experiment
 from kanpde.kan import KAN
 from kanpde.network import Network

@@ -8,7 +8,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from kanpde.bases import Basis, Extended, PerInput, whole_number
+from kanpde.arguments import one_of, whole_number
+from kanpde.bases import Basis, Extended, PerInput
 from kanpde.initial import check_initial
 from kanpde.layer import Layer
 from kanpde.network import Network, Quantile, Width, checked_width, checked_widths
@@ -60,8 +61,8 @@ class KAN(Network):
             raise ValueError(f"KAN{widths} has {len(widths) - 1} layers, but basis lists {len(given)}: give one for each layer")
         if hidden not in ENTRIES:
             raise ValueError(f"hidden says how inputs enter the layers behind the first, 'tanh' or 'range', got {hidden!r}")
-        if outside is not None and outside not in OUTSIDE:
-            raise ValueError(f"outside must be one of {', '.join(map(repr, OUTSIDE))}, got {outside!r}")
+        if outside is not None:
+            one_of(outside, OUTSIDE, "outside")
         check_initial(init)
         generator = torch.Generator().manual_seed(seed)
         layers = []

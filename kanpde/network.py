@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.jets import Channels
 
 Quantile = Callable[[np.ndarray], np.ndarray]

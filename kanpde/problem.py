@@ -14,6 +14,7 @@ import numpy as np
 
 from kanpde.agreement import check_agreement, doubts
 from kanpde.ansatz import ansatz, check_hard, hard_sides
+from kanpde.arguments import nearest
 from kanpde.calls import argument_names, call_by_name, components_of, function_name
 from kanpde.checks import check_parameter, missing, trial
 from kanpde.conditions import Condition as Condition
@@ -21,7 +22,7 @@ from kanpde.conditions import Dirichlet as Dirichlet
 from kanpde.conditions import Initial as Initial
 from kanpde.conditions import Value, shown
 from kanpde.domains import Box, Side
-from kanpde.fields import Field, nearest
+from kanpde.fields import Field
 from kanpde.jets import MultiIndex
 
 

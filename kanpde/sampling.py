@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.network import Network
 from kanpde.objective import equation_residuals
 from kanpde.problem import Problem

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.callbacks import EarlyStopping
 from kanpde.changes import Change, EditNetwork, EnterSlab, FitMap, FitRanges, RefineTo, SetParameters, Stage
 from kanpde.domains import Box

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, jvp, vjp, vmap
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.compiled import agree
 from kanpde.jets import Channels, MultiIndex, order_of, sub_multisets
 from kanpde.network import Network

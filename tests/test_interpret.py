@@ -289,7 +289,7 @@ def test_ablation_by_its_definition(output, monkeypatch):
     np.testing.assert_array_equal(np.isnan(found.edges[0]), np.isnan(attribution(network, data).edges[0]))
     monkeypatch.setattr("kanpde.interpret.scores.AT_ONCE", 100)
     np.testing.assert_allclose(attribution(network, data, output=output, method="ablation").inputs, found.inputs, rtol=1e-10)
-    with pytest.raises(ValueError, match="method is one of 'ratios', 'ablation', got 'shap'"):
+    with pytest.raises(ValueError, match="method must be one of 'ratios', 'ablation', got 'shap'"):
         attribution(network, data, method="shap")
 
 

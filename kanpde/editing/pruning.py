@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanpde.bases import real_number
+from kanpde.arguments import real_number
 from kanpde.editing.places import Edge, check_columns, checked_network, checked_points, checked_targets
 from kanpde.editing.removal import drop_columns, simplify
 from kanpde.editing.rewiring import drop_edges, fold, linear_of
@@ -91,8 +91,7 @@ def prune(
     """
     points = checked_points(checked_network(network), points)
     wanted = None if targets is None else checked_targets(network, points, targets).T
-    if not (real_number(tolerance, "the tolerance of prune") >= 0):
-        raise ValueError(f"the tolerance of prune is how much worse it may get, at least 0, got {tolerance!r}")
+    real_number(tolerance, "the tolerance of prune", least=0)
     limits = [_limit(each, name) for each, name in ((inputs, "inputs"), (nodes, "nodes"), (edges, "edges"))]
     if limits[0]:
         check_columns(network)
@@ -301,6 +300,4 @@ def _limit(value: bool | float, name: str) -> float:
     """The score below which candidates may go."""
     if isinstance(value, bool):
         return math.inf if value else 0.0
-    if not real_number(value, f"the score below which {name} are pruned") >= 0:
-        raise ValueError(f"{name} are pruned below a score of at least 0, got {value!r}")
-    return float(value)
+    return real_number(value, f"the score below which {name} are pruned", least=0)

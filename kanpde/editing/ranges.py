@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases import Basis, BSpline, Extended, real_number
+from kanpde.arguments import real_number
+from kanpde.bases import Basis, BSpline, Extended
 from kanpde.editing.places import checked_layer, checked_network, checked_points
 from kanpde.editing.projection import basis_of, carried, data_breaks, joined_bases, kept_breaks, projected, spline_of, values
 from kanpde.kan import KAN
@@ -82,7 +83,7 @@ class Adaptation:
     keep: str = "function"
 
     def __post_init__(self) -> None:
-        if real_number(self.margin, "the margin of a range", above=-1e-300) > 10:
+        if real_number(self.margin, "the margin of a range", least=0) > 10:
             raise ValueError(f"the margin of a range is a part of its length, such as 0.05, got {self.margin!r}")
         if self.keep not in ("function", "weights"):
             raise ValueError(f"adapting ranges can keep the 'function' or the 'weights', got {self.keep!r}")
