@@ -316,6 +316,23 @@ class Network(nn.Module):
             yield layer, record, linear
 
 
+def checked_points(network: Network, points: Any) -> Tensor:
+    """Points (N, inputs), N at least 1, as a tensor of the network's type and on its device; ``ValueError`` for another shape, and for rows
+    that are not finite.
+    """
+    found = points.detach() if isinstance(points, Tensor) else torch.as_tensor(np.asarray(points, dtype=float))
+    found = found.to(network.lower)
+    if found.ndim != 2 or found.shape[1] != network.inputs or not len(found):
+        raise ValueError(
+            f"points have the shape (N, {network.inputs}), one row a point and one column an input of the network, got {tuple(found.shape)}"
+        )
+    bad = ~torch.isfinite(found).all(1)
+    if bool(bad.any()):
+        row = int(bad.nonzero()[0])
+        raise ValueError(f"row {row} of the points is not finite, {found[row].tolist()}, one of {int(bad.sum())} such rows: leave them out")
+    return found
+
+
 def checked_widths(widths: Sequence[Any], name: str, *, products: bool = False) -> list[tuple[int, tuple[int, ...]]]:
     """Widths as (sum nodes, factors of each product node), or an error that names the one that is wrong."""
     if len(widths) < 2:

@@ -193,7 +193,7 @@ def test_a_network_is_drawn_without_a_run(tmp_path, monkeypatch):
     [
         (dict(names=["x"]), ValueError, r"2 names are needed, as in \['x1', 'x2'\], got \['x'\]"),
         (dict(outputs="u v"), ValueError, "1 names are needed"),
-        (dict(points=np.zeros((5, 3))), ValueError, r"of the shape \(N, 2\).*got the shape \(5, 3\)"),
+        (dict(points=np.zeros((5, 3))), ValueError, r"have the shape \(N, 2\).* got \(5, 3\)"),
         (dict(points=[[0, np.nan]]), ValueError, "row 0 of the points is not finite"),
         (dict(metric="l1"), ValueError, "metric must be one of"),
         (dict(network=MLP(2, 3, 1)), TypeError, "only a KAN or a SeparableKAN has edges"),

@@ -394,9 +394,9 @@ def test_networks_without_edges(look):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (np.zeros((5, 3)), r"of the shape \(N, 2\), .* got the shape \(5, 3\)"),
-        (np.zeros(2), r"got the shape \(2,\)"),
-        (np.zeros((0, 2)), r"got the shape \(0, 2\)"),
+        (np.zeros((5, 3)), r"have the shape \(N, 2\), .* got \(5, 3\)"),
+        (np.zeros(2), r"got \(2,\)"),
+        (np.zeros((0, 2)), r"got \(0, 2\)"),
         ([[0, 0], [np.inf, 0]], "row 1 of the points is not finite"),
     ],
 )

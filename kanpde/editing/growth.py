@@ -9,10 +9,11 @@ from torch import Tensor
 
 from kanpde.arguments import one_of, real_number, whole_number
 from kanpde.bases import Basis, Extended, PerInput
-from kanpde.editing.places import checked_layer, checked_network, checked_points, entering
+from kanpde.editing.places import checked_layer, checked_network, entering
 from kanpde.editing.rewiring import factors_of, rewired
 from kanpde.kan import KAN
 from kanpde.layer import Layer
+from kanpde.network import checked_points
 from kanpde.primitives import primitive
 from kanpde.symbols import Symbol
 

@@ -5,9 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanpde.editing.places import checked_network, checked_node, checked_points
+from kanpde.editing.places import checked_network, checked_node
 from kanpde.editing.rewiring import factors_of, linear_of, rewired
 from kanpde.kan import KAN
+from kanpde.network import checked_points
 
 
 def swap(network: KAN, layer: int, node: int, other: int) -> KAN:

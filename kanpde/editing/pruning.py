@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from kanpde.arguments import real_number
-from kanpde.editing.places import Edge, check_columns, checked_network, checked_points, checked_targets
+from kanpde.editing.places import Edge, check_columns, checked_network, checked_targets
 from kanpde.editing.removal import drop_columns, simplify
 from kanpde.editing.rewiring import drop_edges, fold, linear_of
 from kanpde.interpret import attribution
 from kanpde.kan import KAN
 from kanpde.layer import Layer
+from kanpde.network import checked_points
 
 logger = logging.getLogger("kanpde")
 

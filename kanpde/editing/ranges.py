@@ -13,10 +13,11 @@ from torch import Tensor
 
 from kanpde.arguments import real_number
 from kanpde.bases import Basis, BSpline, Extended
-from kanpde.editing.places import checked_layer, checked_network, checked_points
+from kanpde.editing.places import checked_layer, checked_network
 from kanpde.editing.projection import basis_of, carried, data_breaks, joined_bases, kept_breaks, projected, spline_of, values
 from kanpde.kan import KAN
 from kanpde.layer import Layer
+from kanpde.network import checked_points
 
 logger = logging.getLogger("kanpde")
 
@@ -48,7 +49,7 @@ def adapt_ranges(
 
     Raises ``ValueError`` for points that do not fit, if no layer (of ``layers``) has a range, or if the function would change by more.
     """
-    points, chosen = checked_points(network, points), _chosen(network, layers)
+    points, chosen = checked_points(checked_network(network), points), _chosen(network, layers)
     rule = Adaptation(margin, knots, keep)
     if not (isinstance(tolerance, (int, float)) and tolerance > 0):
         raise ValueError(f"tolerance is how much the outputs may change relative to their size, a positive number, got {tolerance!r}")

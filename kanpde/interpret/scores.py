@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from kanpde.arguments import one_of
-from kanpde.interpret.stages import AT_ONCE, Moments, Stage, Visit, checked_points, deviation, output_number, visits
+from kanpde.interpret.stages import AT_ONCE, Moments, Stage, Visit, deviation, output_number, visits
 from kanpde.jets import channels
-from kanpde.network import Network
+from kanpde.network import Network, checked_points
 
 METHODS = ("ratios", "ablation")
 
