@@ -307,7 +307,7 @@ def check_fit(problem: Problem, training: Sequence[Any], sampling: Sampling, cal
             problem.check_monitor(callback.monitor)
             if callback.restore and any(isinstance(item, Slabs) for item in training):
                 raise ValueError(f"{callback}: with Slabs there is no one network to be restored; leave out restore=True")
-    if problem.given is None:
+    if problem.data_points is None:
         return
     kind = type(problem).__name__
     for item in training:
