@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 
 from kanpde import splits
-from kanpde.bases import whole_number
+from kanpde.arguments import nearest, whole_number
 from kanpde.conditions.data import read
 from kanpde.domains import Box
 from kanpde.drawn import Drawn
-from kanpde.fields import nearest
 
 
 @dataclass(frozen=True, eq=False)

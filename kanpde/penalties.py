@@ -18,9 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanpde.arguments import one_of, real_number
 from kanpde.bases import Basis, PerInput
-from kanpde.bases.basis import real_number
-from kanpde.fields import nearest
 from kanpde.kan import KAN
 from kanpde.layer import Layer
 from kanpde.network import Network
@@ -31,12 +30,6 @@ OF = ("curvature", "differences", "jumps")
 FLOOR = 1e-4  # norms below are penalised by their squares: a parabola that touches 0 would be infinitely narrow
 POINTS = 4096  # at most, over which edges are measured
 GAUSS = 8  # nodes of the quadrature on each interval
-
-
-def _choice(value: object, known: tuple[str, ...], name: str) -> None:
-    if value not in known:
-        hint = nearest(value, list(known)) if isinstance(value, str) else ""
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}{hint}")
 
 
 @dataclass(frozen=True, init=False)
@@ -95,12 +88,11 @@ class Sparsify:
             *(("a strength of Sparsify", each) for each in given),
             *((f"Sparsify({n}=...)", w) for n, w in weights.items()),
         ]:
-            if real_number(value, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {value!r}")
+            real_number(value, name, least=0)
         if not any(weights.values()):
             raise ValueError("Sparsify(edges=0, nodes=0, entropy=0) penalises nothing: give one of them a weight, or leave Sparsify out")
-        _choice(across, ACROSS, "Sparsify(across=...)")
-        _choice(metric, METRICS, "Sparsify(metric=...)")
+        one_of(across, ACROSS, "Sparsify(across=...)")
+        one_of(metric, METRICS, "Sparsify(metric=...)")
         object.__setattr__(self, "strengths", tuple(map(float, given)))
         for name, value in {**{n: float(w) for n, w in weights.items()}, "across": across, "metric": metric}.items():
             object.__setattr__(self, name, value)
@@ -138,9 +130,8 @@ class Smooth:
     of: str = "curvature"
 
     def __post_init__(self) -> None:
-        if real_number(self.strength, "Smooth(strength)") < 0:
-            raise ValueError(f"Smooth(strength) must not be negative, got {self.strength!r}")
-        _choice(self.of, OF, "Smooth(of=...)")
+        real_number(self.strength, "Smooth(strength)", least=0)
+        one_of(self.of, OF, "Smooth(of=...)")
 
 
 def check_penalties(network: Network, penalties: tuple[Sparsify | Smooth, ...]) -> None:
@@ -180,7 +171,7 @@ class Measured:
 @torch.no_grad()
 def measured(network: KAN, points: Tensor) -> list[Measured]:
     """Every layer over ``points`` (n, d), of which at most 4096 are taken."""
-    z, found = network._normalised(points[:: math.ceil(len(points) / POINTS)]), []
+    z, found = network.normalised(points[:: math.ceil(len(points) / POINTS)]), []
     for layer in network.wires:
         linear = layer.linear_columns(z)
         outputs = layer.joined(linear)

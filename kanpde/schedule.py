@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.callbacks import EarlyStopping
 from kanpde.changes import Change, EditNetwork, EnterSlab, FitMap, FitRanges, RefineTo, SetParameters, Stage
 from kanpde.domains import Box
@@ -307,7 +307,7 @@ def check_fit(problem: Problem, training: Sequence[Any], sampling: Sampling, cal
             problem.check_monitor(callback.monitor)
             if callback.restore and any(isinstance(item, Slabs) for item in training):
                 raise ValueError(f"{callback}: with Slabs there is no one network to be restored; leave out restore=True")
-    if problem.given is None:
+    if problem.data_points is None:
         return
     kind = type(problem).__name__
     for item in training:

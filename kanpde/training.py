@@ -91,7 +91,7 @@ class Fit:
         torch.save(self.descent_state, stream)
         parameters = self.accepted.cpu().numpy().copy()
         interior = self.points["equation"].cpu().double().numpy()
-        if self.stage is not None and self.stage.problem.given is not None:  # the problem has them
+        if self.stage is not None and self.stage.problem.data_points is not None:  # the problem has them
             interior = interior[:0]
         stops = (*self.stops[: self.rung], *filter(None, [self.ending]))
         return Snapshot(
@@ -206,7 +206,7 @@ class Climb:
         if resume is not None:
             network.assign(torch.as_tensor(resume.parameters).to(network.lower))
             descent.restore(torch.load(io.BytesIO(resume.descent), weights_only=True))
-            if stage.problem.given is None:
+            if stage.problem.data_points is None:
                 progress.points["equation"] = torch.as_tensor(resume.interior).to(network.lower)
             done = resume.step
         factors = resume.factors if resume is not None else progress.factors if rung.balance is not None else {}
@@ -245,7 +245,10 @@ class Climb:
                 progress.best = before if outcome.residual_before else progress.accepted
                 progress.best_row = progress.history.length - 1
             progress.ending = (
-                outcome.stop or stage.problem.enough(sum(self._losses(-1).values())) or self._ended(first, rung, progress.seconds) or ""
+                outcome.stop
+                or stage.problem.stop_reason(sum(self._losses(-1).values()))
+                or self._ended(first, rung, progress.seconds)
+                or ""
             )
             reason = self.listener(progress) if self.listener is not None else None
             if reason:

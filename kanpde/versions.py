@@ -20,8 +20,8 @@ from pathlib import Path
 from torch import Tensor
 
 from kanpde.architecture import described, rebuilt
+from kanpde.arguments import nearest
 from kanpde.comparison import Comparison, compared
-from kanpde.fields import nearest
 from kanpde.kan import KAN
 from kanpde.network import Network
 from kanpde.primitives import Primitive

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
-    {"functions", "jets", "domains", "edges", "hdf5", "notation", "science", "provenance"},
+    {"arguments", "functions", "jets", "domains", "edges", "hdf5", "notation", "science", "provenance", "trainable"},
     {"version_files"},
     {"results"},
     {"drawing"},

@@ -289,7 +289,7 @@ def test_ablation_by_its_definition(output, monkeypatch):
     np.testing.assert_array_equal(np.isnan(found.edges[0]), np.isnan(attribution(network, data).edges[0]))
     monkeypatch.setattr("kanpde.interpret.scores.AT_ONCE", 100)
     np.testing.assert_allclose(attribution(network, data, output=output, method="ablation").inputs, found.inputs, rtol=1e-10)
-    with pytest.raises(ValueError, match="method is one of 'ratios', 'ablation', got 'shap'"):
+    with pytest.raises(ValueError, match="method must be one of 'ratios', 'ablation', got 'shap'"):
         attribution(network, data, method="shap")
 
 
@@ -394,9 +394,9 @@ def test_networks_without_edges(look):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (np.zeros((5, 3)), r"of the shape \(N, 2\), .* got the shape \(5, 3\)"),
-        (np.zeros(2), r"got the shape \(2,\)"),
-        (np.zeros((0, 2)), r"got the shape \(0, 2\)"),
+        (np.zeros((5, 3)), r"have the shape \(N, 2\), .* got \(5, 3\)"),
+        (np.zeros(2), r"got \(2,\)"),
+        (np.zeros((0, 2)), r"got \(0, 2\)"),
         ([[0, 0], [np.inf, 0]], "row 1 of the points is not finite"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kanpde.arguments import one_of
 from kanpde.drawing.style import WIDTH, canvas, style
 from kanpde.edges import Edges
 from kanpde.notation import formula, symbol
@@ -47,8 +48,7 @@ def chosen_metric(layers: Sequence[Edges], metric: str) -> str:
     """The metric, or the one that there is; ``ValueError`` for one that is unknown, or for nothing to draw."""
     if not layers:
         raise ValueError("there are no edge functions to draw: the model has none, or training never began")
-    if metric not in METRICS:
-        raise ValueError(f"metric is one of {', '.join(map(repr, METRICS))}, got {metric!r}")
+    one_of(metric, METRICS, "metric")
     return metric if all(layer.scores is not None for layer in layers) else "spread"
 
 

@@ -7,11 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanpde.bases import Basis, Extended, PerInput, real_number, whole_number
-from kanpde.editing.places import checked_layer, checked_network, checked_points, entering
+from kanpde.arguments import one_of, real_number, whole_number
+from kanpde.bases import Basis, Extended, PerInput
+from kanpde.editing.places import checked_layer, checked_network, entering
 from kanpde.editing.rewiring import factors_of, rewired
 from kanpde.kan import KAN
 from kanpde.layer import Layer
+from kanpde.network import checked_points
 from kanpde.primitives import primitive
 from kanpde.symbols import Symbol
 
@@ -110,11 +112,10 @@ def perturb(
 
     Raises ``ValueError`` for another mode, a size that is negative, and a network without any basis where none is given.
     """
-    if mode not in ("minimal", "existing", "all"):
-        raise ValueError(f"perturb adds splines to 'minimal', 'existing' or 'all' edges, got {mode!r}")
-    real_number(size, "the size of a perturbation", above=-1e-300)
+    one_of(mode, ("minimal", "existing", "all"), "perturb(mode=...)")
+    real_number(size, "the size of a perturbation", least=0)
     other, generator = checked_network(network).edited(), torch.Generator().manual_seed(seed)
-    z = network._normalised(box_points(network, points))
+    z = network.normalised(box_points(network, points))
     basis = network.basis if basis is None else basis
     for number, layer in enumerate(other.wires):
         following = layer.columns(z)

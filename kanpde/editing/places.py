@@ -9,6 +9,7 @@ from torch import Tensor
 
 from kanpde.kan import KAN
 from kanpde.layer import Layer
+from kanpde.network import checked_points
 
 Edge = tuple[int, int]  # linear output, input
 
@@ -50,16 +51,10 @@ def checked_input(network: KAN, input: Any) -> int:
     return _number(input, checked_network(network).inputs, "input", f"the network has {_count(network.inputs, 'input')}")
 
 
-def checked_points(network: KAN, points: Any) -> Tensor:
-    """Points (N, inputs) as a tensor like the network's numbers; ``ValueError`` for another shape, none, or values that are not finite."""
-    like = checked_network(network).lower
-    found = points if isinstance(points, Tensor) else torch.as_tensor(np.asarray(points, dtype=float))
-    found = found.detach().to(like)
-    if found.ndim != 2 or found.shape[1] != network.inputs or len(found) == 0:
-        raise ValueError(f"points are rows (N, {network.inputs}) in the network's coordinates, got the shape {tuple(found.shape)}")
-    if not bool(torch.isfinite(found).all()):
-        raise ValueError(f"{int((~torch.isfinite(found)).any(1).sum())} of {len(found)} points are not finite numbers: leave them out")
-    return found
+def check_columns(network: KAN) -> None:
+    """``ValueError`` for a network whose coordinates are not the inputs of its first layer, one a column, and so cannot be taken out."""
+    if network.wires[0].inputs != network.inputs:
+        raise ValueError(f"{network} has auxiliary inputs, which depend on its coordinates: none of these can be taken out of its points")
 
 
 def checked_targets(network: KAN, points: Tensor, targets: Any) -> Tensor:
@@ -75,18 +70,9 @@ def checked_targets(network: KAN, points: Tensor, targets: Any) -> Tensor:
 
 
 @torch.no_grad()
-def visited(network: KAN, points: Tensor) -> list[Tensor]:
-    """The inputs of every layer over the points, (inputs, N) each, then what the last one gives."""
-    found = [network._normalised(points)]
-    for layer in network.wires:
-        found.append(layer.columns(found[-1]))
-    return found
-
-
-@torch.no_grad()
 def entering(network: KAN, points: Any, layer: int) -> Tensor:
     """The inputs of one layer over points that are checked first: (inputs, N)."""
-    z = network._normalised(checked_points(network, points))
+    z = network.normalised(checked_points(network, points))
     for each in network.wires[:layer]:
         z = each.columns(z)
     return z

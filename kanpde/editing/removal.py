@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from kanpde.editing.places import checked_edge, checked_input, checked_network, checked_node, entering
+from kanpde.editing.places import check_columns, checked_edge, checked_input, checked_network, checked_node, entering
 from kanpde.editing.rewiring import drop_edges, factors_of, fold, linear_of, rewired, scale_output, without_input, without_node
 from kanpde.kan import KAN
 
@@ -59,11 +59,14 @@ def remove_input(network: KAN, input: int, points: Any = None, *, column: bool =
     With ``points`` (N, inputs) the means of the input's edges over them go to the biases of the first layer; without them nothing is
     folded. ``column=False`` keeps the input, on which nothing depends any more: the network goes on taking the points that it took.
 
-    Raises ``ValueError`` for an input that does not exist, and for the only one.
+    Raises ``ValueError`` for an input that does not exist, and, with ``column``, for the only one and for those of a network with auxiliary
+    inputs.
     """
     input = checked_input(network, input)
     if column and network.inputs == 1:
         raise ValueError("input 0 is the only one of the network: with column=False it stays, without its edges")
+    if column:
+        check_columns(network)
     other = network.edited()
     first = other.wires[0]
     if points is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanpde.bases import real_number
+from kanpde.arguments import real_number
 from kanpde.editing.fixing import fix, suggest
 from kanpde.editing.pruning import prune
 from kanpde.kan import KAN

@@ -125,7 +125,7 @@ class Classification(Supervised):
     def _ridge(self, logits: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return tuple(self.ridge**0.5 * each for each in logits) if self.ridge else ()
 
-    def enough(self, loss: float) -> str | None:
+    def stop_reason(self, loss: float) -> str | None:
         if self.ridge or not loss < self.SEPARATED:
             return None
         return f"the classes are separated, with a cross-entropy of {loss:.1g}: more steps, without a ridge, only make the outputs larger"
@@ -173,11 +173,11 @@ class Classification(Supervised):
     def _kept(self, values: np.ndarray, split: Split) -> dict[str, np.ndarray]:
         return {"label": self._codes(split), "predicted": self._probability(values).argmax(1)}
 
-    def told(self) -> dict[str, str]:
+    def wording(self) -> dict[str, str]:
         (target,), inputs = self.data.target_names, ", ".join(map(latex_name, self.domain.names))
         link = "\\mathrm{sigmoid}" if self.outputs == 1 else "\\mathrm{softmax}"
         loss = "mean cross-entropy" + f" and {self.ridge:g} times the mean square of the outputs" * bool(self.ridge)
-        return self._told([f"p({latex_name(target)}) = {link}(f({inputs}))"], loss, classes=self.classes)
+        return self._wording([f"p({latex_name(target)}) = {link}(f({inputs}))"], loss, classes=self.classes)
 
 
 def _labels(split: Split) -> list[str]:

@@ -70,7 +70,7 @@ class Supervised(Problem):
         return f"{type(self).__name__}({', '.join(words)})"
 
     @property
-    def fills(self) -> bool:
+    def fills_domain(self) -> bool:
         return isinstance(self.data.source, Drawn)
 
     def judged_by(self) -> tuple[np.ndarray, np.ndarray | None]:
@@ -83,7 +83,7 @@ class Supervised(Problem):
         return None
 
     @property
-    def given(self) -> np.ndarray:
+    def data_points(self) -> np.ndarray:
         """The inputs of the training rows."""
         return self.data["train"].inputs
 
@@ -145,7 +145,7 @@ class Supervised(Problem):
     def _kept(self, values: np.ndarray, split: Split) -> dict[str, np.ndarray]:
         raise NotImplementedError
 
-    def _told(self, latex: list[str], loss: str, **more: Any) -> dict[str, str]:
+    def _wording(self, latex: list[str], loss: str, **more: Any) -> dict[str, str]:
         words = {"latex": "\n".join(latex), "text": repr(self), "kind": type(self).__name__.lower(), "loss": loss}
         return words | {"splits": json.dumps(NAMES), **{name: json.dumps(value) for name, value in more.items()}}
 

@@ -46,7 +46,7 @@ class Regression(Supervised):
         return self.data.target_names
 
     @property
-    def units(self) -> tuple[list[float], list[float]]:
+    def output_affine(self) -> tuple[list[float], list[float]]:
         """Means and standard deviations of the targets, which become the network's own (:meth:`~kanpde.network.Network.on_outputs`)."""
         shifts, scales = zip(*(self.affine[name] for name in self.unknowns), strict=True)
         return list(shifts), list(scales)
@@ -97,10 +97,10 @@ class Regression(Supervised):
     def _kept(self, values: np.ndarray, split: Split) -> dict[str, np.ndarray]:
         return {f"target_{name}": split.targets[:, k].astype(float) for k, name in enumerate(self.unknowns)}
 
-    def told(self) -> dict[str, str]:
+    def wording(self) -> dict[str, str]:
         inputs = ", ".join(map(latex_name, self.domain.names))
         latex = [f"{latex_name(name)} \\approx f({inputs})" for name in self.unknowns]
-        return self._told(latex, "mean squared error over variance", targets=self.unknowns, affine=self.affine)
+        return self._wording(latex, "mean squared error over variance", targets=self.unknowns, affine=self.affine)
 
 
 def _location_and_scale(values: np.ndarray, name: str) -> tuple[float, float]:
