@@ -31,7 +31,7 @@ from kanpde.provenance import provenance
 from kanpde.reports import overfitting
 from kanpde.results import Result
 from kanpde.sampling import Sampling
-from kanpde.schedule import Refine, check_fit, rungs
+from kanpde.schedule import Refine, Starts, check_fit, rungs
 from kanpde.separable import SeparableKAN
 from kanpde.solution import Solution
 from kanpde.training import Fit, fit
@@ -256,6 +256,8 @@ class Run:
             }
             if caution := overfitting(metrics):
                 logger.warning("%s", caution)
+        formula, deviation = ({}, math.nan) if checkpoint else _formula(problem, network, progress.points)
+        metrics |= {"formula_deviation": deviation} if formula else {}
         assert progress.stage is not None  # training has begun
         about, arrays = whole(progress.stage.solution())
         stops = "; ".join(reason.replace("; ", ", ") for reason in progress.stops)
@@ -265,7 +267,7 @@ class Run:
             experiment=self.key,
             status="failed" if progress.status == "failed" else "interrupted" if unfinished else "complete",
             provenance=self.provenance | {"wall_seconds": progress.seconds, "stops": stops, "data": problem.digest},
-            equation={} if checkpoint else _equation(problem, found),
+            equation={} if checkpoint else _equation(problem, found) | formula,
             coordinates=box.names,
             lower=np.asarray(box.lower),
             upper=np.asarray(box.upper),
@@ -356,6 +358,16 @@ def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dic
     return {"latex": "\n".join(lines), "text": "\n".join([text, *map(repr, problem.conditions)])}
 
 
+def _formula(problem: Problem, network: Network, points: Mapping[str, Tensor]) -> tuple[dict[str, str], float]:
+    from kanpde.symbolic.stating import stated
+
+    try:
+        return stated(problem, network, points["equation"])
+    except Exception as error:  # whatever sympy makes of a long formula: a result must not be lost for it
+        logger.warning("the network is symbolic, but its formula could not be written: %s", error)
+        return {}, math.nan
+
+
 def _words(problem: Problem, network: Network) -> str:
     if problem.given is not None:
         return "the training rows of the data"
@@ -367,4 +379,6 @@ def _words(problem: Problem, network: Network) -> str:
 def _third(item: Any) -> Any:
     if isinstance(item, Refine):
         return Refine(*item.resolutions[: max(1, len(item.resolutions) // 3)])
+    if isinstance(item, Starts):
+        return Starts(max(2, math.ceil(item.count / 3)), math.ceil(item.steps / 3))
     return replace(item, steps=math.ceil(item.steps / 3)) if hasattr(item, "steps") else item

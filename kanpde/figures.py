@@ -226,8 +226,11 @@ def convergence(result: Result) -> Figure:
     Each of these bears the resolution that begins there, the new value of ``history["refinement"]``.
     """
     history = result.history
-    parts = [name for name in history if name.startswith("loss_")]
-    texts = {"loss": "loss"} | {name: "loss: " + name[5:].replace("$", r"\$") for name in parts if len(parts) > 1}
+    own = {"loss_equation"} if "kind" in result.equation else set()  # of data: what "loss" is
+    parts = [name for name in history if name.startswith("loss_") and name not in own]
+    texts = {"loss": "loss"} | {
+        name: "loss: " + name[5:].replace("$", r"\$") for name in parts if len(parts) > 1 or name != "loss_equation"
+    }
     if np.isfinite(history.get("error_l2", np.nan)).any():
         texts = {"loss": "loss", "error_l2": "relative $L_2$ error", **texts}
     if "kind" in result.equation:

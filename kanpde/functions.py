@@ -54,7 +54,11 @@ def numeric(expression: Any) -> tuple[list[str], Callable[..., Any]]:
     import sympy
 
     symbols = sorted(expression.free_symbols, key=str)
-    return [str(symbol) for symbol in symbols], sympy.lambdify(symbols, expression, "numpy")
+    extremes = {  # sympy's own take no numbers beside arrays
+        name: (lambda values, axis, of=function: of.reduce(np.broadcast_arrays(*values)))
+        for name, function in (("amax", np.maximum), ("amin", np.minimum))
+    }
+    return [str(symbol) for symbol in symbols], sympy.lambdify(symbols, expression, [extremes, "numpy"])
 
 
 def written(formula: Callable[[Any], Any], letter: str = "x") -> str:

@@ -118,8 +118,10 @@ class KAN(Network):
     def settings(self) -> dict[str, Any]:
         if self._asked:
             return {"widths": self.widths, **self._asked}
-        bases = [layer.basis for layer in self.wires]
-        found: dict[str, Any] = {"widths": self.widths, "basis": bases[0] if all(basis == bases[0] for basis in bases) else bases}
+        bases = [_inner(layer.basis) for layer in self.wires if layer.basis is not None and bool(layer.present.any())]
+        found: dict[str, Any] = {"widths": self.widths}
+        if bases:  # else all edges are symbolic
+            found["basis"] = bases[0] if all(basis == bases[0] for basis in bases) else bases
         return found | ({"hidden": "range"} if any(layer.entry == "range" for layer in self.wires[1:]) else {})
 
     def __repr__(self) -> str:
@@ -186,3 +188,8 @@ def embedded(basis: Basis, finer: Basis, weight: Tensor) -> Tensor:
     """The coefficients (o, finer.size, i) of the same functions in a finer basis, from those (o, basis.size, i) in ``basis``."""
     matrix = torch.from_numpy(basis.embedding(finer)).to(weight)
     return torch.einsum("jk,oki->oji" if matrix.ndim == 2 else "ijk,oki->oji", matrix, weight)
+
+
+def _inner(basis: Basis) -> Basis:
+    """A basis without what it does outside [-1, 1], which is for the layer to say."""
+    return basis.basis if isinstance(basis, Extended) else basis

@@ -28,6 +28,7 @@ def number(value: float) -> str:
 def formula(text: str) -> str:
     """Mathtext of a formula such as "1.5 sin(2 x1 + 0.1)" or "x^2", its names as :func:`symbol` has them."""
     plain = text.replace("**", "^").replace("$", r"\$")
+    plain = re.sub(r"(?<=\d)e([+-]\d+)", lambda power: rf"\times10^{{{int(power[1])}}}", plain)
     powers = re.sub(r"\^(-?[\w.]+|\([^()]*\))", r"^{\1}", plain)
-    names = re.sub(r"(?<![\w.])[A-Za-z]\w*", lambda word: symbol(word[0])[1:-1], powers)
+    names = re.sub(r"(?<![\w.\\])[A-Za-z]\w*", lambda word: symbol(word[0])[1:-1], powers)
     return "$" + re.sub(r" ([+-]) ", r"\1", names).replace("*", r"\,").replace(" ", r"\,") + "$"

@@ -31,11 +31,18 @@ def report(result: Result, files: Sequence[Path]) -> str:
         f"  error     {_accuracy(metrics)}",
         f"  time      {metrics['seconds']:.1f} s on {result.provenance['device']}, {result.provenance['threads']} threads",
         f"  network   {_short(result.architecture['model'])}, {metrics['parameters']} parameters",
+        *(f"  formula   {words}" for words in _formulas(result)),
         *(f"  stopped   {words}" for words in _endings(str(result.provenance.get("stops", "")))),
         *(f"  caution   {words}" for words in [overfitting(metrics)] if words),
         f"  files     {os.path.relpath(files[0])}{_figures(files[1:])}",
     ]
     return "\n".join(lines)
+
+
+def _formulas(result: Result) -> list[str]:
+    """Each unknown's formula, where the network is symbolic, and once how far they are from it."""
+    lines = result.equation.get("formula", "").splitlines()
+    return [*lines[:-1], f"{lines[-1]}  (within {result.metrics['formula_deviation']:.1g} of the network)"] if lines else []
 
 
 def overfitting(metrics: Mapping[str, Any]) -> str:

@@ -44,25 +44,31 @@ def slopes(parameters: np.ndarray, error: np.ndarray) -> np.ndarray:
 
 
 def scaling(
-    groups: Mapping[str, Sequence[Result]],
+    results: Sequence[Result],
     *,
     column: str = "validation_rmse",
     order: float = 4.0,
     floors: Mapping[str, Mapping[int, float]] | None = None,
 ) -> Figure:
-    """One row for each group of results, named after it: ``column`` against the resolution (left) and against the parameters (right).
+    """``column`` against the resolution (left) and against the parameters (right), one row for each problem: experiments called
+    ``<problem>-<method>`` belong together.
 
     Runs that were refined are curves; those that were not, such as MLPs of several widths, are joined into one by the name before the
     last "-". The dashed lines fall with the power ``order``; ``floors`` are best approximations by resolution, drawn as crosses.
     """
+    from matplotlib.ticker import LogLocator
+
+    problems = dict.fromkeys(result.experiment.partition("-")[0] for result in results)
+    groups = {name: [result for result in results if result.experiment.partition("-")[0] == name] for name in problems}
     with style():
         figure = canvas(WIDTH, 0.3 + 2.5 * len(groups))
         axes = figure.subplots(len(groups), 2, squeeze=False, sharey="row")
-        for (name, results), (left, right) in zip(groups.items(), axes, strict=True):
-            _row(left, right, results, column, order)
+        for (name, group), (left, right) in zip(groups.items(), axes, strict=True):
+            _row(left, right, group, column, order)
             for resolution, floor in (floors or {}).get(name, {}).items():
                 left.plot(resolution, floor, "x", color="0.2", markersize=6, zorder=5)
             for ax in (left, right):
+                ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
                 ax.xaxis.set_major_formatter("{x:g}")
                 ax.xaxis.set_minor_formatter("")
                 ax.margins(x=0.08)
@@ -94,4 +100,6 @@ def _row(left: Axes, right: Axes, results: Sequence[Result], column: str, order:
         for ax, x in ((left, first["resolution"]), (right, first["parameters"])):
             start = first["error"][0]
             ax.loglog(x, start * (x[0] / x) ** order, linestyle="--", linewidth=0.8, color="0.6", zorder=0)
-            ax.annotate(f"$\\propto x^{{-{order:g}}}$", (x[-1], start * (x[0] / x[-1]) ** order), fontsize=7, color="0.5")
+            ax.annotate(
+                f"$\\propto x^{{-{order:g}}}$", (x[-1], start * (x[0] / x[-1]) ** order), fontsize=7, color="0.5", ha="right", va="bottom"
+            )

@@ -8,24 +8,29 @@ import torch
 
 from kanpde import (
     KAN,
+    MLP,
     Adam,
     Balance,
     Box,
     BSpline,
     Chebyshev,
     Continue,
+    Dataset,
     Dirichlet,
     Experiment,
+    FixEdges,
     LevenbergMarquardt,
     Problem,
+    Prune,
     Refine,
+    Regression,
     Resample,
     Sampling,
     Starts,
     Until,
 )
 from kanpde.changes import RefineTo, SetParameters, Stage
-from kanpde.functions import exp, pi, sin
+from kanpde.functions import abs, exp, pi, sin
 from kanpde.objective import Objective
 from kanpde.sampling import resampled
 from kanpde.schedule import Rung, rungs
@@ -424,3 +429,72 @@ def test_uniform_refinement_is_exact_where_knots_are_kept_and_a_projection_elsew
         x, weights = (torch.from_numpy(each) for each in np.polynomial.legendre.leggauss(600))
         change = (finer(x[:, None]) - network(x[:, None]))[:, 0].detach()
         assert float((finer.basis.values(x) @ (weights * change)).abs().max()) < 1e-4 * float(change.abs().max())
+
+
+# ---- edits between descents ----
+
+
+def sparse_data():
+    return Dataset.of(lambda x, y, z: sin(2 * x) + y**2 + 0 * z, x=(-1, 1), y=(-1, 1), z=(-1, 1), train=400, validation=100, test=100)
+
+
+def edited(**options):
+    training = [LM(steps=15), Prune(0.1), LM(steps=8), FixEdges(), LM(steps=12)]
+    return Experiment(Regression(sparse_data()), model=KAN(3, 1, basis=Chebyshev(7)), training=training, **options)
+
+
+def test_pruning_and_fixing_in_a_schedule_end_with_a_formula():
+    experiment = edited()
+    result = experiment.run()
+    assert result.equation["formula"] == "f = y**2 + sin(2*x)"
+    assert result.metrics["test_rmse"] < 1e-13
+    network = experiment.trained_network(result)
+    assert not bool(network.wires[0].edges[:, 2].any())  # z does nothing
+    points = torch.from_numpy(experiment.problem.data["test"].inputs)
+    wanted = torch.sin(2 * points[:, 0]) + points[:, 1] ** 2
+    torch.testing.assert_close(network(points)[:, 0], wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_a_run_with_edits_resumes_to_the_same_numbers():
+    rungs_at = []
+    whole = edited(callbacks=[lambda run: rungs_at.append(run.fit.rung)]).run()
+    lengths = [rungs_at.index(rung) for rung in range(3)]
+    for stop in (5, lengths[1] + 1, lengths[2] + 1):  # in each descent
+        part = edited(callbacks=[lambda run, stop=stop: interrupt() if run.fit.history.length == stop else None]).run()
+        assert part.status == "interrupted"
+        again = edited().run(resume=part)
+        assert again.status == "complete"
+        assert np.array_equal(again.parameters, whole.parameters)
+        assert again.equation["formula"] == whole.equation["formula"]
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def test_an_edge_that_no_primitive_explains_stays(caplog):
+    data = Dataset.of(lambda x: sin(9 * x) * exp(x) + abs(x - 0.3), x=(-1, 1), train=200, test=50)
+    training = [LM(steps=5), FixEdges(primitives=["x", "x^2"]), LM(steps=3)]
+    experiment = Experiment(Regression(data), model=KAN(1, 1, basis=Chebyshev(20)), training=training)
+    result = experiment.run()
+    assert "stays as it is: at best" in caplog.text
+    assert "formula" not in result.equation
+    assert bool(experiment.trained_network(result).wires[0].present.all())
+
+
+def test_where_edits_stand():
+    with pytest.raises(ValueError, match=r"Prune\(.*\) edits what was trained, and nothing was"):
+        rungs([Prune(), LM()])
+    with pytest.raises(ValueError, match="stands at the end of the training"):
+        rungs([LM(), FixEdges()])
+    with pytest.raises(ValueError, match="is followed by Refine"):
+        rungs([LM(), Prune(), Refine(10), LM()])
+    with pytest.raises(ValueError, match="at least 0, got -1"):
+        Prune(-1)
+    with pytest.raises(ValueError, match="between 0 and 1, got 2"):
+        FixEdges(least=2)
+    with pytest.raises(ValueError, match="sine"):
+        FixEdges(primitives=["sine"])
+    problem = Problem(Box(x=(0, 1)), lambda u, x: u - sin(x))
+    with pytest.raises(TypeError, match="edits the edges of a KAN, which MLP"):
+        Experiment(problem, model=MLP(1, 3, 1), training=[LM(steps=2), Prune(), LM(steps=2)]).run()

@@ -1,0 +1,100 @@
+"""Figures of several runs together: the scaling figure, and what a problem file draws of its results."""
+
+import numpy as np
+import pytest
+
+from kanpde import KAN, Chebyshev, Dataset, Experiment, LevenbergMarquardt, Refine, Regression, load
+from kanpde.cli import main
+from kanpde.functions import sin
+from kanpde.scaling import ladder, scaling, slopes
+
+FILE = '''
+"""sin(3 x) from samples."""
+from kanpde import KAN, MLP, Chebyshev, Dataset, Experiment, LevenbergMarquardt, Record, Refine, Regression
+from kanpde.functions import sin
+from kanpde.scaling import scaling
+
+data = Dataset.of(lambda x: sin(3 * x), x=(-1, 1), train=60, validation=40, test=20)
+experiments = {
+    "sine-chebyshev": Experiment(
+        Regression(data), KAN(1, 1, basis=Chebyshev(2)), [LevenbergMarquardt(steps=3), Refine(4, 6)],
+        callbacks=[Record(parameters=lambda run: run.fit.network.parameter_count)],
+    ),
+    "sine-mlp-3": Experiment(Regression(data), MLP(1, 3, 1), [LevenbergMarquardt(steps=5)]),
+}
+
+
+def figures(results):
+    return {"scaling": scaling(results)}
+'''
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("together")
+    (folder / "sine.py").write_text(FILE)
+    assert main([str(folder / "sine.py"), "--results", str(folder / "results")]) == 0
+    return folder
+
+
+def test_a_problem_file_draws_its_results_together(folder, capsys):
+    found = folder / "results" / "sine"
+    assert (found / "scaling.pdf").read_bytes().startswith(b"%PDF")
+    before = (found / "scaling.pdf").read_bytes()
+    (found / "scaling.pdf").unlink()
+    assert main(["draw", str(folder / "sine.py"), *map(str, sorted(found.glob("*.h5")))]) == 0
+    assert str(found / "scaling.png") in capsys.readouterr().out
+    assert (found / "scaling.pdf").read_bytes() == before  # from the files alone
+
+
+def test_what_a_ladder_is(folder):
+    result = load(folder / "results" / "sine" / "sine-chebyshev-s0.h5")
+    found = ladder(result)
+    assert found["resolution"].tolist() == [2, 4, 6]
+    assert found["parameters"].tolist() == [3, 5, 7]
+    last = [np.flatnonzero(result.history["refinement"] == degree)[-1] for degree in (2, 4, 6)]
+    assert found["error"].tolist() == result.history["validation_rmse"][last].tolist()
+    assert (np.diff(found["error"]) < 0).all()
+    with pytest.raises(ValueError, match="no 'error_h1' by step"):
+        ladder(result, "error_h1")
+    assert slopes(np.array([1.0, 10.0, 100.0]), np.array([1.0, 1e-4, 1e-8])) == pytest.approx([4, 4])
+
+
+def test_a_refined_run_without_counts_is_told_of():
+    data = Dataset.of(lambda x: sin(3 * x), x=(-1, 1), train=60, validation=40, test=20)
+    result = Experiment(Regression(data), KAN(1, 1, basis=Chebyshev(2)), [LevenbergMarquardt(steps=2), Refine(4)]).run()
+    with pytest.raises(ValueError, match=r"callbacks=\[Record\(parameters="):
+        scaling([result])
+
+
+def test_the_figure_shows_every_run(folder):
+    results = [load(path) for path in sorted((folder / "results" / "sine").glob("sine*.h5"))]
+    left, right = scaling(results, floors={"sine": {4: 1e-3}}).axes
+    assert left.get_title() == "sine"
+    drawn = ladder(results[0])
+    curves = [line.get_xydata() for line in left.lines]
+    assert any(np.allclose(curve, np.stack([drawn["resolution"], drawn["error"]], 1)) for curve in curves if curve.shape == (3, 2))
+    assert any(curve.tolist() == [[4, 1e-3]] for curve in curves)
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["sine-chebyshev", "sine-mlp"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("figures = 3", "must be a function of a list of results"),
+        ("def figures(results):\n    return [1]", "return a dict of matplotlib figures by name"),
+        ("def figures(results):\n    return 1 / 0", "ZeroDivisionError: division by zero (raised at"),
+    ],
+)
+def test_what_is_wrong_with_the_function_is_said(tmp_path, capsys, body, words):
+    path = tmp_path / "wrong.py"
+    path.write_text(FILE.partition("def figures")[0].replace("Refine(4, 6)", "Refine(4)") + body)
+    assert main([str(path), "--only", "sine-mlp-3", "--results", str(tmp_path)]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_a_file_without_the_function_cannot_draw_together(tmp_path, folder, capsys):
+    path = tmp_path / "plain.py"
+    path.write_text(FILE.partition("def figures")[0])
+    assert main(["draw", str(path), str(folder / "results" / "sine" / "sine-mlp-3-s0.h5")]) == 1
+    assert "defines no `figures(results)`" in capsys.readouterr().err
