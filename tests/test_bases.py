@@ -417,6 +417,22 @@ def test_joined_bases_are_combined_part_by_part():
         assert_close(matrix @ table.numpy(), wanted.numpy(), 1e-13)
 
 
+@pytest.mark.parametrize("count", [2, 5, 8, 10])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 3e-14), (torch.float32, 3e-5)])
+def test_gaussians_are_exponentials_times_constants(count, dtype, tolerance):
+    functions, matrix = Gaussian(count).combined_from(dtype)
+    x = torch.cat([torch.linspace(-1.5, 1.5, 101), torch.tensor([-1e4, -20.0, -6.0, 6.0, 20.0, 1e4])]).double()
+    rate = 0.5**0.5 * (count - 1)  # bell(t) falls off as exp(-t^2 / 2)
+    t = (x.numpy() - np.linspace(-1, 1, count)[:, None]) * rate
+    for order in (0, 1, 3):
+        for m, table in enumerate(functions.span(x.to(dtype), order).table(order)):
+            assert_close(matrix @ table.double().numpy(), bell(t, m) * rate**m, tolerance)
+
+
+def test_many_gaussians_and_those_of_several_levels_are_evaluated_as_they_are():
+    assert Gaussian(11).combined_from(torch.float64) is None and Gaussian(5, coarsest=3).combined_from(torch.float64) is None
+
+
 @pytest.mark.parametrize("basis", [BSpline(3, 6), BSpline(2, breaks=(-1, -0.3, -0.3, 0.9, 1)), Chebyshev(4)], ids=repr)
 def test_local_functions_are_those_that_are_not_zero(basis):
     x = torch.linspace(-1, 1, 26, dtype=torch.float64).view(2, 13)
