@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.arguments import whole_number as whole_number  # where splines and optimizers still look for it
 from kanpde.jets import channels, compose, tanh_table
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
