@@ -106,6 +106,7 @@ from kanpde.structure import (
 )
 from kanpde.supervised import Classification, Regression
 from kanpde.symbolic.compiler import compile_expression
+from kanpde.symbolic.tidying import tidy
 from kanpde.symbolic.writing import as_expression
 from kanpde.versions import Versions
 from kanpde.wrapped import Wrapped
@@ -127,5 +128,5 @@ __all__ = [
     "grow", "homogeneity", "interactions", "invariance", "laplacian", "load", "load_network", "manufactured",
     "multiplicative_parts", "multiplicative_separability", "outside_grid", "periodicity", "perturb", "power", "primitive", "prune",
     "release", "remove_edge", "remove_input", "remove_node", "save", "save_network", "sensitivity", "simplify", "structure_tree",
-    "suggest", "swap", "unfreeze",
+    "suggest", "swap", "tidy", "unfreeze",
 ]  # fmt: skip

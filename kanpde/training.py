@@ -256,7 +256,9 @@ class Climb:
         progress.stops.append("; ".join(filter(None, [began, progress.ending or "all steps done"])))
         logger.info("rung %d of %s ended after %d steps: %s", number, type(optimizer).__name__, done, progress.stops[-1])
         if self.rung_over is not None:
-            progress.reached = {"loss": _loss(objective, network), "error_l2": self.judge(stage)}
+            losses = objective.losses(objective.residual(network))  # without penalties and changed weights, as in the history
+            loss = sum(loss / progress.factors.get(name, 1.0) for name, loss in losses.items())
+            progress.reached = {"loss": loss, "error_l2": self.judge(stage)}
             self.rung_over(progress)
 
     def _losses(self, row: int) -> dict[str, float]:
