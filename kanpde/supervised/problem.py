@@ -18,11 +18,11 @@ from kanpde.calls import function_name
 from kanpde.conditions import Condition
 from kanpde.datasets import Dataset, Split
 from kanpde.domains import Box
-from kanpde.drawn import Drawn
 from kanpde.network import Network
 from kanpde.objective import outputs
 from kanpde.problem import Problem
 from kanpde.splits import NAMES
+from kanpde.synthetic import Synthetic
 
 KEPT = ("split", "row", "label", "predicted")  # what results call something else
 
@@ -71,7 +71,7 @@ class Supervised(Problem):
 
     @property
     def fills_domain(self) -> bool:
-        return isinstance(self.data.source, Drawn)
+        return isinstance(self.data.source, Synthetic)
 
     def judged_by(self) -> tuple[np.ndarray, np.ndarray | None]:
         """The validation rows, or without them the training rows."""
