@@ -58,7 +58,7 @@ def numeric(expression: Any) -> tuple[list[str], Callable[..., Any]]:
         name: (lambda values, axis, of=function: of.reduce(np.broadcast_arrays(*values)))
         for name, function in (("amax", np.maximum), ("amin", np.minimum))
     }
-    return [str(symbol) for symbol in symbols], sympy.lambdify(symbols, expression, [extremes, "numpy"])
+    return [str(symbol) for symbol in symbols], sympy.lambdify(symbols, expression, [extremes, "scipy", "numpy"])
 
 
 def written(formula: Callable[[Any], Any], letter: str = "x") -> str:

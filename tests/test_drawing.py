@@ -166,7 +166,7 @@ def test_symbols(name, text):
         ("1.5 sin(2 x + 0.1)", r"$1.5\,\mathrm{sin}(2\,x+0.1)$"),
         ("x1**2 - x^1.5", "$x_{1}^{2}-x^{1.5}$"),
         ("F1(x*y)", r"$F_{1}(x\,y)$"),
-        ("1e-05 x", r"$1e-05\,x$"),
+        ("1e-05 x", r"$1\times10^{-5}\,x$"),
     ],
 )
 def test_formulas(written, text):

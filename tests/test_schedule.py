@@ -482,6 +482,16 @@ def test_an_edge_that_no_primitive_explains_stays(caplog):
     assert bool(experiment.trained_network(result).wires[0].present.all())
 
 
+def test_an_edge_whose_input_does_not_vary_stays(caplog):
+    network = KAN(1, 1, 1, basis=Chebyshev(3)).edited()
+    first = network.wires[0]
+    first.put_splines(first.basis, torch.zeros_like(first.weight), first.present)
+    points = torch.linspace(-1, 1, 20, dtype=torch.float64)[:, None]
+    found = FixEdges().edited(network, points, None)
+    assert bool(found.wires[1].present.all())
+    assert "the edge from 0 to 0 of layer 1 stays as it is" in caplog.text
+
+
 def test_where_edits_stand():
     with pytest.raises(ValueError, match=r"Prune\(.*\) edits what was trained, and nothing was"):
         rungs([Prune(), LM()])

@@ -15,6 +15,8 @@ CASES = [
     (sqrt(1.99999999 * x**2 + 0.33333333), sqrt(2 * x**2 + sympy.Rational(1, 3))),
     (2.0 * sympy.log(1.00000001 * x), 2 * sympy.log(x)),  # defined for positive x alone
     (0.70710678 * sympy.Abs(y) + 0.31830989 * x, sqrt(2) * sympy.Abs(y) / 2 + x / pi),
+    (0.99999999 * sympy.erf(2.0000001 * x), sympy.erf(2 * x)),
+    (sympy.besselj(0, 20.000001 * x), sympy.besselj(0, 20 * x)),
     (sympy.Float(0.5), sympy.Rational(1, 2)),
 ]
 
@@ -27,6 +29,12 @@ def test_constants_become_what_they_are(given, wanted):
 def test_constants_that_are_not_simple_stay():
     found = tidy(0.7368 * x * y + 2.71 * exp(0.123 * x))
     assert sorted(float(number) for number in found.atoms(sympy.Float)) == pytest.approx([0.123, 0.7368, 2.71])
+
+
+def test_great_constants_are_near_to_simple_ones_by_chance():
+    for constant in (1234.5678, 9.857e42, 31517.9):
+        assert float(tidy(constant * x).coeff(x)) == constant and tidy(constant * x).coeff(x).is_Float
+    assert tidy(2000.00000001 * x) == 2000 * x
 
 
 def test_the_tolerance_is_what_is_near():
