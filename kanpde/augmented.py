@@ -14,7 +14,7 @@ from kanpde.domains import Box
 from kanpde.fields import Field, coordinate_fields
 from kanpde.jets import Channels
 from kanpde.kan import KAN
-from kanpde.network import Quantile, Width
+from kanpde.network import Quantile, Width, uniform
 
 SEEN = 4096  # points at which the range of an auxiliary input is looked for
 
@@ -105,7 +105,7 @@ class Augmented(KAN):
 
     def _fit_ranges(self) -> "Augmented":
         box = Box(**{n: (a, b) for n, a, b in zip(self.coordinates, self.lower.tolist(), self.upper.tolist(), strict=True)})
-        points = torch.as_tensor(box.sample(SEEN, lambda u: 2 * u - 1, 0), dtype=self.lower.dtype, device=self.lower.device)
+        points = torch.as_tensor(box.sample(SEEN, uniform, 0), dtype=self.lower.dtype, device=self.lower.device)
         for number, (name, field) in enumerate(self._fields(points).items()):
             values = torch.as_tensor(field.value).expand(len(points))
             low, high = float(values.min()), float(values.max())

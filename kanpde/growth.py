@@ -19,6 +19,7 @@ from kanpde.problem import Problem
 from kanpde.sampling import Sampling
 from kanpde.schedule import Refine, rungs
 from kanpde.slabs import AdaptMap, Slabs
+from kanpde.starts import APART
 from kanpde.training import fit
 
 OVER = 2.0  # held-out over training error, from which on a fit is called over-fitted
@@ -199,7 +200,7 @@ def _errors(problem: Problem, network: Network, points: dict[str, Tensor], sampl
     seen = objective.residual(network)
     if problem.data_points is not None:
         return float(seen.norm()), math.sqrt(problem.monitored(network)["validation_loss"])
-    others = Objective(problem, sampling.points(problem, network, seed + 1_000_003)).residual(network)
+    others = Objective(problem, sampling.points(problem, network, seed + APART)).residual(network)
     return float(seen.norm()), float(others.norm())
 
 

@@ -224,8 +224,8 @@ def units(layers: list[Measured], outputs: Tensor) -> list[tuple[Tensor, Tensor]
     for number, each in enumerate(layers):
         outer = _entry_unit(layers[number + 1].layer) if number + 1 < len(layers) else outputs
         layer = each.layer
-        factors = [outer[layer.sums + node].pow(1 / arity).expand(arity) for node, arity in enumerate(layer.arities)]
-        found.append((_entry_unit(layer), torch.cat([outer[: layer.sums], *factors])))
+        shared = outer.pow(1 / outer.new_tensor([1] * layer.sums + list(layer.arities)))
+        found.append((_entry_unit(layer), shared[layer.owners]))
     return found
 
 
@@ -248,7 +248,7 @@ def _backward(layers: list[Measured]) -> list[Tensor]:
     found, score = [], torch.ones_like(layers[-1].outer)
     for each in reversed(layers):
         layer = each.layer
-        by_row = torch.cat([score[: layer.sums], *(score[layer.sums + node].expand(arity) for node, arity in enumerate(layer.arities))])
+        by_row = score[layer.owners]
         alive = each.linear > 1e-12 * each.linear.max()
         found.append(torch.where(alive, by_row / torch.where(alive, each.linear, 1.0), 0.0)[:, None].expand(-1, layer.inputs))
         score = (found[-1] * each.sizes).sum(0)
@@ -315,9 +315,7 @@ def majorised(penalty: Sparsify, layers: list[Measured], sizes: list[Tensor]) ->
             share = penalty.nodes / (2 * whole.clamp_min(FLOOR))
             weights[number] = weights[number] + share
             if number:
-                before = layers[number - 1].layer
-                rows = torch.cat([share[: before.sums], *(share[before.sums + k].expand(m) for k, m in enumerate(before.arities))])
-                weights[number - 1] = weights[number - 1] + rows[:, None]
+                weights[number - 1] = weights[number - 1] + share[layers[number - 1].layer.owners][:, None]
     return value, weights
 
 
@@ -328,8 +326,7 @@ def _smoothed(n: Tensor) -> Tensor:
 
 def _by_node(layer: Layer, rows: Tensor) -> Tensor:
     """Sums over the linear outputs (linear,) that each node consists of: (outputs,)."""
-    factors = rows[layer.sums :].split(layer.arities) if layer.arities else ()
-    return torch.cat([rows[: layer.sums], *(each.sum()[None] for each in factors)])
+    return rows.new_zeros(layer.outputs).index_add(0, layer.owners, rows)
 
 
 def entropies(n: Tensor, layer: Layer, across: str) -> tuple[float, Tensor]:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .edges import Edges
-from .hdf5 import (
+from kanpde.edges import Edges
+from kanpde.hdf5 import (
     Foreign,
     Node,
     arrays,
@@ -26,12 +26,13 @@ from .hdf5 import (
     kept_as,
     opened,
     put_array,
+    put_arrays,
     put_attributes,
     put_group,
     read_bytes,
     write_whole,
 )
-from .version_files import Version, put_network, read_versions, write_versions
+from kanpde.version_files import Version, read_versions, write_versions
 
 CONVENTIONS = "kanpde-1"
 INDEX_CONVENTIONS = "kanpde-1-index"
@@ -221,7 +222,7 @@ def _write_model(group: Node, result: Result) -> None:
 
     put_array(group, "parameters", result.parameters, (":n",))
     if result.network:
-        put_network(group, result.network)
+        put_arrays(group, "network", result.network)
     edges = put_group(group, "edges")
     for index, edge in enumerate(result.edges):
         layer = put_group(edges, f"layer_{index}", {"sums": edge.sums, "arities": np.array(edge.arities, dtype=np.int64)})

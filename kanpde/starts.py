@@ -11,7 +11,7 @@ from kanpde.schedule import Rung, Starts
 
 logger = logging.getLogger("kanpde")
 
-APART = 1_000_003  # between the seeds of one start and the next
+APART = 1_000_003  # between the seeds of one start and the next, and of the points to train on and those to judge by
 
 
 def best_start(problem: Problem, network: Network, rung: Rung, starts: Starts, sampling: Sampling, seed: int) -> str:

@@ -20,15 +20,15 @@ from torch import Tensor
 from kanpde.callbacks import CallbackError
 from kanpde.changes import EnterSlab, Stage
 from kanpde.kan import KAN
-from kanpde.network import Network
+from kanpde.network import Network, uniform
 from kanpde.objective import Objective, outputs
 from kanpde.optimizers import Descent, Step
 from kanpde.penalised import COLUMNS, Penalised
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling, resampled
 from kanpde.schedule import Rung, climbed, rehearse, rungs
-from kanpde.snapshots import History, Kept, Snapshot, edited
-from kanpde.starts import best_start
+from kanpde.snapshots import History, Kept, Snapshot, given_networks
+from kanpde.starts import APART, best_start
 
 logger = logging.getLogger("kanpde")
 
@@ -95,21 +95,21 @@ class Fit:
             interior = interior[:0]
         stops = (*self.stops[: self.rung], *filter(None, [self.ending]))
         return Snapshot(
-            self.rung,
-            self.step,
-            self.seconds,
-            parameters,
-            stream.getvalue(),
-            self.history.arrays(),
-            interior,
-            self.finished,
-            dict(self.maps),
-            stops,
-            None if self.best is None else self.best.cpu().numpy().copy(),
-            self.best_row,
-            dict(self.factors),
-            {} if self.stage is None else edited(self.stage.solution()),
-            None if self.kept is None else replace(self.kept, network=None),
+            rung=self.rung,
+            step=self.step,
+            seconds=self.seconds,
+            parameters=parameters,
+            descent=stream.getvalue(),
+            history=self.history.arrays(),
+            interior=interior,
+            finished=self.finished,
+            maps=dict(self.maps),
+            stops=stops,
+            best=None if self.best is None else self.best.cpu().numpy().copy(),
+            best_row=self.best_row,
+            factors=dict(self.factors),
+            networks={} if self.stage is None else given_networks(self.stage.solution()),
+            kept=None if self.kept is None else replace(self.kept, network=None),
         )
 
 
@@ -227,7 +227,7 @@ class Climb:
                 progress.factors = rung.balance.renewed(progress.factors, self._losses(-1))
                 objective = self._objective(stage, rung)
             if rung.resample is not None and done and done % rung.resample.every == 0:
-                objective = self._resample(rung, number, done, stage, progress)
+                objective = self._resample(rung, number, done, stage)
                 first, progress.best_row = progress.history.length, -1
             before = network.vector()
             if rung.batches is None:
@@ -295,10 +295,10 @@ class Climb:
             return f"the loss fell by less than a factor {optimizer.progress:g} in {optimizer.patience} steps"
         return None
 
-    def _resample(self, rung: Rung, number: int, done: int, stage: Stage, progress: Fit) -> Objective:
-        options = rung.resample
+    def _resample(self, rung: Rung, number: int, done: int, stage: Stage) -> Objective:
+        options, progress = rung.resample, self.progress
         assert options is not None
-        seed = (self.seed * 1_000_003 + number) * 100_003 + done
+        seed = (self.seed * APART + number) * 100_003 + done
         progress.points = resampled(
             stage.problem, stage.network, progress.points, seed, candidates=options.candidates, power=options.power, floor=options.floor
         )
@@ -358,7 +358,7 @@ def _error_measure(problem: Problem, network: Network, seed: int) -> Callable[[S
     solution = problem.exact or problem.reference
     if solution is None:
         return lambda stage: math.nan
-    points = problem.domain.sample(1000, lambda u: 2 * u - 1, seed + 1_000_003)
+    points = problem.domain.sample(1000, uniform, seed + APART)
     values = problem.solution(solution, dict(zip(problem.domain.names, points.T, strict=True)))
     truth = {name: np.broadcast_to(np.asarray(value, dtype=float), len(points)) for name, value in values.items()}
     where = torch.as_tensor(points, dtype=network.lower.dtype, device=network.lower.device)

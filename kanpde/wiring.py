@@ -99,6 +99,12 @@ class Wiring(nn.Module):
         return self.sums + self.products
 
     @property
+    def owners(self) -> Tensor:
+        """The node to which each linear output belongs, (linear,): itself, or the product that it is a factor of."""
+        counts = torch.tensor([1] * self.sums + list(self.arities))
+        return torch.repeat_interleave(torch.arange(self.outputs), counts).to(self.low.device)
+
+    @property
     def width(self) -> Width:
         """The width as it is written: 5, (3, 2) for products of two factors, or (3, [2, 3])."""
         if not self.arities:

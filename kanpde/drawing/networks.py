@@ -203,7 +203,7 @@ def sketched(
     for k, (layer, each, plan) in enumerate(zip(layers, shades, plans, strict=True)):
         _edges(sketch, layer, opacity(each.edges, largest[k][0] if largest else None), plan)
         for factor in range(layer.sums, len(plan.ends)):
-            product, x = int(layer.factors[factor]), plan.ends[factor]
+            product, x = int(layer.owners[factor]), plan.ends[factor]
             if alive[k + 1][product] and not np.isnan(layer.importance[factor]).all():
                 sketch.lines.append(([(x, plan.top), (plan.outputs[product], plan.height)], (0, 0, 0, nodes[k + 1][product])))
         for number, x in enumerate(plan.outputs):
@@ -216,7 +216,7 @@ def sketched(
 def _fed(layer: Edges) -> np.ndarray:
     """Which outputs have an edge below: (outputs,)."""
     fed = np.zeros(layer.sums + layer.products, dtype=bool)
-    np.logical_or.at(fed, layer.factors, ~np.isnan(layer.importance).all(1))
+    np.logical_or.at(fed, layer.owners, ~np.isnan(layer.importance).all(1))
     return fed
 
 

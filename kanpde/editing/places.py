@@ -70,6 +70,14 @@ def checked_targets(network: KAN, points: Tensor, targets: Any) -> Tensor:
     return found
 
 
+def box_points(network: KAN, points: Any) -> Tensor:
+    """The points that were given, or random ones of the network's box."""
+    if points is not None:
+        return checked_points(network, points)
+    drawn = torch.rand(256, network.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(network.lower)
+    return network.lower + drawn * (network.upper - network.lower)
+
+
 @torch.no_grad()
 def entering(network: KAN, points: Any, layer: int) -> Tensor:
     """The inputs of one layer over points that are checked first: (inputs, N)."""

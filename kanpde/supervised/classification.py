@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from kanpde import metrics as measures
 from kanpde.datasets import Dataset, Split
+from kanpde.metrics import CLASSIFICATION
+from kanpde.metrics import values as metric_values
 from kanpde.splits import NAMES
 from kanpde.supervised.problem import Supervised, check_rows, latex_name
 
@@ -40,7 +41,7 @@ class Classification(Supervised):
     outputs: int | None = field(default=None, kw_only=True)
     classes: tuple[str, ...] = field(init=False, default=())
 
-    _arguments = measures.CLASSIFICATION
+    _arguments = CLASSIFICATION
     _options = ("ridge",)
     own_loss = True
     SEPARATED = 1e-9  # a mean cross-entropy below which there is nothing left to gain
@@ -161,7 +162,7 @@ class Classification(Supervised):
         shifted = logits - logits.max(1, keepdims=True)
         entropy = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(label)), label]
         loss = float(np.mean(entropy + self.ridge * np.sum(values**2, 1)))
-        return {"loss": loss, **measures.values(self._chosen, available, single=single)}  # type: ignore[attr-defined]
+        return {"loss": loss, **metric_values(self._chosen, available, single=single)}  # type: ignore[attr-defined]
 
     def measured(self, network: Any) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
         points, arrays, metrics = super().measured(network)

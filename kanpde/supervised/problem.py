@@ -13,16 +13,16 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from kanpde import metrics as measures
 from kanpde.calls import function_name
 from kanpde.conditions import Condition
 from kanpde.datasets import Dataset, Split
 from kanpde.domains import Box
-from kanpde.drawn import Drawn
+from kanpde.metrics import chosen as chosen_metrics
 from kanpde.network import Network
 from kanpde.objective import outputs
 from kanpde.problem import Problem
 from kanpde.splits import NAMES
+from kanpde.synthetic import Synthetic
 
 KEPT = ("split", "row", "label", "predicted")  # what results call something else
 
@@ -55,7 +55,7 @@ class Supervised(Problem):
                 raise ValueError(f"a target cannot be called {name!r}, as results call something else so: targets=dict(another={name!r})")
         for name, value in {"domain": self.data.domain, "unknowns": names, "equation": _outputs_by_name(names)}.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "_chosen", measures.chosen(self.metrics, self._arguments))
+        object.__setattr__(self, "_chosen", chosen_metrics(self.metrics, self._arguments))
         super().__post_init__()
         with np.errstate(all="ignore"):
             self._values(np.zeros((len(self.data["train"]), len(self.unknowns))), self.data["train"])  # what metrics return is looked at
@@ -71,7 +71,7 @@ class Supervised(Problem):
 
     @property
     def fills_domain(self) -> bool:
-        return isinstance(self.data.source, Drawn)
+        return isinstance(self.data.source, Synthetic)
 
     def judged_by(self) -> tuple[np.ndarray, np.ndarray | None]:
         """The validation rows, or without them the training rows."""

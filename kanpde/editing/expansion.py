@@ -1,4 +1,4 @@
-"""Networks made deeper, wider and trainable."""
+"""Networks made deeper and wider, and laws made trainable by random splines."""
 
 import math
 from collections.abc import Sequence
@@ -9,11 +9,10 @@ from torch import Tensor
 
 from kanpde.arguments import one_of, real_number, whole_number
 from kanpde.bases import Basis, Extended, PerInput
-from kanpde.editing.places import checked_layer, checked_network, entering
+from kanpde.editing.places import box_points, checked_layer, checked_network, entering
 from kanpde.editing.rewiring import factors_of, rewired
 from kanpde.kan import KAN
 from kanpde.layer import Layer
-from kanpde.network import checked_points
 from kanpde.primitives import primitive
 from kanpde.symbols import Symbol
 
@@ -158,11 +157,3 @@ def _sprinkle(layer: Layer, edges: Tensor, size: float, generator: torch.Generat
     drawn *= torch.from_numpy(layer.basis.decay())[:, None] * (size / math.sqrt(layer.inputs))
     added = drawn.to(layer.weight) * (edges & ~layer.weight_held)[:, None]
     layer.put_splines(layer.basis, layer.weight + added, layer.present | edges, layer.weight_held)
-
-
-def box_points(network: KAN, points: Any) -> Tensor:
-    """The points that were given, or random ones of the network's box."""
-    if points is not None:
-        return checked_points(network, points)
-    drawn = torch.rand(256, network.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(network.lower)
-    return network.lower + drawn * (network.upper - network.lower)
