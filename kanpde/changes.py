@@ -201,7 +201,7 @@ class EditNetwork:
             raise TypeError(f"{self.options} edits the edges of a KAN, which {network} does not have: leave it out")
         if stage.rehearsal:
             return stage
-        found = stage.problem.judged_by()
+        found = stage.problem.judged_by(everything=not self.options.judges)
         points, targets = (reached(stage.problem, network, stage.points), None) if found is None else found
         points = torch.as_tensor(points).to(network.lower)
         targets = None if targets is None else torch.as_tensor(targets).to(network.lower)

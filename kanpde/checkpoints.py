@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,8 @@ from kanpde.schedule import climbed, rungs
 from kanpde.snapshots import Kept, Snapshot, given_networks
 
 logger = logging.getLogger("kanpde")
+
+KEPT = "kept_network."  # before the names of its arrays
 
 
 def whole(network: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -79,17 +81,30 @@ def stored(snapshot: Snapshot) -> dict[str, Any]:
 
 def _kept(kept: Kept) -> dict[str, Any]:
     words = {"monitor": kept.monitor, "row": kept.row, "rung": kept.rung}
-    return {"kept": kept.parameters, **{f"kept_{name}": value for name, value in words.items()}}
+    found = {"kept": kept.parameters, **{f"kept_{name}": value for name, value in words.items()}}
+    try:
+        about, values = described(kept.network)  # type: ignore[arg-type]
+    except TypeError as error:
+        logger.info("the checkpoint keeps the numbers of %r, but not its shape: %s", kept.network, error)
+        return found
+    return found | {"kept_network": json.dumps(about)} | {f"{KEPT}{name}": value for name, value in values.items()}
+
+
+def _kept_in(held: Mapping[str, Any], primitives: Iterable[Primitive]) -> Kept | None:
+    if "kept" not in held:
+        return None
+    network = None
+    if "kept_network" in held:
+        values = {name.removeprefix(KEPT): np.asarray(value) for name, value in held.items() if name.startswith(KEPT)}
+        network = rebuilt(json.loads(str(held["kept_network"])), values, primitives)
+    return Kept(str(held["kept_monitor"]), int(held["kept_row"]), int(held["kept_rung"]), np.asarray(held["kept"]), network)
 
 
 def snapshot_of(result: Result, primitives: Iterable[Primitive] = ()) -> Snapshot | None:
     """The snapshot that a result holds; None if it is complete. ``primitives`` are as in :func:`networks_of`."""
-    held = result.checkpoint
+    held, primitives = result.checkpoint, list(primitives)
     if held is None:
         return None
-    kept = None
-    if "kept" in held:
-        kept = Kept(str(held["kept_monitor"]), int(held["kept_row"]), int(held["kept_rung"]), np.asarray(held["kept"]))
     return Snapshot(
         rung=int(held["rung"]),
         step=int(held["step"]),
@@ -105,7 +120,7 @@ def snapshot_of(result: Result, primitives: Iterable[Primitive] = ()) -> Snapsho
         best_row=int(held.get("best_row", -1)),
         factors=json.loads(str(held.get("factors", "{}"))),
         networks=networks_of(result, primitives),
-        kept=kept,
+        kept=_kept_in(held, primitives),
     )
 
 

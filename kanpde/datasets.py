@@ -283,7 +283,8 @@ def _columns(source: Any) -> dict[str, np.ndarray]:
         raise TypeError(f"Dataset takes columns by name, as in Dataset(dict(a=..., c=...)), or the path of a file, got {source!r:.60}")
     found: dict[str, np.ndarray] = {}
     for name, column in given.items():
-        array: Any = np.asarray(column)
+        masked = np.ma.is_masked(column)
+        array: Any = np.asarray(np.ma.filled(np.ma.asarray(column).astype(float), np.nan) if masked else column)  # what is not there
         if array.dtype.kind in "SO":  # texts as HDF5 keeps them
             array = np.array([v.decode() if isinstance(v, bytes) else v for v in array.ravel()], dtype=object).reshape(array.shape)
         if array.ndim not in (1, 2):
@@ -329,8 +330,8 @@ def _argument(column: str) -> str:
 def _numbers(column: np.ndarray, name: str) -> np.ndarray:
     found = _values(column, name)
     if found.dtype.kind != "f":
-        text = next(value for value in column if isinstance(value, str))
-        raise ValueError(f"the input {name!r} holds texts such as {text!r}: leave it out, or put numbers in their place")
+        text = next((value for value in column if isinstance(value, str)), column[0])
+        raise ValueError(f"the input {name!r} holds texts such as {str(text)!r:.60}: leave it out, or put numbers in their place")
     return found
 
 

@@ -186,7 +186,7 @@ class Experiment:
         network = self.network(seed, device=device, dtype=dtype)
         if resume is not None:
             check_data(self.problem, resume)
-            if not resume.network:
+            if not isinstance(network, KAN):  # whose ranges move as it trains, and come back with the snapshot
                 check_fixed(network, resume)
 
         def hear(progress: Fit) -> str | None:
@@ -378,7 +378,7 @@ def _words(problem: Problem, network: Network) -> str:
 
 def _third(item: Any) -> Any:
     if isinstance(item, Refine):
-        return Refine(*item.resolutions[: max(1, len(item.resolutions) // 3)])
+        return Refine(*item.resolutions[: max(1, len(item.resolutions) // 3)], uniform=item.uniform)
     if isinstance(item, Starts):
         return Starts(max(2, math.ceil(item.count / 3)), math.ceil(item.steps / 3))
     return replace(item, steps=math.ceil(item.steps / 3)) if hasattr(item, "steps") else item

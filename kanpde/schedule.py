@@ -180,7 +180,8 @@ class Starts:
     """Begin from the best of several random starts: ``[Starts(8), LevenbergMarquardt(steps=100), ...]``.
 
     Stands before the optimizer that it is for, at the beginning of the training. Each start has weights of its own and takes ``steps``
-    steps of that optimizer; the one goes on whose loss is lowest on points that none of them was trained on. Deep and narrow networks
+    steps of that optimizer; the one goes on whose loss is lowest on points that none of them was trained on, of data on the validation
+    rows, or without them on the training rows. Deep and narrow networks
     need it: [4, 2, 1, 1] finds its way from about every third start.
     """
 

@@ -61,8 +61,11 @@ class Trainable:
         """What a network's outputs are shifted and multiplied by to be the unknowns, where the problem knows their size; None: nothing."""
         return None
 
-    def judged_by(self) -> tuple[np.ndarray, np.ndarray | None] | None:
-        """Inputs (n, d), and the outputs (n, unknowns) wanted there, by which edits of the network are judged; None without data."""
+    def judged_by(self, *, everything: bool = False) -> tuple[np.ndarray, np.ndarray | None] | None:
+        """Inputs (n, d), and the outputs (n, unknowns) wanted there, by which edits of the network are judged; None without data.
+
+        With ``everything`` all rows that may be looked at, else those that judge best.
+        """
         return None
 
     # ---- what is said of it ----

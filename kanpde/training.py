@@ -159,7 +159,8 @@ def fit(
                 _check_length(resume, stage.network)
             progress.network, progress.maps, progress.stage = stage.network, stage.maps, stage
             if resume is not None and resume.kept is not None and number == resume.kept.rung:
-                progress.kept = replace(resume.kept, network=deepcopy(stage.network))
+                same = stage.network if resume.kept.network is None else resume.kept.network.to(network.lower.device)
+                progress.kept = replace(resume.kept, network=deepcopy(same))
             if rung.changes and not again and stage.network is before.network and stage.problem is before.problem:
                 progress.stops.append("there was nothing to change")
             elif resume is None or number >= resume.rung:

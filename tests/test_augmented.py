@@ -21,6 +21,7 @@ from kanpde import (
     Refine,
     Smooth,
     Sparsify,
+    as_expression,
     figures,
     load,
     prune,
@@ -165,3 +166,14 @@ def test_copies_and_networks_made_again_see_the_same():
 def test_bad_arguments(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+def test_coordinates_stay_where_auxiliary_inputs_are_made_of_them():
+    network, where = augmented(1), points()
+    with pytest.raises(ValueError, match="with column=False input 0 stays one"):
+        remove_input(network, 0, where)
+    assert remove_input(network, 0, where, column=False)(where).shape == (len(where), 1)
+    pruned = prune(network, where, inputs=True, tolerance=1e3)
+    assert pruned.report.inputs == (2, 2) and pruned.network(where).shape == (len(where), 1)
+    with pytest.raises(ValueError, match="sees auxiliary inputs beside its 2 coordinates"):
+        as_expression(pruned.network)

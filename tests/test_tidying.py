@@ -1,8 +1,12 @@
 """Formulas with their constants collected and rounded."""
 
+import numpy as np
 import pytest
 import sympy
 
+from kanpde import Dataset, Experiment, LevenbergMarquardt, Regression
+from kanpde.functions import numeric
+from kanpde.symbolic.compiler import compile_expression
 from kanpde.symbolic.tidying import tidy
 
 x, y = sympy.symbols("x y", real=True)
@@ -47,3 +51,25 @@ def test_rounding_that_would_change_the_function_is_taken_back():
     found = tidy(steep)
     assert found != 0
     assert abs(complex((found - steep).subs(x, 0.9))) < 1e-6 * abs(complex(steep.subs(x, 0.9)))
+
+
+def test_rounding_is_compared_where_the_formula_is_used():
+    small = 1.0 + 4e-7 * x**2
+    assert tidy(small + x) == 1 + x
+    assert float(tidy(small + x, ranges={"x": (0.0, 1000.0)}).subs(x, 1000.0)) == pytest.approx(1001.4)
+    assert float(tidy(1e6 + 1e-7 * x, ranges={"x": (0.0, 1e6)}).subs(x, 1e6)) == pytest.approx(1e6 + 0.1, rel=1e-12)
+
+
+def test_a_result_says_the_formula_that_its_network_is():
+    where = np.linspace(0, 1000, 200)
+    data = Dataset({"x": where, "y": 1 + 4e-7 * where**2}, targets="y")
+    network = compile_expression("1 + 4e-7*x^2", {"x": (0, 1000)})
+    result = Experiment(Regression(data), network, [LevenbergMarquardt(steps=3)]).run()
+    found = sympy.sympify(result.equation["formula"].removeprefix("y = "))
+    assert float(found.subs("x", 1000)) == pytest.approx(1.4, abs=1e-10)
+    assert result.metrics["formula_deviation"] < 1e-10
+
+
+def test_numbers_that_would_overflow_stay_in_the_exponent():
+    steep = sympy.log(1 + exp(1115.2 - 1111.6 * cos(0.23 * x)))
+    assert numeric(tidy(steep))[1](0.3) == pytest.approx(float(steep.subs(x, sympy.Rational(3, 10))), rel=1e-12)

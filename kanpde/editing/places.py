@@ -52,12 +52,6 @@ def checked_input(network: KAN, input: Any) -> int:
     return _number(input, checked_network(network).inputs, "input", f"the network has {_count(network.inputs, 'input')}")
 
 
-def check_columns(network: KAN) -> None:
-    """``ValueError`` for a network whose coordinates are not the inputs of its first layer, one a column, and so cannot be taken out."""
-    if network.wires[0].inputs != network.inputs:
-        raise ValueError(f"{network} has auxiliary inputs, which depend on its coordinates: none of these can be taken out of its points")
-
-
 def checked_targets(network: KAN, points: Tensor, targets: Any) -> Tensor:
     """Values (N, outputs) that belong to the points; those of a single output may be (N,)."""
     found = targets if isinstance(targets, Tensor) else torch.as_tensor(np.asarray(targets, dtype=float))

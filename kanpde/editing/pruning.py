@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from kanpde.arguments import real_number
-from kanpde.editing.places import Edge, check_columns, checked_network, checked_targets
-from kanpde.editing.removal import drop_columns, simplify
+from kanpde.editing.places import Edge, checked_network, checked_targets
+from kanpde.editing.removal import drop_columns, has_auxiliary, simplify
 from kanpde.editing.rewiring import drop_edges, fold, linear_of
 from kanpde.interpret import attribution
 from kanpde.kan import KAN
@@ -83,26 +83,25 @@ def prune(
     deviation. Points that were not trained on measure best. Candidates
     are tried in the order of their scores (:func:`~kanpde.attribution`), many at a time where that is possible, and go only if
     the error allows it; ``edges``, ``nodes`` and ``inputs`` say whether they may go, or are the score, relative to 1 of an output, below
-    which they may. Inputs that go take their column of the points with them; without ``inputs`` the network keeps taking them.
+    which they may. Inputs that go take their column of the points with them, unless auxiliary inputs
+    are made of it; without ``inputs`` the network keeps taking them.
 
     With ``refit`` the remaining weights are then fitted to what each layer gave before, by least squares, and more may go.
 
-    Raises ``ValueError`` for points and targets that do not fit the network, a tolerance that is negative, and ``inputs`` of a network with
-    auxiliary inputs.
+    Raises ``ValueError`` for points and targets that do not fit the network, and a tolerance that is negative.
     """
     points = checked_points(checked_network(network), points)
     wanted = None if targets is None else checked_targets(network, points, targets).T
     real_number(tolerance, "the tolerance of prune", least=0)
     limits = [_limit(each, name) for each, name in ((inputs, "inputs"), (nodes, "nodes"), (edges, "edges"))]
-    if limits[0]:
-        check_columns(network)
     search = _Search(network, points, wanted, tolerance)
     for search.refit in (False, True) if refit else (False,):
         for groups, limit in zip((_input_groups, _node_groups, _edge_groups), limits, strict=True):
             if limit > 0:
                 search.through(groups(search.reached()[0], points), limit)
     other = simplify(search.best())
-    gone = [] if not limits[0] else [i for i in range(network.inputs) if not bool(other.wires[0].edges[:, i].any())][: network.inputs - 1]
+    whole = not limits[0] or has_auxiliary(network)
+    gone = [] if whole else [i for i in range(network.inputs) if not bool(other.wires[0].edges[:, i].any())][: network.inputs - 1]
     kept = tuple(i for i in range(network.inputs) if i not in gone)
     if gone:
         drop_columns(other, gone)

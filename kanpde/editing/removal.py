@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from kanpde.editing.places import check_columns, checked_edge, checked_input, checked_network, checked_node, entering
+from kanpde.editing.places import checked_edge, checked_input, checked_network, checked_node, entering
 from kanpde.editing.rewiring import drop_edges, factors_of, fold, linear_of, rewired, scale_output, without_input, without_node
 from kanpde.kan import KAN
 
@@ -63,10 +63,10 @@ def remove_input(network: KAN, input: int, points: Any = None, *, column: bool =
     inputs.
     """
     input = checked_input(network, input)
+    if column and has_auxiliary(network):
+        raise ValueError(f"the auxiliary inputs of {network} are functions of its coordinates: with column=False input {input} stays one")
     if column and network.inputs == 1:
         raise ValueError("input 0 is the only one of the network: with column=False it stays, without its edges")
-    if column:
-        check_columns(network)
     other = network.edited()
     first = other.wires[0]
     if points is not None:
@@ -76,6 +76,11 @@ def remove_input(network: KAN, input: int, points: Any = None, *, column: bool =
     else:
         drop_edges(first, [(output, input) for output in range(first.linear)])
     return other
+
+
+def has_auxiliary(network: KAN) -> bool:
+    """Whether its first layer sees more than the coordinates."""
+    return network.wires[0].inputs != network.inputs
 
 
 def drop_columns(network: KAN, inputs: list[int]) -> None:

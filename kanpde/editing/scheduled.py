@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,11 +25,13 @@ class Prune:
     """Take away edges and nodes that contribute little, before the optimizer that follows: :func:`~kanpde.prune` in a schedule.
 
     Of data the error on the validation rows, or without them on the training rows, grows to at most 1 + ``tolerance`` times what it was; of
-    an equation the solution changes by at most ``tolerance``, in units of its standard deviation. All inputs stay.
+    an equation what the network gives changes by at most ``tolerance``, in units of its standard deviation; where conditions are hard, they
+    are built around that. All inputs stay.
     """
 
     tolerance: float = 0.01
     refit: bool = False
+    judges: ClassVar[bool] = True  # by targets, of which the validation rows are best
 
     def __post_init__(self) -> None:
         if real_number(self.tolerance, "Prune(tolerance)") < 0:
@@ -64,6 +66,7 @@ class FixEdges:
     primitives: tuple[str | Primitive | Callable[[Any], Any], ...] | None = None
     least: float = 0.99
     resolution: float | None = None
+    judges: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.primitives is not None:

@@ -73,10 +73,12 @@ class Supervised(Problem):
     def fills_domain(self) -> bool:
         return isinstance(self.data.source, Synthetic)
 
-    def judged_by(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """The validation rows, or without them the training rows."""
-        split = self.data["validation"] if len(self.data["validation"]) else self.data["train"]
-        return split.inputs, self._wanted(split)
+    def judged_by(self, *, everything: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
+        """The validation rows, or without them the training rows; with ``everything`` both."""
+        names = [name for name in ("train", "validation") if len(self.data[name])]
+        parts = [self.data[name] for name in (names if everything else names[-1:])]
+        wanted = [values for part in parts if (values := self._wanted(part)) is not None]
+        return np.concatenate([part.inputs for part in parts]), np.concatenate(wanted) if wanted else None
 
     def _wanted(self, split: Split) -> np.ndarray | None:
         """The network's outputs as they should be, (n, outputs), if that is known."""
