@@ -109,7 +109,7 @@ class Fit:
             best_row=self.best_row,
             factors=dict(self.factors),
             networks={} if self.stage is None else given_networks(self.stage.solution()),
-            kept=None if self.kept is None else replace(self.kept, network=None),
+            kept=self.kept,
         )
 
 
