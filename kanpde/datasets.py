@@ -38,6 +38,9 @@ class Split:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def __repr__(self) -> str:
+        return f"Split({len(self)} rows of {self.inputs.shape[1]} inputs and {self.targets.shape[1]} targets)"
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:

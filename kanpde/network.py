@@ -201,7 +201,8 @@ class Network(nn.Module):
         return ((points - middle) / half).T
 
     def forward(self, points: Tensor) -> Tensor:
-        """(..., inputs) -> (..., outputs)."""
+        """(..., inputs), a tensor or an array, -> (..., outputs)."""
+        points = torch.as_tensor(points, dtype=None if isinstance(points, Tensor) else self.lower.dtype, device=self.lower.device)
         z = self.normalised(points.reshape(-1, points.shape[-1]))
         for layer in self.layers:
             z = layer.columns(z)  # type: ignore[operator]

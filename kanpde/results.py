@@ -88,6 +88,12 @@ class Result:
     network: dict[str, np.ndarray] = field(default_factory=dict)  # of a network that a replay cannot build: architecture["network"]
     versions: tuple[Version, ...] = ()  # of the networks on the way, if they were asked for
 
+    def __repr__(self) -> str:
+        """A line: which run this is, and its main numbers."""
+        shown = [name for name in ("relative_l2", "test_rmse", "test_accuracy", "loss", "parameters", "seconds") if name in self.metrics]
+        words = ", ".join(f"{name}={self.metrics[name]:.4g}" for name in shown)
+        return f"Result({self.problem}/{self.experiment} seed {self.provenance.get('seed')}: {self.status}; {words})"
+
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise ValueError(f"a result's status is one of {', '.join(STATUSES)}, not {self.status!r}")

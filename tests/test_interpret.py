@@ -26,6 +26,7 @@ from kanpde import (
     edge_functions,
     interactions,
     outside_grid,
+    prune,
     sensitivity,
 )
 from kanpde.interpret import stages
@@ -445,3 +446,14 @@ def test_edges_that_diverged_are_still_there():
     first, _ = edge_functions(network, points(2))
     assert first.count == 4 and first.importance[1, 0] == np.inf
     assert len(draw_network(network, points(2)).axes) == 1
+
+
+def test_arrays_are_taken_and_a_result_of_an_edit_is_told_apart():
+    network = KAN(2, 2, 1, basis=Chebyshev(4))
+    points = np.random.default_rng(0).uniform(-1, 1, (50, 2))
+    assert torch.equal(network(points), network(torch.from_numpy(points)))
+    pruned = prune(network, points)
+    with pytest.raises(TypeError, match="this is a Pruned, take its .network"):
+        draw_network(pruned, points)
+    with pytest.raises(TypeError, match="this is a Pruned, take its .network"):
+        prune(pruned, points)

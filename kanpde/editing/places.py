@@ -17,7 +17,8 @@ Edge = tuple[int, int]  # linear output, input
 def checked_network(network: Any) -> KAN:
     """The network, or ``TypeError`` for one that has no layers of edges."""
     if not isinstance(network, KAN):
-        raise TypeError(f"edits are for KANs, whose edges are functions; got {network!r}")
+        hint = f": this is a {type(network).__name__}, take its .network" if hasattr(network, "network") else ""
+        raise TypeError(f"edits are for KANs, whose edges are functions; got {network!r:.80}{hint}")
     return network
 
 

@@ -178,7 +178,8 @@ def stages_of(network: Any) -> list[Stage]:
         return [FactorStage(factors), TermStage(factors)]
     if isinstance(network, KAN):
         return [LayerStage(layer) for layer in network.layers]  # type: ignore[arg-type]
-    raise TypeError(f"only a KAN or a SeparableKAN has edges to look at, got {network!r}")
+    hint = f": this is a {type(network).__name__}, take its .network" if hasattr(network, "network") else ""
+    raise TypeError(f"only a KAN or a SeparableKAN has edges to look at, got {network!r:.80}{hint}")
 
 
 @torch.no_grad()
