@@ -73,7 +73,7 @@ class Sparsify:
     def __init__(
         self,
         *path: float,
-        strengths: tuple[float, ...] = (),
+        strengths: tuple[float, ...] = (),  # as dataclasses.replace hands them over
         edges: float = 1.0,
         nodes: float = 0.0,
         entropy: float = 4.0,

@@ -81,6 +81,13 @@ def entering(network: KAN, points: Any, layer: int) -> Tensor:
     return z
 
 
+def sizes(values: Tensor) -> Tensor:
+    """The standard deviation of each row of values (outputs, N); of a constant one its size, and 1 where it is zero: (outputs, 1)."""
+    spread = values.std(1, correction=0, keepdim=True)
+    found = torch.where(spread > 0, spread, values.abs().amax(1, keepdim=True))
+    return torch.where(found > 0, found, torch.ones_like(found))
+
+
 def mask_of(layer: Layer, edges: Iterable[Edge]) -> Tensor:
     """Bool (linear outputs, inputs): True for the edges."""
     found = torch.zeros_like(layer.present)

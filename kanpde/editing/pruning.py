@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kanpde.arguments import real_number
-from kanpde.editing.places import Edge, checked_network, checked_targets
+from kanpde.editing.places import Edge, checked_network, checked_targets, sizes
 from kanpde.editing.removal import drop_columns, has_auxiliary, simplify
 from kanpde.editing.rewiring import drop_edges, fold, linear_of
 from kanpde.interpret import attribution
@@ -133,10 +133,7 @@ class _Search:
         if targets is not None and shift is not None and scale is not None:
             targets = (targets - shift[:, None]) / scale[:, None]
         self.targets = targets
-        goal = self.old if targets is None else targets
-        spread = goal.std(1, correction=0)
-        spread = torch.where(spread > 0, spread, goal.abs().max(1).values)
-        self.scale = torch.where(spread > 0, spread, torch.ones_like(spread))[:, None]
+        self.scale = sizes(self.old if targets is None else targets)
         self.allowed = [tolerance + ROUNDING if targets is None else (1 + tolerance) * each + ROUNDING for each in self.errors(self.old)]
         self.removed: set[tuple[int, Edge]] = set()
 

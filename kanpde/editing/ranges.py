@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kanpde.arguments import real_number
 from kanpde.bases import Basis, BSpline, Extended
-from kanpde.editing.places import checked_layer, checked_network
+from kanpde.editing.places import checked_layer, checked_network, sizes
 from kanpde.editing.projection import basis_of, carried, data_breaks, joined_bases, kept_breaks, projected, spline_of, values
 from kanpde.kan import KAN
 from kanpde.layer import Layer
@@ -176,11 +176,8 @@ def _moved(own: Basis, basis: Basis, old: np.ndarray, new: np.ndarray, data: np.
 
 
 def relative_change(values: Tensor, old: Tensor) -> float:
-    """RMS of the change of the outputs (outputs, N), each relative to its standard deviation, or size if it is constant."""
-    spread = old.std(1, correction=0)
-    size = torch.where(spread > 0, spread, old.abs().max(1).values)
-    size = torch.where(size > 0, size, torch.ones_like(size))
-    return float(((values - old) / size[:, None]).square().mean().sqrt())
+    """RMS of the change of the outputs (outputs, N), each in units of its own size."""
+    return float(((values - old) / sizes(old)).square().mean().sqrt())
 
 
 def _resolution(layer: Layer) -> int:
