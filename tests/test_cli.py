@@ -44,24 +44,17 @@ experiment = Experiment(
 """
 
 
-# a callback may stop it at its fortieth step, in the second of three rungs
-HELD = (
-    PROBLEM.replace("steps=15", "steps=25, progress=1.0")
-    .replace("10)],\n", "10)],\n    callbacks=[hold],\n")
-    .replace(
-        "experiment = ",
-        """
+HOLD = """
 def hold(run):
     if run.fit.history.length == 40 and "KANPDE_TEST_MARK" in os.environ:
         open(os.environ["KANPDE_TEST_MARK"], "x").close()
         time.sleep(60)
 
 
-experiment = """,
-    )
-    .replace("from kanpde import", "import os\nimport time\n\nfrom kanpde import")
-)
-
+experiment = """
+# it can be held at its fortieth step, in the second of three rungs
+HELD = "import os\nimport time\n" + PROBLEM.replace("steps=15", "steps=25, progress=1.0").replace("experiment = ", HOLD)
+HELD = HELD.replace("10)],\n", "10)],\n    callbacks=[hold],\n")
 ENDLESS = PROBLEM.replace("LevenbergMarquardt(steps=15)", "Adam(steps=10**6, patience=10**6)").replace("import KAN", "import KAN, Adam")
 
 

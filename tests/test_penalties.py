@@ -366,7 +366,7 @@ def test_a_schedule_is_spelled_out():
 
 @pytest.mark.parametrize(
     "optimizer",
-    [LM(steps=6), LM(steps=6, memory=1.0), GaussNewton(steps=6), LBFGS(steps=15), Adam(steps=60, rate=0.05), VariableProjection(steps=6)],
+    [LM(steps=6), LM(steps=6, memory=1.0), GaussNewton(steps=6), LBFGS(steps=15), Adam(steps=40, rate=0.05), VariableProjection(steps=6)],
     ids=["lm", "streamed", "gn", "lbfgs", "adam", "vp"],
 )
 def test_every_optimizer_feels_the_penalties(optimizer):
