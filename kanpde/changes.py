@@ -5,12 +5,11 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from kanpde.arguments import nearest
 from kanpde.editing import AdaptRanges
-from kanpde.fields import nearest
 from kanpde.kan import KAN
 from kanpde.network import Network, uniform
 from kanpde.pieces import Pieces
@@ -202,11 +201,8 @@ class EditNetwork:
             raise TypeError(f"{self.options} edits the edges of a KAN, which {network} does not have: leave it out")
         if stage.rehearsal:
             return stage
-        found = stage.problem.judged_by()
+        found = stage.problem.judged_by(everything=not self.options.judges)
         points, targets = (reached(stage.problem, network, stage.points), None) if found is None else found
-        given = stage.problem.given
-        if given is not None and not self.options.judges and points is not given:
-            points, targets = np.concatenate([given, points]), None
         points = torch.as_tensor(points).to(network.lower)
         targets = None if targets is None else torch.as_tensor(targets).to(network.lower)
         return replace(stage, network=self.options.edited(network, points, targets).kept())
@@ -217,8 +213,8 @@ def reached(problem: Problem, network: Network, points: Tensor | None) -> Tensor
     with its corners, as far as these can be counted.
     """
     box, found = problem.domain, [] if points is None or points.shape[1] != network.inputs else [points]
-    if problem.given is not None and not problem.fills:
-        found = [torch.as_tensor(problem.given).to(network.lower)]
+    if problem.data_points is not None and not problem.fills_domain:
+        found = [torch.as_tensor(problem.data_points).to(network.lower)]
     else:
         found.append(torch.as_tensor(box.sample(INSIDE, uniform, 0)).to(network.lower))
         if len(box.names) <= CORNERS:

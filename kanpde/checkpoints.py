@@ -20,7 +20,7 @@ from kanpde.primitives import Primitive
 from kanpde.problem import Problem
 from kanpde.results import Result
 from kanpde.schedule import climbed, rungs
-from kanpde.snapshots import Kept, Snapshot, edited
+from kanpde.snapshots import Kept, Snapshot, given_networks
 
 logger = logging.getLogger("kanpde")
 
@@ -30,7 +30,7 @@ KEPT = "kept_network."  # before the names of its arrays
 def whole(network: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The description of a network with given weights, and its arrays; of slabs, of those that are such. Nothing for all others."""
     found = {}
-    for slab, each in edited(network).items():
+    for slab, each in given_networks(network).items():
         try:
             found[slab] = described(each)
         except TypeError as error:
@@ -105,23 +105,22 @@ def snapshot_of(result: Result, primitives: Iterable[Primitive] = ()) -> Snapsho
     held, primitives = result.checkpoint, list(primitives)
     if held is None:
         return None
-    descent = np.asarray(held["descent"], dtype=np.uint8).tobytes()
     return Snapshot(
-        int(held["rung"]),
-        int(held["step"]),
-        float(held["seconds"]),
-        np.asarray(held["parameters"]),
-        descent,
-        dict(result.history),
-        np.asarray(held["interior"]),
-        tuple(np.asarray(held[f"slab_{number}"]) for number in range(sum(key.startswith("slab_") for key in held))),
-        {rung: tuple(found) for rung, *found in json.loads(str(held["maps"]))},
-        tuple(json.loads(str(held.get("stops", "[]")))),
-        np.asarray(held["best"]) if "best" in held else None,
-        int(held.get("best_row", -1)),
-        json.loads(str(held.get("factors", "{}"))),
-        networks_of(result, primitives),
-        _kept_in(held, primitives),
+        rung=int(held["rung"]),
+        step=int(held["step"]),
+        seconds=float(held["seconds"]),
+        parameters=np.asarray(held["parameters"]),
+        descent=np.asarray(held["descent"], dtype=np.uint8).tobytes(),
+        history=dict(result.history),
+        interior=np.asarray(held["interior"]),
+        finished=tuple(np.asarray(held[f"slab_{number}"]) for number in range(sum(key.startswith("slab_") for key in held))),
+        maps={rung: tuple(found) for rung, *found in json.loads(str(held["maps"]))},
+        stops=tuple(json.loads(str(held.get("stops", "[]")))),
+        best=np.asarray(held["best"]) if "best" in held else None,
+        best_row=int(held.get("best_row", -1)),
+        factors=json.loads(str(held.get("factors", "{}"))),
+        networks=networks_of(result, primitives),
+        kept=_kept_in(held, primitives),
     )
 
 

@@ -56,7 +56,7 @@ def numeric(expression: Any) -> tuple[list[str], Callable[..., Any]]:
         name: (lambda values, axis, of=function: of.reduce(np.broadcast_arrays(*values)))
         for name, function in (("amax", np.maximum), ("amin", np.minimum))
     }
-    return [str(symbol) for symbol in symbols], lambdified(symbols, expression, [extremes, "numpy"])
+    return [str(symbol) for symbol in symbols], lambdified(symbols, expression, [extremes, "scipy", "numpy"])
 
 
 def lambdified(symbols: list[Any], expression: Any, modules: list[Any]) -> Callable[..., Any]:

@@ -67,7 +67,7 @@ class Kept:
     network: Network | None = None
 
 
-def edited(network: Network) -> dict[int, Network]:
+def given_networks(network: Network) -> dict[int, Network]:
     """Copies of the networks, by slab (0 without slabs), that a replay of the schedule cannot build: those with given weights."""
     pieces = network.networks if isinstance(network, Pieces) else [network]
     return {slab: each.copy() for slab, each in enumerate(pieces) if each.given}

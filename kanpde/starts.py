@@ -11,7 +11,7 @@ from kanpde.schedule import Rung, Starts
 
 logger = logging.getLogger("kanpde")
 
-APART = 1_000_003  # between the seeds of one start and the next
+APART = 1_000_003  # between the seeds of one start and the next, and of the points to train on and those to judge by
 
 
 def best_start(problem: Problem, network: Network, rung: Rung, starts: Starts, sampling: Sampling, seed: int) -> str:
@@ -27,7 +27,7 @@ def best_start(problem: Problem, network: Network, rung: Rung, starts: Starts, s
         )
     objective = Objective(problem, sampling.points(problem, network, seed))
     judge = Objective(problem, sampling.points(problem, network, seed + APART))
-    found, where = [], "fresh points" if problem.given is None else "the training rows"
+    found, where = [], "fresh points" if problem.data_points is None else "the training rows"
     for number in range(starts.count):
         each = network if not number else network.remade(seed=network.seed + number * APART)
         descent = rung.optimizer.start(each)

@@ -89,7 +89,7 @@ def test_inputs_fill_the_range_of_the_basis():
     assert network.input_names == ("x", "y", "r", "m") and network.inputs == 2 and network.layers[0].inputs == 4
     assert float(network.auxiliary_lower[0]) == pytest.approx(math.hypot(0.5, 0.5), abs=0.02)
     assert float(network.auxiliary_upper[0]) == pytest.approx(math.hypot(1.5, 2), abs=0.02)
-    assert network._normalised(points(500)).abs().max() <= 1.01
+    assert network.normalised(points(500)).abs().max() <= 1.01
 
 
 def test_a_function_of_the_radius_is_found_in_one_step():
@@ -158,6 +158,8 @@ def test_copies_and_networks_made_again_see_the_same():
         (lambda: augmented(auxiliary=dict(r=lambda x: sqrt(x))), ValueError, "'r' is not finite everywhere"),
         (lambda: Experiment(Problem(Box(a=(0, 1), b=(0, 1)), lambda u, a: u - a), model=augmented(), training=GaussNewton()), ValueError,
          "of the coordinates x, y, but the domain has a, b"),
+        (lambda: remove_input(augmented(1), 0), ValueError, "has auxiliary inputs, which depend on its coordinates"),
+        (lambda: prune(augmented(1), points(), inputs=True), ValueError, "has auxiliary inputs, which depend on its coordinates"),
         (lambda: augmented(1, basis=PerInput((Chebyshev(2), Chebyshev(2))))(points()), ValueError, "2 bases, one for each input"),
     ],
 )  # fmt: skip

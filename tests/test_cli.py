@@ -2,10 +2,13 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import h5py
@@ -41,6 +44,17 @@ experiment = Experiment(
 """
 
 
+HOLD = """
+def hold(run):
+    if run.fit.history.length == 40 and "KANPDE_TEST_MARK" in os.environ:
+        open(os.environ["KANPDE_TEST_MARK"], "x").close()
+        time.sleep(60)
+
+
+experiment = """
+# it can be held at its fortieth step, in the second of three rungs
+HELD = "import os\nimport time\n" + PROBLEM.replace("steps=15", "steps=25, progress=1.0").replace("experiment = ", HOLD)
+HELD = HELD.replace("10)],\n", "10)],\n    callbacks=[hold],\n")
 ENDLESS = PROBLEM.replace("LevenbergMarquardt(steps=15)", "Adam(steps=10**6, patience=10**6)").replace("import KAN", "import KAN, Adam")
 
 
@@ -55,11 +69,11 @@ def run(*arguments, results):
     return main([*map(str, arguments), "--results", str(results), "--no-figures"])
 
 
-def start(*arguments, cwd):
+def start(*arguments, cwd, **environment):
     """A process of its own, which hears Ctrl-C even if the tests were started in the background."""
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    command, variables = [sys.executable, str(SCRIPT), *map(str, arguments)], os.environ | environment
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=cwd, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes)
+    return subprocess.Popen(command, cwd=cwd, env=variables, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes)
 
 
 def wait_for(path):
@@ -91,17 +105,28 @@ def assert_identical(left, right):
 # ---- runs ----
 
 
-def test_a_run_prints_five_lines_and_writes_a_file_and_figures(problem, tmp_path, capsys):
-    assert main([str(problem), "--results", str(tmp_path / "out")]) == 0
-    lines = capsys.readouterr().out.splitlines()
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """The folder of a run with figures, and what it printed."""
+    folder = tmp_path_factory.mktemp("drawn")
+    (folder / "line.py").write_text(PROBLEM)
+    with redirect_stdout(StringIO()) as printed:
+        assert main([str(folder / "line.py"), "--results", str(folder)]) == 0
+    (folder / "line.py").unlink()
+    return folder / "line", printed.getvalue()
+
+
+def test_a_run_prints_five_lines_and_writes_a_file_and_figures(drawn):
+    folder, printed = drawn
+    lines = printed.splitlines()
     assert len(lines) == 5
     assert lines[0].startswith("line/experiment seed 0: complete after")
     assert "relative L2" in lines[1]
-    written = sorted(path.name for path in (tmp_path / "out" / "line").iterdir())
+    written = sorted(path.name for path in folder.iterdir())
     assert written == sorted(
         ["experiment-s0.h5"] + [f"experiment-s0-{kind}.{end}" for kind in ("solution", "convergence", "network") for end in ("pdf", "png")]
     )
-    result = load(tmp_path / "out" / "line" / "experiment-s0.h5")
+    result = load(folder / "experiment-s0.h5")
     assert result.metrics["relative_l2"] < 1e-6
     assert result.provenance["problem_source"] == PROBLEM
     assert result.provenance["seed"] == 0
@@ -134,7 +159,8 @@ def test_h5py_alone_reads_the_file(problem, tmp_path):
         assert np.abs(u - np.sin(np.pi * x)).max() < 1e-5
 
 
-def test_a_film_is_written_beside_the_figures(problem, tmp_path):
+def test_a_film_is_written_beside_the_figures(problem, tmp_path, monkeypatch):
+    monkeypatch.setattr("kanpde.figures.draw", lambda *_: [])  # others draw them
     text = problem.read_text().replace("import KAN", "import KAN, Film").replace("15)", "2)").replace("Refine(8, 10)],", "],")
     problem.write_text(text.replace("    training=", "    callbacks=[Film(every=1)],\n    training="))
     assert main([str(problem), "--results", str(tmp_path / "out"), "--seeds", "2"]) == 0
@@ -144,15 +170,11 @@ def test_a_film_is_written_beside_the_figures(problem, tmp_path):
     assert not list((tmp_path / "none").rglob("*.gif"))
 
 
-def test_figures_redraw_from_the_file_alone(problem, tmp_path, capsys):
-    assert main([str(problem), "--results", str(tmp_path)]) == 0
-    problem.unlink()
-    folder = tmp_path / "line"
-    before = {path.name for path in folder.glob("*.p*")}
-    for path in folder.glob("*.p*"):
-        path.unlink()
-    assert main(["draw", str(folder / "experiment-s0.h5")]) == 0
-    assert {path.name for path in folder.glob("*.p*")} == before != set()
+def test_figures_redraw_from_the_file_alone(drawn, tmp_path):
+    folder, _ = drawn
+    copied = shutil.copy(folder / "experiment-s0.h5", tmp_path)
+    assert main(["draw", str(copied)]) == 0
+    assert {path.name for path in tmp_path.glob("*.p*")} == {path.name for path in folder.glob("*.p*")} != set()
 
 
 def test_a_sweep_ends_in_one_table_and_an_index(problem, tmp_path, capsys):
@@ -203,50 +225,54 @@ def test_float32_runs_and_says_so(problem, tmp_path):
 # ---- the same numbers ----
 
 
-def test_two_fresh_processes_give_identical_numbers(problem, tmp_path):
-    for name in ("a", "b"):
-        process = start(problem, "--results", tmp_path / name, "--no-figures", "--threads", 1, cwd=tmp_path)
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-    assert_identical(*(tmp_path / name / "line" / "experiment-s0.h5" for name in ("a", "b")))
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The results of HELD, which nothing stopped, from a process of its own."""
+    return held_run(tmp_path_factory.mktemp("whole"), "--checkpoint", 0)
 
 
-def test_a_killed_run_resumes_to_the_same_numbers(problem, tmp_path):
-    problem.write_text(PROBLEM.replace("steps=15", "steps=60, progress=1.0"))
-    slow = ["--no-figures", "--threads", 1, "--checkpoint", 0]
-    process = start(problem, "--results", tmp_path / "whole", *slow, cwd=tmp_path)
-    assert process.wait(timeout=120) == 0
-    process.communicate()
-    target = tmp_path / "killed" / "line" / "experiment-s0.h5"
+def held_run(folder, *options):
+    (folder / "line.py").write_text(HELD)
+    process = start("line.py", "--results", folder, "--no-figures", "--threads", 1, *options, cwd=folder)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return folder / "line" / "experiment-s0.h5"
+
+
+def test_two_fresh_processes_give_identical_numbers(whole, tmp_path):
+    assert_identical(held_run(tmp_path), whole)
+
+
+def test_a_killed_run_resumes_to_the_same_numbers(whole, tmp_path):
+    (tmp_path / "line.py").write_text(HELD)
+    mark, target = tmp_path / "mark", tmp_path / "line" / "experiment-s0.h5"
     kept = target.with_name("experiment-s0.checkpoint.h5")
-    process = start(problem, "--results", tmp_path / "killed", *slow, cwd=tmp_path)
-    for _ in range(6000):
-        if kept.exists() and len(load(kept).history["step"]) >= 70:
-            break
-        time.sleep(0.01)
+    slow = ["--results", tmp_path, "--no-figures", "--threads", 1, "--checkpoint", 0]
+    process = start("line.py", *slow, cwd=tmp_path, KANPDE_TEST_MARK=str(mark))
+    wait_for(mark)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     left = load(kept)
     assert left.status == "interrupted" and left.checkpoint is not None and not target.exists()
-    process = start(problem, "--results", tmp_path / "killed", *slow, "--resume", cwd=tmp_path)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
+    assert 25 < len(left.history["step"]) <= 41
+    held_run(tmp_path, "--checkpoint", 0, "--resume")
     assert load(target).status == "complete" and not kept.exists()
-    whole = tmp_path / "whole" / "line" / "experiment-s0.h5"
     assert_identical(target, whole)
     assert load(target).provenance["stops"] == load(whole).provenance["stops"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupting_saves_what_there_is(problem, tmp_path, number):
-    problem.write_text(ENDLESS)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_interrupting_saves_what_there_is(problem, tmp_path, capsys, name):
+    stopped = ENDLESS.replace("10)],\n", "10)],\n    callbacks=[lambda run: signal.raise_signal(signal.NUMBER)],\n")
+    problem.write_text("import signal\n" + stopped.replace("NUMBER", name))
     target = tmp_path / "out" / "line" / "experiment-s0.h5"
-    process = start(problem, "--results", tmp_path / "out", "--no-figures", "--checkpoint", 0, cwd=tmp_path)
-    wait_for(target.with_name("experiment-s0.checkpoint.h5"))
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "interrupted after" in out and "Traceback" not in err
+    before = signal.signal(signal.Signals[name], signal.default_int_handler)  # if nobody hears it, the test ends and not the tests
+    try:
+        assert run(problem, "--checkpoint", 0, results=tmp_path / "out") == 130
+    finally:
+        signal.signal(signal.Signals[name], before)
+    captured = capsys.readouterr()
+    assert "interrupted after" in captured.out and "Traceback" not in captured.err
     result = load(target)
     assert result.status == "interrupted" and result.checkpoint is not None
     assert result.solution["u"].shape == (1001,)
@@ -321,13 +347,29 @@ def test_an_interrupt_while_figures_are_drawn_says_what_was_saved(problem, tmp_p
     assert load(tmp_path / "line" / "experiment-s0.h5").status == "complete"
 
 
-def test_an_interrupt_while_libraries_load(problem, tmp_path):
-    for delay in (0.15, 0.6):
-        process = start(problem, "--results", tmp_path, cwd=tmp_path)
-        time.sleep(delay)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == 130 and err == "interrupted\n"
+HERALD = """
+import sys, time
+
+class Herald:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{name}":
+            open("{mark}", "x").close()
+            time.sleep(60)
+
+sys.meta_path.insert(0, Herald())
+"""
+
+
+@pytest.mark.parametrize("name", ["torch", "torch.nn"])
+def test_an_interrupt_while_libraries_load(problem, tmp_path, name):
+    mark = tmp_path / "loading"
+    (tmp_path / "sitecustomize.py").write_text(HERALD.format(name=name, mark=mark))
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    process = start(problem, "--results", tmp_path, cwd=tmp_path, PYTHONPATH=paths)
+    wait_for(mark)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=50)
+    assert process.returncode == 130 and err == "interrupted\n"
 
 
 def test_warnings_reach_the_user(problem, tmp_path, caplog):
@@ -487,7 +529,7 @@ def test_figures_that_cannot_be_written_leave_the_report(problem, tmp_path, caps
     assert main([str(problem), "--results", str(tmp_path)]) == 1
     captured = capsys.readouterr()
     assert "experiment-s0.h5" in captured.out.splitlines()[-1]
-    assert captured.err.count("error:") == 1 and "the convergence figure" in captured.err and "Traceback" not in captured.err
+    assert captured.err.count("error:") == 1 and "the figure experiment-s0-convergence" in captured.err and "Traceback" not in captured.err
     assert not list((tmp_path / "line").glob("*convergence*"))
     assert main(["draw", str(tmp_path / "line" / "experiment-s0.h5")]) == 1
     message = capsys.readouterr().err

@@ -14,6 +14,8 @@ from kanpde.edgesums import edge_sums
 BASES = [
     BSpline(3, 5) + SiLU(),
     BSpline(2, 30),
+    BSpline(1, 47) + SiLU(),
+    BSpline(2, 46),
     BSpline(3, breaks=(-1, -0.7, 0.1, 0.1, 1)),
     Chebyshev(6),
     Legendre(4) + Fourier(2),
@@ -91,7 +93,7 @@ def test_third_derivatives_by_reverse_mode(basis):
     agree(third(edge_sums(basis, weight, x)), third(by_autograd(basis, weight, x)), 1e-10)
 
 
-@pytest.mark.parametrize("basis", [BSpline(3, 5) + SiLU(), BSpline(3, 40), Chebyshev(7)], ids=repr)
+@pytest.mark.parametrize("basis", [BSpline(3, 5) + SiLU(), BSpline(3, 50), Chebyshev(7)], ids=repr)
 def test_what_is_not_asked_for_is_not_computed(basis):
     weight, x = drawn(basis)
     whole = torch.autograd.grad(edge_sums(basis, weight, x).sum(), (weight, x))
@@ -101,7 +103,7 @@ def test_what_is_not_asked_for_is_not_computed(basis):
 
 
 @forward
-@pytest.mark.parametrize("basis", [BSpline(3, 5) + SiLU(), BSpline(3, 40), Chebyshev(7), Gaussian(5)], ids=repr)
+@pytest.mark.parametrize("basis", [BSpline(3, 5) + SiLU(), BSpline(3, 50), Chebyshev(7), Gaussian(5)], ids=repr)
 def test_torch_func(basis):
     weight, x = drawn(basis)
     weight, x = weight.detach(), x.detach()
@@ -144,7 +146,7 @@ def test_compiled_without_graph_breaks(basis):
     agree(torch.autograd.grad(compiled(basis, weight, x).sum(), (weight, x)), expected)
 
 
-@pytest.mark.parametrize("basis", [BSpline(3, 5) + SiLU(), BSpline(3, 40), Chebyshev(7)], ids=repr)
+@pytest.mark.parametrize("basis", [BSpline(3, 5) + SiLU(), BSpline(3, 50), Chebyshev(7)], ids=repr)
 def test_float32(basis):
     exact, single = drawn(basis, points=100), drawn(basis, points=100, dtype=torch.float32)
     found = torch.autograd.grad(edge_sums(basis, *single).sum(), single)
@@ -161,7 +163,7 @@ def test_autocast():
     assert float((found - edge_sums(BSpline(3, 5), weight, x)).abs().max()) < 0.1
 
 
-@pytest.mark.parametrize("basis", [BSpline(3, 5) + SiLU(), BSpline(3, 40), Chebyshev(7)], ids=repr)
+@pytest.mark.parametrize("basis", [BSpline(3, 5) + SiLU(), BSpline(3, 50), Chebyshev(7)], ids=repr)
 def test_no_points(basis):
     weight, x = drawn(basis, points=0)
     linear = edge_sums(basis, weight, x)

@@ -40,7 +40,7 @@ def draw(seed, *, sigma=0.01, noise=0.01, rows=40, others=(), **options):
 Initial_at_zero = Dirichlet(1, on=segment.side(x=0), hard=True)
 
 
-def estimate(problem, *, steps=25, interior=32, degree=9):
+def estimate(problem, *, steps=25, interior=16, degree=7):
     network = KAN(1, 1, basis=Chebyshev(degree))
     network.on_box(problem.domain.lower, problem.domain.upper)
     training = [LevenbergMarquardt(steps=steps, patience=5)]

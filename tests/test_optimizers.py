@@ -694,4 +694,4 @@ def test_gradients_of_pruned_and_frozen_networks_reach_torchs_optimizers(optimiz
     _, gradient = objective.gradient(network)
     kanpde.optimizers.adam.set_gradient(network, gradient)
     whole = torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
-    assert torch.equal(whole[network._live], gradient) and int((whole != 0).sum()) <= len(gradient)
+    assert torch.equal(whole[network.trained_places], gradient) and int((whole != 0).sum()) <= len(gradient)

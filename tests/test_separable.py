@@ -25,7 +25,7 @@ DEMANDS = {
 each_case = pytest.mark.parametrize(("model", "demand"), [(m, d) for m in MODELS for d in DEMANDS[m.inputs]], ids=str)
 
 
-def on_box(model, count=5):
+def on_box(model, count=3):
     d = model.inputs
     network = model.remade().on_box(LOWER[:d], UPPER[:d])
     points = np.random.default_rng(0).uniform(LOWER[:d], UPPER[:d], (count, d))

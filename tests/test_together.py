@@ -81,16 +81,23 @@ def test_the_figure_shows_every_run(folder):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("figures = 3", "must be a function of a list of results"),
         ("def figures(results):\n    return [1]", "return a dict of matplotlib figures by name"),
         ("def figures(results):\n    return 1 / 0", "ZeroDivisionError: division by zero (raised at"),
     ],
 )
-def test_what_is_wrong_with_the_function_is_said(tmp_path, capsys, body, words):
+def test_what_is_wrong_with_the_function_is_said(tmp_path, folder, capsys, body, words):
     path = tmp_path / "wrong.py"
-    path.write_text(FILE.partition("def figures")[0].replace("Refine(4, 6)", "Refine(4)") + body)
-    assert main([str(path), "--only", "sine-mlp-3", "--results", str(tmp_path)]) == 1
+    path.write_text(FILE.partition("def figures")[0] + body)
+    assert main(["draw", str(path), str(folder / "results" / "sine" / "sine-mlp-3-s0.h5")]) == 1
     assert words in capsys.readouterr().err
+
+
+def test_what_is_no_function_is_said_before_training(tmp_path, capsys):
+    path = tmp_path / "wrong.py"
+    path.write_text(FILE.partition("def figures")[0] + "figures = 3")
+    assert main([str(path), "--only", "sine-mlp-3", "--results", str(tmp_path)]) == 1
+    assert "must be a function of a list of results" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.h5"))
 
 
 def test_a_file_without_the_function_cannot_draw_together(tmp_path, folder, capsys):

@@ -168,7 +168,7 @@ def test_what_differs_between_other_networks():
     perceptron = versions.add(MLP(2, 4, 2), "an MLP")
     comparison = versions.compare(first, perceptron)
     assert np.isnan(comparison.largest) and "cannot be compared" in str(comparison) and "MLP(2, 4, 2)" in comparison.changes[0]
-    with pytest.raises(ValueError, match=r"shape \(N, 2\), got \(3, 5\)"):
+    with pytest.raises(ValueError, match=r"shape \(N, 2\), .* got \(3, 5\)"):
         versions.compare(first, placed, torch.zeros(3, 5))
 
 

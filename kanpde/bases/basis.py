@@ -69,24 +69,13 @@ class Span:
         return [self.generators(0), *found.view(order, -1, *self.functions.shape[1:]).unbind(0)]
 
 
-class Basis(ABC):
-    """A family of K functions on [-1, 1].
-
-    A subclass is a frozen dataclass with a field that says how fine it is, named by ``resolution_field``, and defines
-    ``size``, ``table``, ``embedding`` and ``quantile``.
-    """
-
-    resolution_field: ClassVar[str] = ""
+class Functions(ABC):
+    """K functions of one variable with all their derivatives."""
 
     @property
     @abstractmethod
     def size(self) -> int:
         """Number of functions K."""
-
-    @property
-    def periodic(self) -> bool:
-        """Whether all functions, with all their derivatives, take the same values at -1 and at 1."""
-        return False
 
     @abstractmethod
     def table(self, x: Tensor, order: int) -> Tensor:
@@ -112,6 +101,38 @@ class Basis(ABC):
         """What ``table``, or with ``squash`` ``squashed_table``, holds, into ``out`` (order + 1, K, *x.shape)."""
         for m, row in enumerate(self.span(x, order, squash=squash).table(order)):
             out[m] = row
+
+    def combined_from(self, dtype: torch.dtype) -> "tuple[Functions, np.ndarray] | None":
+        """Functions F that cost less at a point, and the matrix M (K, R) with B_k = sum_r M_{k,r} F_r; None if none are known.
+
+        The cancellation in these sums is small for numbers of ``dtype``.
+        """
+        return None
+
+    @property
+    def support(self) -> int:
+        """How many functions, at most, are not zero at a point; where it is less than K, ``local`` says which."""
+        return self.size
+
+    def local(self, x: Tensor, order: int) -> tuple[Tensor, Tensor]:
+        """The numbers (support, *x.shape) of these functions and their derivatives 0 ... ``order``, (order + 1, support, *x.shape)."""
+        shape = (-1, *(1,) * x.ndim)
+        return torch.arange(self.size, device=x.device).view(shape).expand(-1, *x.shape), self.table(x, order)
+
+
+class Basis(Functions):
+    """A family of K functions on [-1, 1].
+
+    A subclass is a frozen dataclass with a field that says how fine it is, named by ``resolution_field``, and defines
+    ``size``, ``table``, ``embedding`` and ``quantile``.
+    """
+
+    resolution_field: ClassVar[str] = ""
+
+    @property
+    def periodic(self) -> bool:
+        """Whether all functions, with all their derivatives, take the same values at -1 and at 1."""
+        return False
 
     @abstractmethod
     def embedding(self, finer: "Basis") -> np.ndarray:
@@ -160,45 +181,15 @@ class Basis(ABC):
         return Joined((self, other))
 
 
-def whole_number(value: object, name: str, *, least: int = 1) -> int:
-    """``value`` as an int; an error that names it if it is not a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return int(value)
-
-
-def real_number(value: object, name: str, *, above: float = -np.inf) -> float:
-    """``value`` as a float; an error that names it if it is not a finite number above ``above``."""
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and above < float(value) < np.inf:
-        return float(value)
-    raise ValueError(f"{name} must be a finite number{'' if above == -np.inf else f' above {above:g}'}, got {value!r}")
-
-
 @dataclass(frozen=True)
-class Joined(Basis):
-    """The functions of several bases, one after another; refinement refines those that can be refined."""
+class Together(Functions):
+    """Several families, one after another."""
 
-    parts: tuple[Basis, ...]
-
-    def __repr__(self) -> str:
-        return " + ".join(repr(part) for part in self.parts)
+    parts: tuple[Functions, ...]
 
     @property
     def size(self) -> int:
         return sum(part.size for part in self.parts)
-
-    @property
-    def _leading(self) -> int:
-        """The number of the part that refinement refines: the first that can be."""
-        return next((number for number, part in enumerate(self.parts) if part.resolution_field), 0)
-
-    @property
-    def resolution(self) -> int:
-        return self.parts[self._leading].resolution
-
-    @property
-    def periodic(self) -> bool:
-        return all(part.periodic for part in self.parts)
 
     def table(self, x: Tensor, order: int) -> Tensor:
         return torch.cat([part.table(x, order) for part in self.parts], 1)
@@ -215,6 +206,39 @@ class Joined(Basis):
             part.write(x, order, rows, squash=squash)
             start += part.size
         return Span(table)
+
+
+@dataclass(frozen=True)
+class Joined(Together, Basis):
+    """The functions of several bases, one after another; refinement refines those that can be refined."""
+
+    parts: tuple[Basis, ...]
+
+    def __repr__(self) -> str:
+        return " + ".join(repr(part) for part in self.parts)
+
+    @property
+    def _leading(self) -> int:
+        """The number of the part that refinement refines: the first that can be."""
+        return next((number for number, part in enumerate(self.parts) if part.resolution_field), 0)
+
+    @property
+    def resolution(self) -> int:
+        return self.parts[self._leading].resolution
+
+    @property
+    def periodic(self) -> bool:
+        return all(part.periodic for part in self.parts)
+
+    def combined_from(self, dtype: torch.dtype) -> tuple[Functions, np.ndarray] | None:
+        """Those of the parts that have them, beside the others as they are."""
+        from scipy.linalg import block_diag
+
+        found = [part.combined_from(dtype) for part in self.parts]
+        if not any(found):
+            return None
+        pairs = [pair or (part, np.eye(part.size)) for part, pair in zip(self.parts, found, strict=True)]
+        return Together(tuple(functions for functions, _ in pairs)), np.asarray(block_diag(*(matrix for _, matrix in pairs)))
 
     def refined(self, resolution: int) -> "Joined":
         return self._with_leading(self.parts[self._leading].refined(resolution))

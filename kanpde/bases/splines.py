@@ -9,10 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, remembered, whole_number
+from kanpde.arguments import whole_number
+from kanpde.bases.basis import Basis, Functions, Span, remembered
+from kanpde.bases.truncated import TruncatedPowers
 from kanpde.jets import channels, compose, tanh_table
 
 FEW = 16  # intervals
+CANCELLATION = {torch.float64: 1000.0, torch.float32: 100.0}  # by which sums of truncated powers may enlarge rounding
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,14 @@ class BSpline(Basis):
             local = compose(local, tanh, channels([(0,) * order]))
         self._spread(interval, local, out.zero_().view(order + 1, self.size, len(flat)))
 
+    @property
+    def support(self) -> int:
+        return self.degree + 1
+
+    def local(self, x: Tensor, order: int) -> tuple[Tensor, Tensor]:
+        interval, found = self._local(x.reshape(-1), order)
+        return self._places(interval).view(-1, *x.shape), found.view(order + 1, -1, *x.shape)
+
     def _spread(self, interval: Tensor, local: Tensor, rows: Tensor) -> Tensor:
         """What lives on the interval of every point (n, degree + 1, N), in its place in ``rows`` (n, K, N) of zeros."""
         if self.intervals <= FEW:  # so few that all of them, times 0 or -1, are faster than finding places
@@ -142,6 +153,24 @@ class BSpline(Basis):
         interval = torch.bucketize(x.contiguous(), knots[degree + 1 : degree + count], right=True)
         around = knots[1:-1].unfold(0, 2 * degree, 1).T[:, interval]  # t_{i-p+1} ... t_{i+p}
         return interval, x - around[:degree], around[degree:] - x, 1.0
+
+    def combined_from(self, dtype: torch.dtype) -> tuple[Functions, np.ndarray] | None:
+        """Truncated powers, for few intervals."""
+        breaks, degree = self.knots[self.degree : len(self.knots) - self.degree], self.degree
+        if len(breaks) > FEW or np.any(np.diff(breaks) <= 0):
+            return None
+        inner, middles = breaks[1:-1], 0.5 * (breaks[1:] + breaks[:-1])
+        place = int(np.searchsorted(inner, 0.0))  # the interval whose polynomial needs no truncated powers
+        centre, below = middles[place], np.arange(len(inner)) < place
+        powers = TruncatedPowers(degree, tuple(inner[below].tolist()), tuple(inner[~below].tolist()))
+        factorials = np.array([math.factorial(k) for k in range(degree + 1)])
+        table = self.table(torch.from_numpy(middles), degree).numpy() / factorials[:, None, None]  # Taylor coefficients
+        shift = [[math.comb(j, k) * (-centre) ** (j - k) if k <= j else 0.0 for k in range(degree + 1)] for j in range(degree + 1)]
+        jumps = np.diff(table[degree], axis=1) * np.where(below, -((-1.0) ** degree), 1.0)
+        matrix = np.concatenate([table[:, :, place].T @ np.array(shift), jumps], axis=1)
+        functions = powers.table(torch.linspace(-1, 1, 10 * len(breaks), dtype=torch.float64), 0)[0].numpy()
+        enlarged = (np.abs(matrix) @ np.abs(functions)).sum(0).max()
+        return (powers, matrix) if enlarged <= CANCELLATION.get(dtype, 0.0) else None
 
     def embedding(self, finer: Basis) -> np.ndarray:
         from scipy.interpolate import BSpline as SciPySpline

@@ -18,6 +18,7 @@ from kanpde.primitives import Domain, Primitive
 COARSE = 40  # points of the grid search, and of the first steps
 STARTS = 4  # of each primitive that are followed
 STEPS = 6  # of these
+FLAT = 1e3  # the greatest value of f over its standard deviation, at most
 POLISH = 60  # steps of the last, at most
 
 
@@ -109,6 +110,13 @@ def canonical(primitive: Primitive, a: float, b: float, c: float, d: float) -> t
     return a, b, c, d
 
 
+def shape_constants(primitive: Primitive) -> int:
+    """How many of a and b change the shape of c f(a z + b) + d, where c and d do not make up for them: 0 of x, 1 of powers, log and exp."""
+    if primitive.name == "x":
+        return 0
+    return 1 if _exponent(primitive.name) is not None or primitive.name in ("log", "exp") else 2
+
+
 def _exponent(name: str) -> float | None:
     if name == "sqrt":
         return 0.5
@@ -178,12 +186,16 @@ def _scanned(primitive: Primitive, t: Tensor, y: Tensor) -> Tensor | None:
 
 
 def _scores(f: Tensor, y: Tensor) -> Tensor:
-    """R^2 of the best straight line of y over each row of f (..., N); -1 where f is not finite, or constant up to rounding."""
+    """R^2 of the best straight line of y over each row of f (..., N); -1 where f is not finite, or hardly varies beside its size.
+
+    There c f and d would be huge and nearly cancel: any function is like a parabola in a small enough piece.
+    """
+    size = f.abs().amax(-1)
     f = f - f.mean(-1, keepdim=True)
-    size, spread = f.abs().amax(-1), f.square().sum(-1)
+    spread = f.square().sum(-1)
     centred = y - y.mean()
     score = (f @ centred) ** 2 / (spread * centred.square().sum())
-    good = torch.isfinite(score) & (spread > 0) & torch.isfinite(size)
+    good = torch.isfinite(score) & (spread > 0) & torch.isfinite(size) & (size <= FLAT * (spread / f.shape[-1]).sqrt())
     return torch.where(good, score, torch.full_like(score, -1.0))
 
 

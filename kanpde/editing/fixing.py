@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from kanpde.bases import Basis
-from kanpde.editing.fitting import EdgeFit, edge_fits, explained, polished
-from kanpde.editing.growth import box_points, give_splines
-from kanpde.editing.places import checked_edge, entering
+from kanpde.editing.expansion import give_splines
+from kanpde.editing.fitting import EdgeFit, edge_fits, explained, polished, shape_constants
+from kanpde.editing.places import box_points, checked_edge, entering
 from kanpde.editing.projection import basis_of, least_squares, nodes, values
 from kanpde.editing.rewiring import add_symbols, drop_edges, drop_symbols, fold
 from kanpde.kan import KAN
@@ -20,7 +20,9 @@ from kanpde.layer import Layer
 from kanpde.primitives import PRIMITIVES, Primitive, primitive
 from kanpde.symbols import Symbol
 
-BITS = 1e-11  # of the variance of an edge: what a fit leaves below that counts for nothing
+LIKELY = 0.9  # of the variance of an edge: what explains less is no candidate, however simple
+WEIGHT = 2  # of the logarithm of what is left, in units of complexity
+BITS = 1e-5  # of the variance of an edge: what a fit leaves below that counts for nothing
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,12 @@ def suggest(
 ) -> tuple[Proposal, ...]:
     """The primitives that an edge may be, best first, each with its constants: those that leave little unexplained and cost little.
 
-    The score is complexity + log2(1 - R^2 + ``resolution``): one more unit of complexity must halve the variance that is left.
+    The score is complexity + shape + 2 log2(1 - R^2 + ``resolution``): two more units of complexity must halve the variance that is left,
+    and so must two of the constants a and b (``shape``) for which c and d do not make up: both of sin, one of a power, of exp and of log,
+    for a piece of a cosine can look like any parabola, and a little noise makes it look better. ``resolution`` is the part of the variance
+    that the network itself gets wrong: give less for one that is right to more than three digits. Fits that explain less than nine tenths
+    of the variance stand behind the others, by what they explain.
+
     ``primitives`` are by default those of the table; ``points`` (N, inputs) by default random ones of the network's box.
 
     Raises ``ValueError`` for an edge that does not exist or whose input does not vary.
@@ -156,11 +163,11 @@ def suggest(
     chosen = PRIMITIVES.values() if primitives is None else [primitive(each) for each in primitives]
     fits = [each for each in edge_fits(list(chosen), z[input], y) if math.isfinite(each.r2)]
     rated = [Proposal(each.primitive, each.constants, each.r2, _score(each, resolution)) for each in fits]
-    return tuple(sorted(rated, key=lambda each: each.score)[:most])
+    return tuple(sorted(rated, key=lambda each: (0, each.score) if each.r2 >= LIKELY else (1, -each.r2))[:most])
 
 
 def _score(fit: EdgeFit, resolution: float) -> float:
-    return fit.primitive.complexity + math.log2(max(1 - fit.r2, 0.0) + resolution)
+    return fit.primitive.complexity + shape_constants(fit.primitive) + WEIGHT * math.log2(max(1 - fit.r2, 0.0) + resolution)
 
 
 def _given(chosen: Primitive, constants: tuple[float, float, float, float], z: Tensor, y: Tensor) -> EdgeFit:

@@ -59,7 +59,8 @@ def remove_input(network: KAN, input: int, points: Any = None, *, column: bool =
     With ``points`` (N, inputs) the means of the input's edges over them go to the biases of the first layer; without them nothing is
     folded. ``column=False`` keeps the input, on which nothing depends any more: the network goes on taking the points that it took.
 
-    Raises ``ValueError`` for an input that does not exist, for the only one, and with ``column`` where auxiliary inputs are made of it.
+    Raises ``ValueError`` for an input that does not exist, and, with ``column``, for the only one and for those of a network with auxiliary
+    inputs.
     """
     input = checked_input(network, input)
     if column and has_auxiliary(network):

@@ -11,8 +11,7 @@ import numpy as np
 from kanpde.functions import numeric
 
 DENOMINATORS = 12
-NUMERATOR = 1000  # of fractions, and multiples of pi and roots, near one of which every large number is
-WHOLE = 1e15  # below it, whole numbers are exact
+CHANCE = 0.03  # p q times the tolerance, beyond which a number is near to p/q by chance
 POINTS = 200  # at which the tidy formula must equal the other
 ROUNDING = 1e-12  # relative to the values: a spread below it is none
 LARGEST = 400  # operations: longer expressions stay as they are, for expanded they would be far longer
@@ -21,10 +20,10 @@ LARGEST = 400  # operations: longer expressions stay as they are, for expanded t
 def tidy(expression: Any, *, tolerance: float = 1e-6, ranges: Mapping[str, tuple[float, float]] | None = None) -> Any:
     """A sympy expression with its constants collected, exp(u + k) = e^k exp(u), and rounded to simple numbers where they are near.
 
-    Simple are 0, whole numbers, p/q with q up to 12 and p up to 1000, and these times pi, 1/pi, or the square root of 2 or 3; near is
-    within ``tolerance`` times the greater of the constant and 1. The result is compared with the expression at random points of
-    ``ranges`` by name, else of (-1, 1), or of (1, 2) where it is not defined there: where it differs by more than 100 ``tolerance`` of
-    its standard deviation over these, the constants stay as they are, and are only collected.
+    Simple are 0, p/q with q up to 12, and these times pi, 1/pi, or the square root of 2 or 3, but for p and q so great that some p/q would
+    be near to any number; near is within ``tolerance`` times the greater of the constant and 1. The result is compared with the expression
+    at random points of ``ranges`` by name, else of (-1, 1), or of (1, 2) where it is not defined there: where it differs by more than 100
+    ``tolerance`` of its standard deviation over these, the constants stay as they are, and are only collected.
 
     >>> import sympy
     >>> x, y = sympy.symbols("x y", real=True)
@@ -75,8 +74,8 @@ def _simple(value: float, tolerance: float) -> Any:
     near = []
     for rank, (size, unit) in enumerate(_units()):
         share = Fraction(value / size).limit_denominator(DENOMINATORS)
-        whole = share.denominator == 1 and not rank and abs(value) < WHOLE
-        if share and (whole or abs(share.numerator) <= NUMERATOR) and abs(float(share) * size - value) <= tolerance * max(abs(value), 1.0):
+        rare = abs(share.numerator) * share.denominator * (1 + rank) <= CHANCE / tolerance
+        if share and rare and abs(float(share) * size - value) <= tolerance * max(abs(value), 1.0):
             near.append((share.denominator * (1 + rank) + abs(share.numerator), sympy.Rational(share.numerator, share.denominator) * unit))
     return min(near, key=lambda each: each[0])[1] if near else sympy.Float(value)
 

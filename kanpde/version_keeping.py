@@ -125,7 +125,8 @@ def _ladder(run: Any) -> list[Rung]:
 def rung_words(rung: Rung, ending: str) -> str:
     """What a rung did, and how it ended, in one line: ``refined to 10; LevenbergMarquardt, at most 20 steps: all steps done``."""
     changes = [words for change in rung.changes if (words := change_words(change))]
-    descent = f"{type(rung.optimizer).__name__}, at most {rung.optimizer.steps} steps: {ending}"
+    penalties = "".join(f", {penalty!r}" for penalty in rung.penalties)
+    descent = f"{type(rung.optimizer).__name__}{penalties}, at most {rung.optimizer.steps} steps: {ending}"
     return " ".join("; ".join([*changes, descent]).split())
 
 
@@ -139,5 +140,5 @@ def change_words(change: Change) -> str:
         return f"slab {change.number + 1}, from {change.low:g} to {change.high:g}"
     if isinstance(change, FitMap):
         return f"map of {change.options.coordinate}"
-    words = repr(change)
+    words = repr(getattr(change, "options", change))
     return words if len(words) <= LONGEST else words[: LONGEST - 3] + "..."
