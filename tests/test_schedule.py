@@ -500,6 +500,9 @@ def test_where_edits_stand():
         FixEdges(least=2)
     with pytest.raises(ValueError, match="sine"):
         FixEdges(primitives=["sine"])
+    with pytest.raises(ValueError, match="would fix nothing"):
+        FixEdges(primitives=())
+    assert FixEdges(primitives="sin") == FixEdges(primitives=["sin"])
     problem = Problem(Box(x=(0, 1)), lambda u, x: u - sin(x))
     with pytest.raises(TypeError, match="edits the edges of a KAN, which MLP"):
         Experiment(problem, model=MLP(1, 3, 1), training=[LM(steps=2), Prune(), LM(steps=2)]).run()

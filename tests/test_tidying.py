@@ -1,12 +1,15 @@
 """Formulas with their constants collected and rounded."""
 
+import math
+
 import numpy as np
 import pytest
 import sympy
+import torch
 
-from kanpde import Dataset, Experiment, LevenbergMarquardt, Regression
-from kanpde.functions import numeric
+from kanpde import KAN, Box, Chebyshev, Dataset, Experiment, LevenbergMarquardt, Problem, Regression, fix
 from kanpde.symbolic.compiler import compile_expression
+from kanpde.symbolic.stating import stated
 from kanpde.symbolic.tidying import tidy
 
 x, y = sympy.symbols("x y", real=True)
@@ -70,6 +73,8 @@ def test_a_result_says_the_formula_that_its_network_is():
     assert result.metrics["formula_deviation"] < 1e-10
 
 
-def test_numbers_that_would_overflow_stay_in_the_exponent():
-    steep = sympy.log(1 + exp(1115.2 - 1111.6 * cos(0.23 * x)))
-    assert numeric(tidy(steep))[1](0.3) == pytest.approx(float(steep.subs(x, sympy.Rational(3, 10))), rel=1e-12)
+def test_a_formula_that_floats_cannot_hold_is_not_called_equal():
+    network = fix(KAN(1, 1, basis=Chebyshev(2)).on_box([0.0], [1.0]), 0, 0, 0, "exp", constants=(100.0, -1100.0, 1.0, 0.0)).network
+    network.wires[0].constants.data[0] = torch.tensor([2000.0, -1200.0, 1.0])  # exp(4000 x - 3200), which sympy takes apart
+    found, deviation = stated(Problem(Box(x=(0, 1)), lambda u, x: u - x), network, torch.linspace(0, 0.9, 50).double()[:, None])
+    assert found["formula"] == "u = exp(-3200)*exp(4000*x)" and math.isnan(deviation)

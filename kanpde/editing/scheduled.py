@@ -60,7 +60,7 @@ class FixEdges:
     unexplained below ``resolution`` of an edge's variance counts for nothing, for the splines are no better. By default that is the part of
     the variance of the targets that the network itself leaves, or 1e-9 where it is below that or the targets are not known.
 
-    Raises ``ValueError`` for shares that are not between 0 and 1, and primitives that do not exist.
+    Raises ``ValueError`` for shares that are not between 0 and 1, and primitives that do not exist, or none.
     """
 
     primitives: tuple[str | Primitive | Callable[[Any], Any], ...] | None = None
@@ -70,7 +70,10 @@ class FixEdges:
 
     def __post_init__(self) -> None:
         if self.primitives is not None:
-            object.__setattr__(self, "primitives", tuple(primitive(each) for each in self.primitives))
+            given: Any = (self.primitives,) if isinstance(self.primitives, (str, Primitive)) else self.primitives
+            object.__setattr__(self, "primitives", tuple(primitive(each) for each in given))
+            if not self.primitives:
+                raise ValueError("FixEdges(primitives=()) would fix nothing: name some, such as ('sin', 'x^2'), or leave it out for all")
         for name in ("least", "resolution") if self.resolution is not None else ("least",):
             if not 0 < real_number(getattr(self, name), f"FixEdges({name}=...)") < 1:
                 raise ValueError(f"FixEdges({name}=...) is a share of the variance, between 0 and 1, got {getattr(self, name)!r}")

@@ -14,7 +14,6 @@ DENOMINATORS = 12
 CHANCE = 0.03  # p q times the tolerance, beyond which a number is near to p/q by chance
 POINTS = 200  # at which the tidy formula must equal the other
 ROUNDING = 1e-12  # relative to the values: a spread below it is none
-MOST = 100  # exponents of numbers in front of exp: beyond, the rest of it would overflow
 LARGEST = 400  # operations: longer expressions stay as they are, for expanded they would be far longer
 
 
@@ -51,8 +50,6 @@ def _collected(expression: Any) -> Any:
 
     def without_constant(argument: Any) -> Any:
         constant, rest = argument.as_independent(*argument.free_symbols, as_Add=True)
-        if abs(constant) > MOST:
-            return sympy.exp(argument)
         number = sympy.exp(constant)
         return (number.evalf() if constant.has(sympy.Float) else number) * sympy.exp(rest)
 
@@ -99,7 +96,8 @@ def _agree(found: Any, expression: Any, tolerance: float, ranges: Mapping[str, t
             values = np.broadcast_to(np.asarray(values, dtype=complex), POINTS)
         good = np.isfinite(wanted) & (np.abs(np.imag(wanted)) < 1e-12)
         if good.sum() > POINTS // 2:
-            spread = float(np.std(wanted[good]))
-            size = float(np.abs(wanted[good]).max())
-            return bool((np.abs(values - wanted)[good] <= tolerance * (spread if spread > ROUNDING * size else size)).all())
+            size = float(np.abs(wanted[good]).max()) or 1.0
+            spread = float(np.std(np.real(wanted[good]) / size))
+            with np.errstate(all="ignore"):
+                return bool((np.abs(values - wanted)[good] / size <= tolerance * (spread if spread > ROUNDING else 1.0)).all())
     return False
