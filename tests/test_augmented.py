@@ -158,8 +158,6 @@ def test_copies_and_networks_made_again_see_the_same():
         (lambda: augmented(auxiliary=dict(r=lambda x: sqrt(x))), ValueError, "'r' is not finite everywhere"),
         (lambda: Experiment(Problem(Box(a=(0, 1), b=(0, 1)), lambda u, a: u - a), model=augmented(), training=GaussNewton()), ValueError,
          "of the coordinates x, y, but the domain has a, b"),
-        (lambda: remove_input(augmented(1), 0), ValueError, "has auxiliary inputs, which depend on its coordinates"),
-        (lambda: prune(augmented(1), points(), inputs=True), ValueError, "has auxiliary inputs, which depend on its coordinates"),
         (lambda: augmented(1, basis=PerInput((Chebyshev(2), Chebyshev(2))))(points()), ValueError, "2 bases, one for each input"),
     ],
 )  # fmt: skip

@@ -67,7 +67,7 @@ each_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda eac
 class Parameters:
     """Plain numbers that can be optimised like a network."""
 
-    _live = None  # all of them are trained
+    trained_places = None  # all of them are trained
 
     def __init__(self, start):
         self.parameter = torch.nn.Parameter(torch.tensor(start, dtype=torch.float64))

@@ -560,6 +560,6 @@ def test_the_loss_of_a_version_is_without_penalties():
     training = [LevenbergMarquardt(steps=4), Sparsify(1e-1)]
     experiment = Experiment(Regression(data), KAN(2, 3, 1, basis=Chebyshev(3)), training, callbacks=[KeepVersions(versions)])
     result = experiment.run()
-    losses = Objective(experiment.problem, {"equation": torch.from_numpy(experiment.problem.given)}).residual(versions.network(-1))
+    losses = Objective(experiment.problem, {"equation": torch.from_numpy(experiment.problem.data_points)}).residual(versions.network(-1))
     assert versions[-1].error == pytest.approx(float(losses @ losses), rel=1e-12)
     assert versions[-1].error < 0.9 * (result.history["loss"] + result.history["loss_sparsity"])[-1]
