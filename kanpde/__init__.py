@@ -68,16 +68,15 @@ from kanpde.interpret import (
     sensitivity,
 )
 from kanpde.kan import KAN
-from kanpde.keeping import KeepVersions
 from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
+from kanpde.network_files import load_network, save_network
 from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
 from kanpde.penalties import Smooth, Sparsify
 from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
-from kanpde.saving import load_network, save_network
 from kanpde.schedule import Balance, Batches, Continue, Refine, Resample, Starts, Until
 from kanpde.separable import SeparableKAN
 from kanpde.slabs import AdaptMap, Slabs
@@ -108,6 +107,7 @@ from kanpde.supervised import Classification, Regression
 from kanpde.symbolic.compiler import compile_expression
 from kanpde.symbolic.tidying import tidy
 from kanpde.symbolic.writing import as_expression
+from kanpde.version_keeping import KeepVersions
 from kanpde.versions import Versions
 from kanpde.wrapped import Wrapped
 

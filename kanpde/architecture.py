@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from kanpde.arguments import nearest
 from kanpde.bases import Basis, Map
-from kanpde.fields import nearest
 from kanpde.kan import KAN
 from kanpde.layer import Layer
 from kanpde.mlp import MLP
@@ -36,8 +36,9 @@ def described(network: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     about["scaled"] = network.output_scale is not None
     if isinstance(network, KAN):
         about["layers"] = [_described_layer(layer) for layer in network.wires]
-        if network._asked:
-            about["asked"], about["widths"] = _plain(network._asked), _plain(network._widths)
+        if network.asked:
+            asked = dict(network.asked)
+            about["widths"], about["asked"] = _plain(asked.pop("widths")), _plain(asked)
     else:
         about["settings"] = _plain(network.settings())
     return about, {name: value.detach().cpu().numpy().copy() for name, value in network.state_dict().items()}
@@ -96,7 +97,7 @@ def _rebuilt_kan(about: Mapping[str, Any], dtype: torch.dtype, own: Mapping[str,
         layers.append(layer)
     network = KAN.assembled(layers)
     if "asked" in about:
-        network._asked, network._widths = _object(about["asked"]), tuple(_object(about["widths"]))
+        network.asked = {"widths": tuple(_object(about["widths"])), **_object(about["asked"])}
     return network
 
 

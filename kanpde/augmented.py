@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kanpde.arguments import nearest
 from kanpde.bases import Basis
 from kanpde.calls import argument_names, call_by_name, function_name
 from kanpde.domains import Box
-from kanpde.fields import Field, coordinate_fields, nearest
+from kanpde.fields import Field, coordinate_fields
 from kanpde.jets import Channels
 from kanpde.kan import KAN
-from kanpde.network import Quantile, Width
+from kanpde.network import Quantile, Width, uniform
 
 SEEN = 4096  # points at which the range of an auxiliary input is looked for
 
@@ -66,7 +67,8 @@ class Augmented(KAN):
                     raise TypeError(f"the auxiliary input {name!r} asks for {argument!r}, but the coordinates are {', '.join(names)}{hint}")
         total = len(names) + len(auxiliary)
         super().__init__(total, *widths[1:], basis=basis, hidden=hidden, outside=outside, arity=arity, init=init, seed=seed, dtype=dtype)
-        self.coordinates, self.auxiliary, self._widths = names, dict(auxiliary), widths
+        self.coordinates, self.auxiliary = names, dict(auxiliary)
+        self.asked = {**(self.asked or {}), "widths": widths}
         self.lower, self.upper = self.lower[: len(names)].clone(), self.upper[: len(names)].clone()
         self.register_buffer("auxiliary_lower", torch.full((len(auxiliary),), -1.0, dtype=dtype))
         self.register_buffer("auxiliary_upper", torch.full((len(auxiliary),), 1.0, dtype=dtype))
@@ -103,7 +105,7 @@ class Augmented(KAN):
 
     def _fit_ranges(self) -> "Augmented":
         box = Box(**{n: (a, b) for n, a, b in zip(self.coordinates, self.lower.tolist(), self.upper.tolist(), strict=True)})
-        points = torch.as_tensor(box.sample(SEEN, lambda u: 2 * u - 1, 0), dtype=self.lower.dtype, device=self.lower.device)
+        points = torch.as_tensor(box.sample(SEEN, uniform, 0), dtype=self.lower.dtype, device=self.lower.device)
         for number, (name, field) in enumerate(self._fields(points).items()):
             values = torch.as_tensor(field.value).expand(len(points))
             low, high = float(values.min()), float(values.max())
@@ -120,17 +122,17 @@ class Augmented(KAN):
         found = {name: call_by_name(function, known) for name, function in self.auxiliary.items()}
         return {name: value if isinstance(value, Field) else next(iter(known.values()))._lift(value) for name, value in found.items()}
 
-    def _normalised(self, points: Tensor) -> Tensor:
+    def normalised(self, points: Tensor) -> Tensor:
         beside = torch.stack([torch.as_tensor(field.value).expand(len(points)) for field in self._fields(points).values()])
         middle, half = 0.5 * (self.auxiliary_upper + self.auxiliary_lower), 0.5 * (self.auxiliary_upper - self.auxiliary_lower)
-        return torch.cat([super()._normalised(points), (beside - middle[:, None]) / half[:, None]])
+        return torch.cat([super().normalised(points), (beside - middle[:, None]) / half[:, None]])
 
     @torch.no_grad()
     def jets(self, points: Tensor, chosen: Channels, records: list[Any] | None = None) -> tuple[Tensor, list[Any]]:
         """Values and derivatives by the coordinates, which reach the first layer as jets of all its inputs."""
         old = iter(records or [None] * len(self.layers))
         jet = points.new_zeros((len(chosen), self.inputs + len(self.auxiliary), len(points)))
-        jet[0] = self._normalised(points)
+        jet[0] = self.normalised(points)
         scale, rate = 2.0 / (self.upper - self.lower), 2.0 / (self.auxiliary_upper - self.auxiliary_lower)
         fields = list(self._fields(points).values())
         for row, alpha in enumerate(chosen.indices[1:], 1):
@@ -142,7 +144,7 @@ class Augmented(KAN):
         for layer in self.wires:
             jet, record = layer.propagate(jet, chosen, next(old))
             records.append(record)
-        return self._scaled_jet(jet), records
+        return self.scaled_jet(jet), records
 
 
 def check_coordinates(network: object, names: tuple[str, ...]) -> None:

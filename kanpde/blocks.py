@@ -61,7 +61,7 @@ class Block:
     group: int = 1
     chunks: Sequence[Chunk] = ()
     columns: Mapping[str, Tensor] = field(default_factory=dict)  # of the equation: what it knows at its points, (N,) each
-    judged: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None  # residuals that make the loss, if these are others
+    loss_residuals: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None  # residuals that make the loss, if these are others
     records: dict[int, list[Any]] = field(default_factory=dict)  # the network's memory by size of chunk, used by one after another
 
     @property

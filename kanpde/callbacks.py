@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.bases import whole_number
+from kanpde.arguments import nearest, whole_number
 from kanpde.calls import function_name
-from kanpde.fields import nearest
 
 logger = logging.getLogger("kanpde")
 

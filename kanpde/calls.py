@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from kanpde.fields import nearest, not_compared
+from kanpde.arguments import nearest
+from kanpde.fields import not_compared
 
 
 @lru_cache(maxsize=256)

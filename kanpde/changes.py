@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from kanpde.arguments import nearest
 from kanpde.editing import AdaptRanges
-from kanpde.fields import nearest
 from kanpde.kan import KAN
 from kanpde.network import Network, uniform
 from kanpde.pieces import Pieces
@@ -201,7 +201,7 @@ class EditNetwork:
             raise TypeError(f"{self.options} edits the edges of a KAN, which {network} does not have: leave it out")
         if stage.rehearsal:
             return stage
-        found = stage.problem.judged_by()
+        found = stage.problem.judged_by(everything=not self.options.judges)
         points, targets = (reached(stage.problem, network, stage.points), None) if found is None else found
         points = torch.as_tensor(points).to(network.lower)
         targets = None if targets is None else torch.as_tensor(targets).to(network.lower)
@@ -213,8 +213,8 @@ def reached(problem: Problem, network: Network, points: Tensor | None) -> Tensor
     with its corners, as far as these can be counted.
     """
     box, found = problem.domain, [] if points is None or points.shape[1] != network.inputs else [points]
-    if problem.given is not None and not problem.fills:
-        found = [torch.as_tensor(problem.given).to(network.lower)]
+    if problem.data_points is not None and not problem.fills_domain:
+        found = [torch.as_tensor(problem.data_points).to(network.lower)]
     else:
         found.append(torch.as_tensor(box.sample(INSIDE, uniform, 0)).to(network.lower))
         if len(box.names) <= CORNERS:

@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +20,17 @@ from kanpde.primitives import Primitive
 from kanpde.problem import Problem
 from kanpde.results import Result
 from kanpde.schedule import climbed, rungs
-from kanpde.snapshots import Kept, Snapshot, edited
+from kanpde.snapshots import Kept, Snapshot, given_networks
 
 logger = logging.getLogger("kanpde")
+
+KEPT = "kept_network."  # before the names of its arrays
 
 
 def whole(network: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The description of a network with given weights, and its arrays; of slabs, of those that are such. Nothing for all others."""
     found = {}
-    for slab, each in edited(network).items():
+    for slab, each in given_networks(network).items():
         try:
             found[slab] = described(each)
         except TypeError as error:
@@ -79,33 +81,46 @@ def stored(snapshot: Snapshot) -> dict[str, Any]:
 
 def _kept(kept: Kept) -> dict[str, Any]:
     words = {"monitor": kept.monitor, "row": kept.row, "rung": kept.rung}
-    return {"kept": kept.parameters, **{f"kept_{name}": value for name, value in words.items()}}
+    found = {"kept": kept.parameters, **{f"kept_{name}": value for name, value in words.items()}}
+    try:
+        about, values = described(kept.network)  # type: ignore[arg-type]
+    except TypeError as error:
+        logger.info("the checkpoint keeps the numbers of %r, but not its shape: %s", kept.network, error)
+        return found
+    return found | {"kept_network": json.dumps(about)} | {f"{KEPT}{name}": value for name, value in values.items()}
+
+
+def _kept_in(held: Mapping[str, Any], primitives: Iterable[Primitive]) -> Kept | None:
+    if "kept" not in held:
+        return None
+    network = None
+    if "kept_network" in held:
+        values = {name.removeprefix(KEPT): np.asarray(value) for name, value in held.items() if name.startswith(KEPT)}
+        network = rebuilt(json.loads(str(held["kept_network"])), values, primitives)
+    return Kept(str(held["kept_monitor"]), int(held["kept_row"]), int(held["kept_rung"]), np.asarray(held["kept"]), network)
 
 
 def snapshot_of(result: Result, primitives: Iterable[Primitive] = ()) -> Snapshot | None:
     """The snapshot that a result holds; None if it is complete. ``primitives`` are as in :func:`networks_of`."""
-    held = result.checkpoint
+    held, primitives = result.checkpoint, list(primitives)
     if held is None:
         return None
-    descent = np.asarray(held["descent"], dtype=np.uint8).tobytes()
     return Snapshot(
-        int(held["rung"]),
-        int(held["step"]),
-        float(held["seconds"]),
-        np.asarray(held["parameters"]),
-        descent,
-        dict(result.history),
-        np.asarray(held["interior"]),
-        tuple(np.asarray(held[f"slab_{number}"]) for number in range(sum(key.startswith("slab_") for key in held))),
-        {rung: tuple(found) for rung, *found in json.loads(str(held["maps"]))},
-        tuple(json.loads(str(held.get("stops", "[]")))),
-        np.asarray(held["best"]) if "best" in held else None,
-        int(held.get("best_row", -1)),
-        json.loads(str(held.get("factors", "{}"))),
-        networks_of(result, primitives),
-        Kept(str(held["kept_monitor"]), int(held["kept_row"]), int(held["kept_rung"]), np.asarray(held["kept"]))
-        if "kept" in held
-        else None,
+        rung=int(held["rung"]),
+        step=int(held["step"]),
+        seconds=float(held["seconds"]),
+        parameters=np.asarray(held["parameters"]),
+        descent=np.asarray(held["descent"], dtype=np.uint8).tobytes(),
+        history=dict(result.history),
+        interior=np.asarray(held["interior"]),
+        finished=tuple(np.asarray(held[f"slab_{number}"]) for number in range(sum(key.startswith("slab_") for key in held))),
+        maps={rung: tuple(found) for rung, *found in json.loads(str(held["maps"]))},
+        stops=tuple(json.loads(str(held.get("stops", "[]")))),
+        best=np.asarray(held["best"]) if "best" in held else None,
+        best_row=int(held.get("best_row", -1)),
+        factors=json.loads(str(held.get("factors", "{}"))),
+        networks=networks_of(result, primitives),
+        kept=_kept_in(held, primitives),
     )
 
 

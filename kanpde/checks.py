@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from kanpde.arguments import nearest
 from kanpde.calls import argument_names, call_by_name, components_of, function_name
 from kanpde.conditions import Data, Frame, Integral, Point, Values, evaluated
 from kanpde.domains import TIME, Box, Side
-from kanpde.fields import Field, coefficient, coordinate_fields, nearest
+from kanpde.fields import Field, coefficient, coordinate_fields
 from kanpde.functions import Constant
 from kanpde.jets import MultiIndex
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .notation import symbol
-from .results import Result
+from kanpde.drawing import WIDTH
+from kanpde.notation import symbol
+from kanpde.results import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 7.0  # inches: two columns of a physics journal
 MARKS = (("C0", "o"), ("C1", "^"), ("C2", "s"))  # of train, validation and test
 NAMED = 12  # classes whose names and counts can be read
 

@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 
 from kanpde import splits
-from kanpde.bases import whole_number
+from kanpde.arguments import nearest, whole_number
 from kanpde.conditions.data import read
 from kanpde.domains import Box
-from kanpde.drawn import Drawn
-from kanpde.fields import nearest
+from kanpde.synthetic import Synthetic
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +37,9 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def __repr__(self) -> str:
+        return f"Split({len(self)} rows of {self.inputs.shape[1]} inputs and {self.targets.shape[1]} targets)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,12 +102,12 @@ class Dataset:
             raise TypeError(f"Dataset.of takes a domain or the ranges of inputs, got both: {domain} and {', '.join(ranges)}")
         if not (domain or ranges):
             raise TypeError("Dataset.of needs the range of each input, as in Dataset.of(lambda x: sin(x), x=(0, 1))")
-        source = Drawn(function, domain or Box(**ranges), noise, noisy_test, points)
+        source = Synthetic(function, domain or Box(**ranges), noise, noisy_test, points)
         return cls(source, targets=targets, train=train, validation=validation, test=test, seed=seed)
 
     def __post_init__(self) -> None:
         whole_number(self.seed, "Dataset(seed=...)", least=0)
-        drawn = isinstance(self.source, Drawn)
+        drawn = isinstance(self.source, Synthetic)
         domain, names, found = self._from_function() if drawn else self._from_columns()
         kept: dict[str, Any] = {"_domain": domain, "_targets": names, "_splits": found}
         for name, value in kept.items():
@@ -150,7 +152,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         given = f"train={self.train!r}, validation={self.validation!r}, test={self.test!r}, seed={self.seed!r}"
-        if isinstance(self.source, Drawn):
+        if isinstance(self.source, Synthetic):
             named = f"targets={tuple(self.targets)!r}, " if self.targets else ""
             return f"Dataset.of({self.source.words()}, {named}{given})"
         words = [repr(str(self.source)) if isinstance(self.source, (str, Path)) else f"dict({', '.join(map(str, self.source))})"]
@@ -169,7 +171,7 @@ class Dataset:
         for name in ("groups", "split", "sigma", "ranges"):
             if getattr(self, name) is not None:
                 raise ValueError(f"Dataset.of has no {name}: the points are drawn, each by itself")
-        drawn: Drawn = self.source
+        drawn: Synthetic = self.source
         amounts = {name: getattr(self, name) for name in splits.NAMES}
         for name, count in amounts.items():
             whole_number(count, f"Dataset.of({name}=...)", least=int(name == "train"))
@@ -281,7 +283,8 @@ def _columns(source: Any) -> dict[str, np.ndarray]:
         raise TypeError(f"Dataset takes columns by name, as in Dataset(dict(a=..., c=...)), or the path of a file, got {source!r:.60}")
     found: dict[str, np.ndarray] = {}
     for name, column in given.items():
-        array: Any = np.asarray(column)
+        masked = np.ma.is_masked(column)
+        array: Any = np.asarray(np.ma.filled(np.ma.asarray(column).astype(float), np.nan) if masked else column)  # what is not there
         if array.dtype.kind in "SO":  # texts as HDF5 keeps them
             array = np.array([v.decode() if isinstance(v, bytes) else v for v in array.ravel()], dtype=object).reshape(array.shape)
         if array.ndim not in (1, 2):
@@ -327,8 +330,8 @@ def _argument(column: str) -> str:
 def _numbers(column: np.ndarray, name: str) -> np.ndarray:
     found = _values(column, name)
     if found.dtype.kind != "f":
-        text = next(value for value in column if isinstance(value, str))
-        raise ValueError(f"the input {name!r} holds texts such as {text!r}: leave it out, or put numbers in their place")
+        text = next((value for value in column if isinstance(value, str)), column[0])
+        raise ValueError(f"the input {name!r} holds texts such as {str(text)!r:.60}: leave it out, or put numbers in their place")
     return found
 
 

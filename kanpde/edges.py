@@ -39,6 +39,6 @@ class Edges:
         return int((~np.isnan(self.importance)).sum())
 
     @property
-    def factors(self) -> np.ndarray:
-        """The output to which each linear output belongs, (linear outputs,): itself, or its product node."""
+    def owners(self) -> np.ndarray:
+        """The node to which each linear output belongs, (linear outputs,): itself, or the product that it is a factor of."""
         return np.repeat(np.arange(self.sums + self.products), [1] * self.sums + list(self.arities))

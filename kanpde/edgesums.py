@@ -190,7 +190,7 @@ def _derivative(basis: Functions, x: Tensor, order: int) -> Tensor:
 
 
 def _portions(x: Tensor, functions: int, room: int = 0) -> Iterator[slice]:
-    """The columns of ``x`` (inputs, N) in equal portions, so many that ``functions`` numbers for each entry fit into ``room``, or the cache."""
+    """The columns of ``x`` (inputs, N) in equal portions: ``functions`` numbers for each entry fit into ``room`` bytes, or the cache."""
     inputs, count = x.shape
     room = room or (PORTION * torch.get_num_threads() if x.device.type == "cpu" else LARGEST)
     parts = max(1, -(-count * inputs * functions * x.element_size() // room))

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from kanpde.agreement import check_network
+from kanpde.arguments import nearest
 from kanpde.augmented import check_coordinates
 from kanpde.callbacks import Callback, heard
 from kanpde.calls import function_name
 from kanpde.checkpoints import check_data, check_fixed, primitives_in, snapshot_of, stored, trained_network, whole
 from kanpde.edges import Edges
-from kanpde.fields import nearest
 from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
 from kanpde.measures import measure
@@ -119,8 +119,8 @@ class Experiment:
         """The model on the problem's domain, with the weights of ``seed``."""
         box = self.problem.domain
         network = self._model.remade(seed=seed, dtype=dtype).to(device).on_box(box.lower, box.upper)
-        if self.problem.units is not None:
-            network.on_outputs(*self.problem.units)
+        if self.problem.output_affine is not None:
+            network.on_outputs(*self.problem.output_affine)
         return network.with_coefficients(list(self.problem.coefficients.values()))
 
     def trained_network(self, result: Result) -> Network:
@@ -186,7 +186,7 @@ class Experiment:
         network = self.network(seed, device=device, dtype=dtype)
         if resume is not None:
             check_data(self.problem, resume)
-            if not resume.network:
+            if not isinstance(network, KAN):  # whose ranges move as it trains, and come back with the snapshot
                 check_fixed(network, resume)
 
         def hear(progress: Fit) -> str | None:
@@ -344,8 +344,8 @@ def _edges(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
 def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:
     from kanpde.symbolic.equations import latex
 
-    if (told := problem.told()) is not None:
-        return told
+    if (words := problem.wording()) is not None:
+        return words
     try:
         lines = latex(problem, found)
     except Exception as error:  # whatever a user's function makes of symbols: a result must not be lost for its LaTeX
@@ -369,7 +369,7 @@ def _formula(problem: Problem, network: Network, points: Mapping[str, Tensor]) -
 
 
 def _words(problem: Problem, network: Network) -> str:
-    if problem.given is not None:
+    if problem.data_points is not None:
         return "the training rows of the data"
     basis = getattr(network, "basis", None)
     density = "uniform" if basis is None else f"fitted to {type(basis).__name__}"
@@ -378,7 +378,7 @@ def _words(problem: Problem, network: Network) -> str:
 
 def _third(item: Any) -> Any:
     if isinstance(item, Refine):
-        return Refine(*item.resolutions[: max(1, len(item.resolutions) // 3)])
+        return Refine(*item.resolutions[: max(1, len(item.resolutions) // 3)], uniform=item.uniform)
     if isinstance(item, Starts):
         return Starts(max(2, math.ceil(item.count / 3)), math.ceil(item.steps / 3))
     return replace(item, steps=math.ceil(item.steps / 3)) if hasattr(item, "steps") else item

@@ -6,7 +6,6 @@ calculus, down to the derivatives of the unknowns, which the network's jets supp
 sympy expressions: one equation serves training, LaTeX and proofs.
 """
 
-import difflib
 import linecache
 import operator
 import re
@@ -17,15 +16,10 @@ from functools import reduce
 from itertools import product
 from typing import Any
 
+from kanpde.arguments import nearest
 from kanpde.domains import TIME
 from kanpde.functions import BY_NAME, Function, exp, log, number
 from kanpde.jets import MultiIndex, is_sum, laplacian_over, terms_of
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """A hint ``; did you mean ...?`` or nothing."""
-    close = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _is_zero(value: Any) -> bool:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .data_figures import agreement
-from .drawing import WIDTH, canvas, draw_layers, style
-from .notation import number, symbol
-from .results import Result, write_whole
+from kanpde.data_figures import agreement
+from kanpde.drawing import WIDTH, canvas, draw_layers, style
+from kanpde.hdf5 import write_whole
+from kanpde.notation import number, symbol
+from kanpde.results import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

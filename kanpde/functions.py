@@ -51,14 +51,20 @@ def exact(value: Any) -> Any:
 
 def numeric(expression: Any) -> tuple[list[str], Callable[..., Any]]:
     """A sympy expression as a NumPy function of its free symbols, which are named in order."""
-    import sympy
-
     symbols = sorted(expression.free_symbols, key=str)
     extremes = {  # sympy's own take no numbers beside arrays
         name: (lambda values, axis, of=function: of.reduce(np.broadcast_arrays(*values)))
         for name, function in (("amax", np.maximum), ("amin", np.minimum))
     }
-    return [str(symbol) for symbol in symbols], sympy.lambdify(symbols, expression, [extremes, "numpy"])
+    return [str(symbol) for symbol in symbols], lambdified(symbols, expression, [extremes, "scipy", "numpy"])
+
+
+def lambdified(symbols: list[Any], expression: Any, modules: list[Any]) -> Callable[..., Any]:
+    """``sympy.lambdify`` for symbols of any name, "sin" and "lambda" among them."""
+    import sympy
+
+    plain = {symbol: sympy.Dummy("v", **symbol.assumptions0) for symbol in symbols}
+    return sympy.lambdify(list(plain.values()), expression.xreplace(plain), modules)
 
 
 def written(formula: Callable[[Any], Any], letter: str = "x") -> str:

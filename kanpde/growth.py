@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from kanpde.bases import Basis, whole_number
+from kanpde.arguments import whole_number
+from kanpde.bases import Basis
 from kanpde.experiment import Experiment
 from kanpde.kan import KAN
 from kanpde.network import Network
@@ -18,6 +19,7 @@ from kanpde.problem import Problem
 from kanpde.sampling import Sampling
 from kanpde.schedule import Refine, rungs
 from kanpde.slabs import AdaptMap, Slabs
+from kanpde.starts import APART
 from kanpde.training import fit
 
 OVER = 2.0  # held-out over training error, from which on a fit is called over-fitted
@@ -196,16 +198,16 @@ def _errors(problem: Problem, network: Network, points: dict[str, Tensor], sampl
     """Root mean squares of the residuals, weighted as in training, of the points that the network saw and of others."""
     objective = Objective(problem, points)
     seen = objective.residual(network)
-    if problem.given is not None:
+    if problem.data_points is not None:
         return float(seen.norm()), math.sqrt(problem.monitored(network)["validation_loss"])
-    others = Objective(problem, sampling.points(problem, network, seed + 1_000_003)).residual(network)
+    others = Objective(problem, sampling.points(problem, network, seed + APART)).residual(network)
     return float(seen.norm()), float(others.norm())
 
 
 def _advice(problem: Problem, trials: Sequence[Trial], limits: dict[str, Any]) -> tuple[str, str]:
     """The verdict and what to do, from the numbers."""
     best = [trial for trial in trials if trial.better][-1]
-    rows = 0 if problem.given is None else len(problem.given) * len(problem.unknowns)
+    rows = 0 if problem.data_points is None else len(problem.data_points) * len(problem.unknowns)
     ratio = best.held_out / best.training if best.training > 0 else math.inf
     count = f"{best.parameters} parameters" + (f" on {rows} training values" if rows else "")
     at_width, at_depth = max(best.widths[1:-1], default=0) == limits["width"], len(best.widths) - 2 == limits["depth"]

@@ -149,6 +149,14 @@ def put_group(parent: Node, name: str, attributes: Attributes | None = None) -> 
     return group
 
 
+def put_arrays(parent: Node, name: str, values: Mapping[str, np.ndarray]) -> Node:
+    """A group of arrays in their own types, which :func:`arrays` reads."""
+    group = put_group(parent, name)
+    for key, value in values.items():
+        put_array(group, key, value)
+    return group
+
+
 def put_attributes(node: Node, attributes: Attributes) -> None:
     for key, value in attributes.items():
         node.attrs[key] = kept_as(f"{node.name}/@{key}", value)

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanpde.arguments import one_of
 from kanpde.bases import Basis, PerInput
-from kanpde.fields import nearest
 
 PLACES = 1024  # at which means over the inputs are taken
 SHARES = (0.95, 0.05)  # of the variance, of the degrees 1 and 2 in "smooth"
@@ -46,10 +46,7 @@ def drawn(name: str, basis: Basis, shape: tuple[int, int], entry: str, generator
 
 def check_initial(name: object) -> str:
     """``name``, or ``ValueError`` if there is no such initialisation."""
-    if isinstance(name, str) and name in INITIAL:
-        return name
-    hint = nearest(name, list(INITIAL)) if isinstance(name, str) else ""
-    raise ValueError(f"init must be one of {', '.join(map(repr, INITIAL))}, got {name!r}{hint}")
+    return one_of(name, INITIAL, "init")
 
 
 def random(basis: Basis, linear: int, inputs: int, entry: str, generator: torch.Generator) -> Tensor:

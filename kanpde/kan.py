@@ -8,7 +8,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from kanpde.bases import Basis, Extended, PerInput, whole_number
+from kanpde.arguments import one_of, whole_number
+from kanpde.bases import Basis, Extended, PerInput
 from kanpde.initial import check_initial
 from kanpde.layer import Layer
 from kanpde.network import Network, Quantile, Width, checked_width, checked_widths
@@ -31,8 +32,13 @@ class KAN(Network):
     ``init`` names how the weights are drawn by ``seed``: "random", or with outputs and gradients of preserved size, "lecun", "glorot",
     "smooth"; "small", "sparse", "identity" (:func:`kanpde.initial.drawn`).
 
+    ``asked`` are the arguments that it was made with, other than seed and dtype; None once its layers have been changed: then what it is
+    follows from them.
+
     Source: Liu et al., KAN: Kolmogorov-Arnold Networks, arXiv 2404.19756; product nodes: KAN 2.0, arXiv 2408.10205.
     """
+
+    asked: dict[str, Any] | None
 
     def __init__(
         self,
@@ -55,8 +61,8 @@ class KAN(Network):
             raise ValueError(f"KAN{widths} has {len(widths) - 1} layers, but basis lists {len(given)}: give one for each layer")
         if hidden not in ENTRIES:
             raise ValueError(f"hidden says how inputs enter the layers behind the first, 'tanh' or 'range', got {hidden!r}")
-        if outside is not None and outside not in OUTSIDE:
-            raise ValueError(f"outside must be one of {', '.join(map(repr, OUTSIDE))}, got {outside!r}")
+        if outside is not None:
+            one_of(outside, OUTSIDE, "outside")
         check_initial(init)
         generator = torch.Generator().manual_seed(seed)
         layers = []
@@ -70,10 +76,9 @@ class KAN(Network):
             if init != "random" and hidden == "range" and number < len(widths) - 2:  # what the next layer takes to [-1, 1]
                 layers[-1].weight.data *= 3**-0.5
         super().__init__(layers, nodes[0][0], dtype, seed)
-        self._asked: dict[str, Any] = {"basis": basis} | ({"hidden": hidden} if hidden != "tanh" else {})
-        self._asked |= ({"outside": outside} if outside is not None else {}) | ({"arity": arity} if arity != 2 else {})
-        self._asked |= {"init": init} if init != "random" else {}
-        self._widths = widths
+        usual = {"hidden": "tanh", "outside": None, "arity": 2, "init": "random"}
+        chosen = {"hidden": hidden, "outside": outside, "arity": arity, "init": init}
+        self.asked = {"widths": widths, "basis": basis, **{name: each for name, each in chosen.items() if each != usual[name]}}
 
     @classmethod
     def assembled(cls, layers: Sequence[Layer], *, lower: Sequence[float] | None = None, upper: Sequence[float] | None = None) -> Self:
@@ -88,7 +93,7 @@ class KAN(Network):
                 raise ValueError(f"layer {number} gives {before.outputs} outputs, but layer {number + 1} takes {after.inputs} inputs")
         other = cls.__new__(cls)
         Network.__init__(other, layers, layers[0].inputs, layers[0].low.dtype, 0)
-        other._asked, other._widths = {}, ()
+        other.asked = None
         if lower is not None and upper is not None:
             other.on_box(lower, upper)
         other.to(layers[0].low.device).given = True
@@ -97,7 +102,7 @@ class KAN(Network):
     def edited(self) -> Self:
         """A copy whose layers may be changed: its weights are given, and what it is follows from its layers."""
         other = self.kept()
-        other._asked, other._widths = {}, ()
+        other.asked = None
         return other
 
     @property
@@ -108,7 +113,7 @@ class KAN(Network):
     @property
     def widths(self) -> tuple[Width, ...]:
         """The widths, as they were written or would be."""
-        return self._widths or (self.inputs, *(layer.width for layer in self.wires))
+        return self.asked["widths"] if self.asked else (self.inputs, *(layer.width for layer in self.wires))
 
     @property
     def basis(self) -> Basis | None:
@@ -116,8 +121,8 @@ class KAN(Network):
         return next((layer.basis for layer in self.wires if layer.basis is not None), None)
 
     def settings(self) -> dict[str, Any]:
-        if self._asked:
-            return {"widths": self.widths, **self._asked}
+        if self.asked:
+            return dict(self.asked)
         bases = [_inner(layer.basis) for layer in self.wires if layer.basis is not None and bool(layer.present.any())]
         found: dict[str, Any] = {"widths": self.widths}
         if bases:  # else all edges are symbolic
@@ -177,10 +182,10 @@ class KAN(Network):
             if layer.basis is not None:
                 finer = renewed(layer.basis)
                 layer.put_splines(finer, embedded(layer.basis, finer, layer.weight), layer.present, layer.weight_held)
-        if other._asked:
-            basis = other._asked["basis"]
+        if other.asked:
+            basis = other.asked["basis"]
             finer = renewed(basis) if isinstance(basis, Basis) else [renewed(each) for each in basis]
-            other._asked = {**other._asked, "basis": finer}
+            other.asked = {**other.asked, "basis": finer}
         return other
 
 

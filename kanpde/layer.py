@@ -50,7 +50,14 @@ class Record:
 
 
 class Layer(Wiring):
-    """A :class:`~kanpde.wiring.Wiring` that knows its jets; the methods here run without autograd. Exported as ``KANLayer``."""
+    """One layer of a KAN as an ordinary module, ``KANLayer(2, 5, basis=BSpline(3, 5))``: (..., inputs) -> (..., outputs).
+
+    ``width`` is a number of sum nodes, a pair (sum nodes, product nodes of two factors each) or (sum nodes, [factors of each product]).
+    Every edge is a function of tanh(input) with ``entry="tanh"``, of the input itself, for which [-1, 1] is the grid, with
+    ``entry="range"``. ``seed`` draws the weights by the rule ``init``. Numbers are float64 unless ``dtype=torch.float32`` is given, as
+    beside ``nn.Linear``. All else is told of in :class:`~kanpde.wiring.Wiring`, what the layer consists of; here are its jets, which run
+    without autograd.
+    """
 
     def _record(self, z: Tensor, orders: int, chosen: Channels, old: Record | None) -> Record:
         """The basis at the inputs with derivatives up to ``orders``, and the primitives with one more."""

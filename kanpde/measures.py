@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kanpde.fields import Field, coordinate_fields
 from kanpde.functions import Constant
-from kanpde.network import Network
+from kanpde.network import Network, uniform
 from kanpde.objective import equation_residuals, outputs
 from kanpde.pieces import Pieces
 from kanpde.problem import Problem
@@ -77,7 +77,7 @@ def _on_grid(problem: Problem, network: Network) -> tuple[dict[str, np.ndarray],
         mesh = np.meshgrid(*axes.values(), indexing="ij")
         points, shape = np.stack([m.ravel() for m in mesh], 1), mesh[0].shape
     else:
-        points = box.sample(SCATTERED, lambda u: 2 * u - 1, 7_000_003)
+        points = box.sample(SCATTERED, uniform, 7_000_003)
         shape = (len(points),)
     where = torch.as_tensor(points, dtype=network.lower.dtype, device=network.lower.device)
     return axes, points, shape, outputs(problem, network, where, [(), *((axis,) for axis in range(d))])

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from kanpde.arguments import nearest
 from kanpde.calls import argument_names, call_by_name, function_name
-from kanpde.fields import nearest
 
 REGRESSION = ("prediction", "target")
 CLASSIFICATION = ("probability", "predicted", "label", "classes")

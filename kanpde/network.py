@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.jets import Channels
 
 Quantile = Callable[[np.ndarray], np.ndarray]
@@ -148,11 +148,11 @@ class Network(nn.Module):
     @property
     def parameter_count(self) -> int:
         """Number of trainable numbers."""
-        live = self._live
+        live = self.trained_places
         return sum(parameter.numel() for parameter in self.parameters()) if live is None else len(live)
 
     @property
-    def _live(self) -> Tensor | None:
+    def trained_places(self) -> Tensor | None:
         """The places of the trained numbers among all of ``parameters()``; None if that is all of them."""
         found = [getattr(layer, "live", None) for layer in self.layers]
         if all(live is None for live in found):
@@ -195,16 +195,26 @@ class Network(nn.Module):
 
     # ---- values ----
 
-    def _normalised(self, points: Tensor) -> Tensor:
+    def normalised(self, points: Tensor) -> Tensor:
+        """Points (N, inputs) as the first layer takes them, the box mapped to [-1, 1]: (its inputs, N)."""
         middle, half = 0.5 * (self.upper + self.lower), 0.5 * (self.upper - self.lower)
         return ((points - middle) / half).T
 
     def forward(self, points: Tensor) -> Tensor:
-        """(..., inputs) -> (..., outputs)."""
-        z = self._normalised(points.reshape(-1, points.shape[-1]))
+        """(..., inputs), a tensor or an array, -> (..., outputs)."""
+        points = torch.as_tensor(points, dtype=None if isinstance(points, Tensor) else self.lower.dtype, device=self.lower.device)
+        z = self.normalised(points.reshape(-1, points.shape[-1]))
         for layer in self.layers:
             z = layer.columns(z)  # type: ignore[operator]
         return self._scaled_outputs(z.T).reshape(*points.shape[:-1], self.outputs)
+
+    @torch.no_grad()
+    def node_values(self, points: Tensor) -> list[Tensor]:
+        """What every layer takes at points (N, inputs), then what the last one gives, before it is scaled: (nodes, N) each."""
+        found = [self.normalised(points)]
+        for layer in self.layers:
+            found.append(layer.columns(found[-1]))  # type: ignore[operator]
+        return found
 
     def _scaled_outputs(self, values: Tensor) -> Tensor:
         """shift + scale * values, (N, outputs)."""
@@ -212,28 +222,28 @@ class Network(nn.Module):
             return values
         return self.output_shift + self.output_scale * values
 
-    def _scaled_jet(self, jet: Tensor) -> Tensor:
-        """The same for jets (C, outputs, N), which are overwritten."""
+    def scaled_jet(self, jet: Tensor) -> Tensor:
+        """What the last layer gives as jets (C, outputs, N), which are overwritten, shifted and scaled to those of the outputs."""
         if self.output_shift is not None and self.output_scale is not None:
             jet = jet * self.output_scale[:, None]
             jet[0] += self.output_shift[:, None]
         return jet
 
     def _scaled_adjoint(self, adjoint: Tensor) -> Tensor:
-        """The adjoint of :meth:`_scaled_jet`."""
+        """The adjoint of :meth:`scaled_jet`."""
         return adjoint if self.output_scale is None else adjoint * self.output_scale[:, None]
 
     # ---- parameters as one vector ----
 
     def vector(self) -> Tensor:
         """A copy of all numbers that are trained, (P,), in the order of ``parameters()``."""
-        whole, live = nn.utils.parameters_to_vector(self.parameters()).detach(), self._live
+        whole, live = nn.utils.parameters_to_vector(self.parameters()).detach(), self.trained_places
         return whole.clone() if live is None else whole[live]
 
     @torch.no_grad()
     def assign(self, vector: Tensor) -> None:
         """Set all numbers that are trained from a vector (P,)."""
-        start, live = 0, self._live
+        start, live = 0, self.trained_places
         if live is not None:
             whole = nn.utils.parameters_to_vector(self.parameters())
             vector = whole.index_copy(0, live, vector.to(whole))
@@ -256,12 +266,12 @@ class Network(nn.Module):
         old = iter(records or [None] * len(self.layers))
         scale = 2.0 / (self.upper - self.lower)
         first, *rest = self.layers
-        jet, record = first.start(self._normalised(points).contiguous(), scale, chosen, next(old))  # type: ignore[operator]
+        jet, record = first.start(self.normalised(points).contiguous(), scale, chosen, next(old))  # type: ignore[operator]
         records = [record]
         for layer in rest:
             jet, record = layer.propagate(jet, chosen, next(old))  # type: ignore[operator]
             records.append(record)
-        return self._scaled_jet(jet), records
+        return self.scaled_jet(jet), records
 
     @torch.no_grad()
     def rows(self, records: list[Any], adjoint: Tensor, out: Tensor) -> Tensor:
@@ -305,6 +315,23 @@ class Network(nn.Module):
         for layer, record in zip(reversed(self.layers), reversed(records), strict=True):
             linear, adjoint = layer.reverse(record, adjoint)  # type: ignore[operator]
             yield layer, record, linear
+
+
+def checked_points(network: Network, points: Any) -> Tensor:
+    """Points (N, inputs), N at least 1, as a tensor of the network's type and on its device; ``ValueError`` for another shape, and for rows
+    that are not finite.
+    """
+    found = points.detach() if isinstance(points, Tensor) else torch.as_tensor(np.asarray(points, dtype=float))
+    found = found.to(network.lower)
+    if found.ndim != 2 or found.shape[1] != network.inputs or not len(found):
+        raise ValueError(
+            f"points have the shape (N, {network.inputs}), one row a point and one column an input of the network, got {tuple(found.shape)}"
+        )
+    bad = ~torch.isfinite(found).all(1)
+    if bool(bad.any()):
+        row = int(bad.nonzero()[0])
+        raise ValueError(f"row {row} of the points is not finite, {found[row].tolist()}, one of {int(bad.sum())} such rows: leave them out")
+    return found
 
 
 def checked_widths(widths: Sequence[Any], name: str, *, products: bool = False) -> list[tuple[int, tuple[int, ...]]]:

@@ -11,6 +11,7 @@ from kanpde.calls import function_name
 from kanpde.conditions import Condition, Data
 from kanpde.fields import Field, constant, coordinate_fields
 from kanpde.functions import Constant
+from kanpde.network import uniform
 from kanpde.problem import Problem
 
 logger = logging.getLogger("kanpde")
@@ -77,7 +78,7 @@ def _numerical(problem: Problem, reason: str) -> list[str]:
     places: list[tuple[str, str, Condition | None, np.ndarray]] = [("the equation", "the equation", None, _inside(problem, POINTS))]
     for condition in problem.conditions:
         if not isinstance(condition, Data):  # exact is held against the equation, not against measurements
-            places.append((repr(condition), condition.name, condition, condition.points(POINTS, lambda u: 2 * u - 1, 5)))
+            places.append((repr(condition), condition.name, condition, condition.points(POINTS, uniform, 5)))
     found, checked, unchecked = [], [], []
     for label, name, condition, points in places:
         try:
@@ -141,7 +142,7 @@ def _exact_fields(problem: Problem, coordinates: Mapping[str, Field], points: np
 
 
 def _inside(problem: Problem, count: int) -> np.ndarray:
-    return problem.domain.sample(count, lambda u: 2 * u - 1, 3)
+    return problem.domain.sample(count, uniform, 3)
 
 
 def _place(problem: Problem, point: np.ndarray) -> str:

@@ -61,7 +61,7 @@ class Objective:
         problem = self.problem
         columns = _like(points, problem.columns(_numbers(points)))
         block = Block("equation", problem.residuals, points, 1.0, *demand(problem, problem.residuals, columns))
-        block.columns, block.judged = columns, problem.loss_residuals if problem.own_loss else None
+        block.columns, block.loss_residuals = columns, problem.loss_residuals if problem.own_loss else None
         block.chunks = make_chunks(problem, points, columns, None, 1, chunk)
         return block
 
@@ -79,7 +79,7 @@ class Objective:
     @property
     def own_loss(self) -> bool:
         """Whether the squares of :meth:`residual` make the loss, but those of :meth:`linearised` only have its gradient and curvature."""
-        return self.blocks[0].judged is not None
+        return self.blocks[0].loss_residuals is not None
 
     def batch(self, places: Tensor, chunk: int = CHUNK) -> "Objective":
         """The same with the equation at some of its points only, by their ``places`` (n,); the conditions stay whole."""
@@ -102,7 +102,7 @@ class Objective:
             name: coefficient(value, problem.domain.names, name) for name, value in zip(problem.coefficients, coefficients, strict=True)
         }
         known = problem.known(chunk.coordinates, unknown_fields(problem, lookup, chunk), trained)
-        residuals = block.judged if loss and block.judged is not None else block.residuals
+        residuals = block.loss_residuals if loss and block.loss_residuals is not None else block.residuals
         values = (value.value if isinstance(value, Field) else value for value in residuals({**known, **chunk.columns}))
         return [value.expand(n) if isinstance(value, Tensor) else chunk.points.new_full((n,), float(value)) for value in values]
 
@@ -241,7 +241,7 @@ class Objective:
             values = values if chunk.factors is None else values * chunk.factors
             loss = 0.5 * (values * values).sum()
         adjoint, slopes = _adjoint(loss, jet, leaves, spread, keep=False)
-        if block.judged is not None:
+        if block.loss_residuals is not None:
             values = torch.stack(self._evaluate(block, chunk, entries(jet, block.chosen), self._coefficients(network).unbind(), True))
         return values.detach(), torch.cat([network.gradient(records, adjoint), slopes.sum(1)])
 

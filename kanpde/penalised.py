@@ -51,7 +51,7 @@ class Penalised(Objective):
         self._rows_of = tuple(penalty_rows(network, where, penalty, self.unit, outputs) for penalty in self.penalties)
         self._matrix = torch.cat([torch.cat([rows.matrix, rows.matrix[:1] * 0]) for rows in self._rows_of])
         self._constant = torch.cat([self._matrix.new_tensor([0.0] * len(rows.matrix) + [rows.constant]) for rows in self._rows_of])
-        live = network._live
+        live = network.trained_places
         self._trained = self._matrix if live is None else self._matrix[:, live]
         self._count()
         return self.paid(self._tail(network))
@@ -61,9 +61,7 @@ class Penalised(Objective):
         """The size that outputs of this shape have where they balance the residuals of the zero network, (outputs,); 1 for outputs that are
         zero.
         """
-        z = network._normalised(self.blocks[0].points)
-        for layer in network.wires:
-            z = layer.columns(z)
+        z = network.node_values(self.blocks[0].points)[-1]
         change = super().residual(network)[: len(self._nothing)] - self._nothing
         ratio = float(torch.linalg.vector_norm(self._nothing) / torch.linalg.vector_norm(change))
         sizes = z.square().mean(1).sqrt()
@@ -118,4 +116,4 @@ class _Zero:
 
     def jets(self, points: Tensor, chosen: Channels, records: Any = None) -> tuple[Tensor, list[Any]]:
         zero = points.new_zeros((len(chosen), self.network.outputs, len(points)))
-        return self.network._scaled_jet(zero), []
+        return self.network.scaled_jet(zero), []

@@ -18,9 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanpde.arguments import one_of, real_number
 from kanpde.bases import Basis, PerInput
-from kanpde.bases.basis import real_number
-from kanpde.fields import nearest
 from kanpde.kan import KAN
 from kanpde.layer import Layer
 from kanpde.network import Network
@@ -31,12 +30,6 @@ OF = ("curvature", "differences", "jumps")
 FLOOR = 1e-4  # norms below are penalised by their squares: a parabola that touches 0 would be infinitely narrow
 POINTS = 4096  # at most, over which edges are measured
 GAUSS = 8  # nodes of the quadrature on each interval
-
-
-def _choice(value: object, known: tuple[str, ...], name: str) -> None:
-    if value not in known:
-        hint = nearest(value, list(known)) if isinstance(value, str) else ""
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}{hint}")
 
 
 @dataclass(frozen=True, init=False)
@@ -80,7 +73,7 @@ class Sparsify:
     def __init__(
         self,
         *path: float,
-        strengths: tuple[float, ...] = (),
+        strengths: tuple[float, ...] = (),  # as dataclasses.replace hands them over
         edges: float = 1.0,
         nodes: float = 0.0,
         entropy: float = 4.0,
@@ -95,12 +88,11 @@ class Sparsify:
             *(("a strength of Sparsify", each) for each in given),
             *((f"Sparsify({n}=...)", w) for n, w in weights.items()),
         ]:
-            if real_number(value, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {value!r}")
+            real_number(value, name, least=0)
         if not any(weights.values()):
             raise ValueError("Sparsify(edges=0, nodes=0, entropy=0) penalises nothing: give one of them a weight, or leave Sparsify out")
-        _choice(across, ACROSS, "Sparsify(across=...)")
-        _choice(metric, METRICS, "Sparsify(metric=...)")
+        one_of(across, ACROSS, "Sparsify(across=...)")
+        one_of(metric, METRICS, "Sparsify(metric=...)")
         object.__setattr__(self, "strengths", tuple(map(float, given)))
         for name, value in {**{n: float(w) for n, w in weights.items()}, "across": across, "metric": metric}.items():
             object.__setattr__(self, name, value)
@@ -138,9 +130,8 @@ class Smooth:
     of: str = "curvature"
 
     def __post_init__(self) -> None:
-        if real_number(self.strength, "Smooth(strength)") < 0:
-            raise ValueError(f"Smooth(strength) must not be negative, got {self.strength!r}")
-        _choice(self.of, OF, "Smooth(of=...)")
+        real_number(self.strength, "Smooth(strength)", least=0)
+        one_of(self.of, OF, "Smooth(of=...)")
 
 
 def check_penalties(network: Network, penalties: tuple[Sparsify | Smooth, ...]) -> None:
@@ -180,7 +171,7 @@ class Measured:
 @torch.no_grad()
 def measured(network: KAN, points: Tensor) -> list[Measured]:
     """Every layer over ``points`` (n, d), of which at most 4096 are taken."""
-    z, found = network._normalised(points[:: math.ceil(len(points) / POINTS)]), []
+    z, found = network.normalised(points[:: math.ceil(len(points) / POINTS)]), []
     for layer in network.wires:
         linear = layer.linear_columns(z)
         outputs = layer.joined(linear)
@@ -233,8 +224,8 @@ def units(layers: list[Measured], outputs: Tensor) -> list[tuple[Tensor, Tensor]
     for number, each in enumerate(layers):
         outer = _entry_unit(layers[number + 1].layer) if number + 1 < len(layers) else outputs
         layer = each.layer
-        factors = [outer[layer.sums + node].pow(1 / arity).expand(arity) for node, arity in enumerate(layer.arities)]
-        found.append((_entry_unit(layer), torch.cat([outer[: layer.sums], *factors])))
+        shared = outer.pow(1 / outer.new_tensor([1] * layer.sums + list(layer.arities)))
+        found.append((_entry_unit(layer), shared[layer.owners]))
     return found
 
 
@@ -257,7 +248,7 @@ def _backward(layers: list[Measured]) -> list[Tensor]:
     found, score = [], torch.ones_like(layers[-1].outer)
     for each in reversed(layers):
         layer = each.layer
-        by_row = torch.cat([score[: layer.sums], *(score[layer.sums + node].expand(arity) for node, arity in enumerate(layer.arities))])
+        by_row = score[layer.owners]
         alive = each.linear > 1e-12 * each.linear.max()
         found.append(torch.where(alive, by_row / torch.where(alive, each.linear, 1.0), 0.0)[:, None].expand(-1, layer.inputs))
         score = (found[-1] * each.sizes).sum(0)
@@ -324,9 +315,7 @@ def majorised(penalty: Sparsify, layers: list[Measured], sizes: list[Tensor]) ->
             share = penalty.nodes / (2 * whole.clamp_min(FLOOR))
             weights[number] = weights[number] + share
             if number:
-                before = layers[number - 1].layer
-                rows = torch.cat([share[: before.sums], *(share[before.sums + k].expand(m) for k, m in enumerate(before.arities))])
-                weights[number - 1] = weights[number - 1] + rows[:, None]
+                weights[number - 1] = weights[number - 1] + share[layers[number - 1].layer.owners][:, None]
     return value, weights
 
 
@@ -337,8 +326,7 @@ def _smoothed(n: Tensor) -> Tensor:
 
 def _by_node(layer: Layer, rows: Tensor) -> Tensor:
     """Sums over the linear outputs (linear,) that each node consists of: (outputs,)."""
-    factors = rows[layer.sums :].split(layer.arities) if layer.arities else ()
-    return torch.cat([rows[: layer.sums], *(each.sum()[None] for each in factors)])
+    return rows.new_zeros(layer.outputs).index_add(0, layer.owners, rows)
 
 
 def entropies(n: Tensor, layer: Layer, across: str) -> tuple[float, Tensor]:

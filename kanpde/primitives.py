@@ -23,7 +23,8 @@ from numpy.polynomial import Polynomial
 from torch import Tensor
 
 from kanpde import functions as f
-from kanpde.fields import Field, coordinate_fields, nearest
+from kanpde.arguments import nearest
+from kanpde.fields import Field, coordinate_fields
 
 Rule = Callable[[Tensor, int], list[Tensor]]
 

@@ -8,12 +8,11 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
-
-import numpy as np
+from typing import Any
 
 from kanpde.agreement import check_agreement, doubts
 from kanpde.ansatz import ansatz, check_hard, hard_sides
+from kanpde.arguments import nearest
 from kanpde.calls import argument_names, call_by_name, components_of, function_name
 from kanpde.checks import check_parameter, missing, trial
 from kanpde.conditions import Condition as Condition
@@ -21,8 +20,9 @@ from kanpde.conditions import Dirichlet as Dirichlet
 from kanpde.conditions import Initial as Initial
 from kanpde.conditions import Value, shown
 from kanpde.domains import Box, Side
-from kanpde.fields import Field, nearest
+from kanpde.fields import Field
 from kanpde.jets import MultiIndex
+from kanpde.trainable import Trainable
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Unknown:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(Trainable):
     """Find the ``unknowns`` that satisfy ``equation`` in ``domain`` and the ``conditions`` on its boundary.
 
     ``equation`` returns its residual, or a tuple of them for a system; it is called once at construction, to see what it reads.
@@ -163,65 +163,6 @@ class Problem:
     def residuals(self, known: Mapping[str, Any]) -> tuple[Any, ...]:
         """The residuals of the equation, one a component."""
         return components_of(call_by_name(self.equation, known), self.equation)
-
-    # ---- what problems of other kinds define, such as those of data (kanpde.supervised) ----
-
-    own_loss = False  # whether :meth:`loss_residuals` are others than those that are differentiated
-
-    @property
-    def fills(self) -> bool:
-        """Whether the solution is wanted everywhere in the domain, rather than where there happen to be data."""
-        return True
-
-    def judged_by(self) -> tuple[np.ndarray, np.ndarray | None] | None:
-        """Inputs (n, d), and the outputs (n, unknowns) wanted there, by which edits of the network are judged; None without data."""
-        return None
-
-    @property
-    def given(self) -> np.ndarray | None:
-        """The points (n, d) where the equation holds, if it is known nowhere else; None: anywhere in the domain."""
-        return None
-
-    @property
-    def units(self) -> tuple[list[float], list[float]] | None:
-        """What a network's outputs are shifted and multiplied by to be the unknowns, where the problem knows their size; None: nothing."""
-        return None
-
-    @property
-    def digest(self) -> str:
-        """A few letters that tell data from others; "" where there are none."""
-        return ""
-
-    def columns(self, points: np.ndarray) -> dict[str, np.ndarray]:
-        """What the equation knows at the points besides their coordinates, (n,) each, under names that no argument can have."""
-        return {}
-
-    def loss_residuals(self, known: Mapping[str, Any]) -> tuple[Any, ...]:
-        """The residuals whose squares are the loss; where they are not :meth:`residuals`, those have its gradient and curvature only."""
-        return self.residuals(known)
-
-    def for_outputs(self, count: int) -> Self:
-        """The problem as a network of ``count`` outputs solves it."""
-        return self
-
-    def enough(self, loss: float) -> str | None:
-        """Why a descent with this loss should end, if it should."""
-        return None
-
-    def check_monitor(self, column: str) -> None:
-        """Raise ``ValueError`` for a column that the history cannot have."""
-
-    def monitored(self, network: Any) -> dict[str, float]:
-        """Figures of merit for the history, by column."""
-        return {}
-
-    def measured(self, network: Any) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]] | None:
-        """Points (n, d), arrays (n,) by name and metrics, where the problem has measures of its own; None: those on a grid."""
-        return None
-
-    def told(self) -> dict[str, str] | None:
-        """What a result keeps as the equation, where the problem words it itself."""
-        return None
 
     def solution(self, which: Callable[..., Any], coordinates: Mapping[str, Any]) -> dict[str, Any]:
         """``exact`` or ``reference`` by unknown."""

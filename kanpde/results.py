@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .edges import Edges
-from .hdf5 import (
+from kanpde.edges import Edges
+from kanpde.hdf5 import (
     Foreign,
     Node,
     arrays,
@@ -26,12 +26,13 @@ from .hdf5 import (
     kept_as,
     opened,
     put_array,
+    put_arrays,
     put_attributes,
     put_group,
     read_bytes,
     write_whole,
 )
-from .version_files import Version, put_network, read_versions, write_versions
+from kanpde.version_files import Version, read_versions, write_versions
 
 CONVENTIONS = "kanpde-1"
 INDEX_CONVENTIONS = "kanpde-1-index"
@@ -86,6 +87,12 @@ class Result:
     checkpoint: dict[str, np.ndarray | float | int | str] | None  # only in unfinished files
     network: dict[str, np.ndarray] = field(default_factory=dict)  # of a network that a replay cannot build: architecture["network"]
     versions: tuple[Version, ...] = ()  # of the networks on the way, if they were asked for
+
+    def __repr__(self) -> str:
+        """A line: which run this is, and its main numbers."""
+        shown = [name for name in ("relative_l2", "test_rmse", "test_accuracy", "loss", "parameters", "seconds") if name in self.metrics]
+        words = ", ".join(f"{name}={self.metrics[name]:.4g}" for name in shown)
+        return f"Result({self.problem}/{self.experiment} seed {self.provenance.get('seed')}: {self.status}; {words})"
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -215,7 +222,7 @@ def _write_model(group: Node, result: Result) -> None:
 
     put_array(group, "parameters", result.parameters, (":n",))
     if result.network:
-        put_network(group, result.network)
+        put_arrays(group, "network", result.network)
     edges = put_group(group, "edges")
     for index, edge in enumerate(result.edges):
         layer = put_group(edges, f"layer_{index}", {"sums": edge.sums, "arities": np.array(edge.arities, dtype=np.int64)})

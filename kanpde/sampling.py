@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.network import Network
 from kanpde.objective import equation_residuals
 from kanpde.problem import Problem
@@ -37,8 +37,8 @@ class Sampling:
     def points(self, problem: Problem, network: Network, seed: int) -> dict[str, Tensor]:
         """Points by block, as :class:`~kanpde.objective.Objective` takes them."""
         box, like = problem.domain, network.lower
-        if problem.given is not None:
-            return {"equation": torch.as_tensor(problem.given, dtype=like.dtype, device=like.device)}
+        if problem.data_points is not None:
+            return {"equation": torch.as_tensor(problem.data_points, dtype=like.dtype, device=like.device)}
         count = self.interior or max(128, math.ceil(self.per_parameter * network.parameter_count / network.outputs))
         dense = math.ceil(1.5 * count ** ((len(box.names) - 1) / len(box.names)))
         sides = self.per_side or min(dense, math.ceil(4 * count / (2 * len(box.names))))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.callbacks import EarlyStopping
 from kanpde.changes import Change, EditNetwork, EnterSlab, FitMap, FitRanges, RefineTo, SetParameters, Stage
 from kanpde.domains import Box
@@ -180,7 +180,8 @@ class Starts:
     """Begin from the best of several random starts: ``[Starts(8), LevenbergMarquardt(steps=100), ...]``.
 
     Stands before the optimizer that it is for, at the beginning of the training. Each start has weights of its own and takes ``steps``
-    steps of that optimizer; the one goes on whose loss is lowest on points that none of them was trained on. Deep and narrow networks
+    steps of that optimizer; the one goes on whose loss is lowest on points that none of them was trained on, of data on the validation
+    rows, or without them on the training rows. Deep and narrow networks
     need it: [4, 2, 1, 1] finds its way from about every third start.
     """
 
@@ -237,7 +238,7 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
     first, waiting = 0, None  # the rungs of the last optimizer; a Continue that waits for its optimizer
     starts, training = (training[0], training[1:]) if training and isinstance(training[0], Starts) else (None, training)
     moving: AdaptRanges | None = None  # one that waits for the descents that it prepares
-    edits: tuple[Change, ...] = ()  # that wait for an optimizer
+    edits: tuple[EditNetwork, ...] = ()  # that wait for an optimizer
     for item in training:
         if isinstance(item, Starts):
             raise ValueError(f"{item} must stand at the beginning of the training, before the optimizer whose starts it chooses among")
@@ -256,7 +257,7 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
                 raise ValueError(f"{item} edits what was trained, and nothing was: put an optimizer before it")
             edits = (*edits, EditNetwork(item))
         elif edits and not hasattr(item, "start"):
-            raise ValueError(f"{edits[-1].options} is followed by {item}: put an optimizer between them")  # type: ignore[attr-defined]
+            raise ValueError(f"{edits[-1].options} is followed by {item}: put an optimizer between them")
         elif isinstance(item, (Refine, Resample, Until, Balance, Batches, Sparsify, Smooth, AdaptMap)):
             if not found or waiting is not None:
                 raise ValueError(f"{item} has no optimizer before it: put one there, as in [LevenbergMarquardt(steps=100), {item}]")
@@ -288,7 +289,7 @@ def _one_slab(training: Sequence[Any]) -> list[Rung]:
                 f"Prune, FixEdges, Starts and Slabs, got {item!r}"
             )
     if edits:
-        raise ValueError(f"{edits[-1].options} stands at the end of the training: put an optimizer behind it")  # type: ignore[attr-defined]
+        raise ValueError(f"{edits[-1].options} stands at the end of the training: put an optimizer behind it")
     if moving is not None:
         raise ValueError(f"{moving} prepares what follows, and nothing does: put it before an optimizer or Refine")
     if waiting is not None:
@@ -307,7 +308,7 @@ def check_fit(problem: Problem, training: Sequence[Any], sampling: Sampling, cal
             problem.check_monitor(callback.monitor)
             if callback.restore and any(isinstance(item, Slabs) for item in training):
                 raise ValueError(f"{callback}: with Slabs there is no one network to be restored; leave out restore=True")
-    if problem.given is None:
+    if problem.data_points is None:
         return
     kind = type(problem).__name__
     for item in training:

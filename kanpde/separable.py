@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kanpde.bases import Basis, Mapped, Span, whole_number
+from kanpde.arguments import whole_number
+from kanpde.bases import Basis, Mapped, Span
 from kanpde.jets import Channels, is_tracing, sum_over
 from kanpde.network import Network
 

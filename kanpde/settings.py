@@ -6,7 +6,7 @@ from copy import copy
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from kanpde.fields import nearest
+from kanpde.arguments import nearest
 from kanpde.network import Network
 from kanpde.problem import Condition
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases import Basis, Mapped, SinhMap, whole_number
+from kanpde.arguments import whole_number
+from kanpde.bases import Basis, Mapped, SinhMap
 from kanpde.conditions import Data, Initial, InitialVelocity, Integral, Point
 from kanpde.domains import Box
 from kanpde.fields import Field

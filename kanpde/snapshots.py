@@ -57,7 +57,7 @@ class Snapshot:
 @dataclass(frozen=True)
 class Kept:
     """A network that a callback wants to be what is left: the ``row`` of the history and the rung that it is of, its parameters, and
-    a ``network`` that can take them, which a snapshot does without.
+    a ``network`` that can take them, which edits of later rungs may have changed; a file does without one that cannot be described.
     """
 
     monitor: str  # the column that it was best in
@@ -67,7 +67,7 @@ class Kept:
     network: Network | None = None
 
 
-def edited(network: Network) -> dict[int, Network]:
+def given_networks(network: Network) -> dict[int, Network]:
     """Copies of the networks, by slab (0 without slabs), that a replay of the schedule cannot build: those with given weights."""
     pieces = network.networks if isinstance(network, Pieces) else [network]
     return {slab: each.copy() for slab, each in enumerate(pieces) if each.given}

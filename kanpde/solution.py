@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kanpde.fields import nearest
+from kanpde.arguments import nearest
 from kanpde.jets import MultiIndex
 from kanpde.network import Network
 from kanpde.objective import outputs

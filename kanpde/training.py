@@ -20,15 +20,15 @@ from torch import Tensor
 from kanpde.callbacks import CallbackError
 from kanpde.changes import EnterSlab, Stage
 from kanpde.kan import KAN
-from kanpde.network import Network
+from kanpde.network import Network, uniform
 from kanpde.objective import Objective, outputs
 from kanpde.optimizers import Descent, Step
 from kanpde.penalised import COLUMNS, Penalised
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling, resampled
 from kanpde.schedule import Rung, climbed, rehearse, rungs
-from kanpde.snapshots import History, Kept, Snapshot, edited
-from kanpde.starts import best_start
+from kanpde.snapshots import History, Kept, Snapshot, given_networks
+from kanpde.starts import APART, best_start
 
 logger = logging.getLogger("kanpde")
 
@@ -91,25 +91,25 @@ class Fit:
         torch.save(self.descent_state, stream)
         parameters = self.accepted.cpu().numpy().copy()
         interior = self.points["equation"].cpu().double().numpy()
-        if self.stage is not None and self.stage.problem.given is not None:  # the problem has them
+        if self.stage is not None and self.stage.problem.data_points is not None:  # the problem has them
             interior = interior[:0]
         stops = (*self.stops[: self.rung], *filter(None, [self.ending]))
         return Snapshot(
-            self.rung,
-            self.step,
-            self.seconds,
-            parameters,
-            stream.getvalue(),
-            self.history.arrays(),
-            interior,
-            self.finished,
-            dict(self.maps),
-            stops,
-            None if self.best is None else self.best.cpu().numpy().copy(),
-            self.best_row,
-            dict(self.factors),
-            {} if self.stage is None else edited(self.stage.solution()),
-            None if self.kept is None else replace(self.kept, network=None),
+            rung=self.rung,
+            step=self.step,
+            seconds=self.seconds,
+            parameters=parameters,
+            descent=stream.getvalue(),
+            history=self.history.arrays(),
+            interior=interior,
+            finished=self.finished,
+            maps=dict(self.maps),
+            stops=stops,
+            best=None if self.best is None else self.best.cpu().numpy().copy(),
+            best_row=self.best_row,
+            factors=dict(self.factors),
+            networks={} if self.stage is None else given_networks(self.stage.solution()),
+            kept=self.kept,
         )
 
 
@@ -159,7 +159,8 @@ def fit(
                 _check_length(resume, stage.network)
             progress.network, progress.maps, progress.stage = stage.network, stage.maps, stage
             if resume is not None and resume.kept is not None and number == resume.kept.rung:
-                progress.kept = replace(resume.kept, network=deepcopy(stage.network))
+                same = stage.network if resume.kept.network is None else resume.kept.network.to(network.lower.device)
+                progress.kept = replace(resume.kept, network=deepcopy(same))
             if rung.changes and not again and stage.network is before.network and stage.problem is before.problem:
                 progress.stops.append("there was nothing to change")
             elif resume is None or number >= resume.rung:
@@ -206,7 +207,7 @@ class Climb:
         if resume is not None:
             network.assign(torch.as_tensor(resume.parameters).to(network.lower))
             descent.restore(torch.load(io.BytesIO(resume.descent), weights_only=True))
-            if stage.problem.given is None:
+            if stage.problem.data_points is None:
                 progress.points["equation"] = torch.as_tensor(resume.interior).to(network.lower)
             done = resume.step
         factors = resume.factors if resume is not None else progress.factors if rung.balance is not None else {}
@@ -227,7 +228,7 @@ class Climb:
                 progress.factors = rung.balance.renewed(progress.factors, self._losses(-1))
                 objective = self._objective(stage, rung)
             if rung.resample is not None and done and done % rung.resample.every == 0:
-                objective = self._resample(rung, number, done, stage, progress)
+                objective = self._resample(rung, number, done, stage)
                 first, progress.best_row = progress.history.length, -1
             before = network.vector()
             if rung.batches is None:
@@ -245,7 +246,10 @@ class Climb:
                 progress.best = before if outcome.residual_before else progress.accepted
                 progress.best_row = progress.history.length - 1
             progress.ending = (
-                outcome.stop or stage.problem.enough(sum(self._losses(-1).values())) or self._ended(first, rung, progress.seconds) or ""
+                outcome.stop
+                or stage.problem.stop_reason(sum(self._losses(-1).values()))
+                or self._ended(first, rung, progress.seconds)
+                or ""
             )
             reason = self.listener(progress) if self.listener is not None else None
             if reason:
@@ -292,10 +296,10 @@ class Climb:
             return f"the loss fell by less than a factor {optimizer.progress:g} in {optimizer.patience} steps"
         return None
 
-    def _resample(self, rung: Rung, number: int, done: int, stage: Stage, progress: Fit) -> Objective:
-        options = rung.resample
+    def _resample(self, rung: Rung, number: int, done: int, stage: Stage) -> Objective:
+        options, progress = rung.resample, self.progress
         assert options is not None
-        seed = (self.seed * 1_000_003 + number) * 100_003 + done
+        seed = (self.seed * APART + number) * 100_003 + done
         progress.points = resampled(
             stage.problem, stage.network, progress.points, seed, candidates=options.candidates, power=options.power, floor=options.floor
         )
@@ -355,7 +359,7 @@ def _error_measure(problem: Problem, network: Network, seed: int) -> Callable[[S
     solution = problem.exact or problem.reference
     if solution is None:
         return lambda stage: math.nan
-    points = problem.domain.sample(1000, lambda u: 2 * u - 1, seed + 1_000_003)
+    points = problem.domain.sample(1000, uniform, seed + APART)
     values = problem.solution(solution, dict(zip(problem.domain.names, points.T, strict=True)))
     truth = {name: np.broadcast_to(np.asarray(value, dtype=float), len(points)) for name, value in values.items()}
     where = torch.as_tensor(points, dtype=network.lower.dtype, device=network.lower.device)

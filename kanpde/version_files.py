@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .hdf5 import (
+from kanpde.hdf5 import (
     Foreign,
     Node,
     ResultsError,
@@ -23,7 +23,7 @@ from .hdf5 import (
     attributes,
     composed,
     opened,
-    put_array,
+    put_arrays,
     put_attributes,
     put_group,
     read_bytes,
@@ -62,14 +62,6 @@ class Version:
         return hash(self.id)
 
 
-def put_network(parent: Node, values: dict[str, np.ndarray], name: str = "network") -> Node:
-    """A group with the arrays of a network, in their types."""
-    group = put_group(parent, name)
-    for key, value in values.items():
-        put_array(group, key, value)
-    return group
-
-
 def write_versions(file: Node, versions: Sequence[Version]) -> None:
     """Add versions to the group /versions, which is made if there is none."""
     group = file[GROUP] if GROUP in file else put_group(file, GROUP)
@@ -82,7 +74,7 @@ def write_versions(file: Node, versions: Sequence[Version]) -> None:
             "edges": version.edges,
             "source": version.source,
         }
-        put_attributes(put_network(group, version.arrays, version.id), about | {"description": json.dumps(version.description)})
+        put_attributes(put_arrays(group, version.id, version.arrays), about | {"description": json.dumps(version.description)})
 
 
 def read_versions(file: Node, known: Mapping[str, Version] | None = None) -> tuple[Version, ...]:

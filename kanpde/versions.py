@@ -7,7 +7,7 @@
     network = versions.rewind(fitted)  # the next that is added branches from there
 
 Nothing is written unless a path is given, and then only that file. Several processes may add to one file. In the training of an
-experiment, :class:`~kanpde.keeping.KeepVersions` adds one at the end of every rung.
+experiment, :class:`~kanpde.version_keeping.KeepVersions` adds one at the end of every rung.
 """
 
 import json
@@ -20,11 +20,11 @@ from pathlib import Path
 from torch import Tensor
 
 from kanpde.architecture import described, rebuilt
-from kanpde.comparison import Comparison, compared
-from kanpde.fields import nearest
+from kanpde.arguments import nearest
 from kanpde.kan import KAN
 from kanpde.network import Network
 from kanpde.primitives import Primitive
+from kanpde.version_comparison import Comparison, compared
 from kanpde.version_files import Version, add_versions, load_versions
 
 Key = Version | str | int

@@ -99,6 +99,12 @@ class Wiring(nn.Module):
         return self.sums + self.products
 
     @property
+    def owners(self) -> Tensor:
+        """The node to which each linear output belongs, (linear,): itself, or the product that it is a factor of."""
+        counts = torch.tensor([1] * self.sums + list(self.arities))
+        return torch.repeat_interleave(torch.arange(self.outputs), counts).to(self.low.device)
+
+    @property
     def width(self) -> Width:
         """The width as it is written: 5, (3, 2) for products of two factors, or (3, [2, 3])."""
         if not self.arities:
@@ -183,7 +189,12 @@ class Wiring(nn.Module):
     # ---- values ----
 
     def forward(self, z: Tensor) -> Tensor:
-        """(..., inputs) -> (..., outputs); ``ValueError`` for another number of inputs."""
+        """(..., inputs) -> (..., outputs); ``ValueError`` for another number of inputs, ``TypeError`` for another precision."""
+        if z.dtype != self.weight.dtype and not torch.is_autocast_enabled(z.device.type):
+            wanted = str(z.dtype).removeprefix("torch.")
+            raise TypeError(
+                f"the inputs are {z.dtype}, but the layer is {self.weight.dtype}: KANLayer(..., dtype=torch.{wanted}), or move one"
+            )
         if z.ndim == 0 or z.shape[-1] != self.inputs:
             raise ValueError(f"a layer of {self.inputs} inputs takes points of shape (..., {self.inputs}), got {tuple(z.shape)}")
         return self.columns(z.reshape(-1, self.inputs).T).T.reshape(*z.shape[:-1], self.outputs)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, jvp, vjp, vmap
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.compiled import agree
 from kanpde.jets import Channels, MultiIndex, order_of, sub_multisets
 from kanpde.network import Network
@@ -115,7 +115,7 @@ class Wrapped(Network):
         return self._scaled_outputs(self.module(flat)).reshape(*points.shape[:-1], self.outputs)
 
     def _entered(self, points: Tensor) -> Tensor:
-        return self._normalised(points).T if self.normalise else points
+        return self.normalised(points).T if self.normalise else points
 
     def _trained(self) -> dict[str, Tensor]:
         """The module's parameters that are trained, by name, in the order of ``parameters()``."""

@@ -21,8 +21,11 @@ from kanpde import (
     Refine,
     Smooth,
     Sparsify,
+    as_expression,
     figures,
     load,
+    prune,
+    remove_input,
     save,
 )
 from kanpde.functions import exp, sqrt
@@ -86,7 +89,7 @@ def test_inputs_fill_the_range_of_the_basis():
     assert network.input_names == ("x", "y", "r", "m") and network.inputs == 2 and network.layers[0].inputs == 4
     assert float(network.auxiliary_lower[0]) == pytest.approx(math.hypot(0.5, 0.5), abs=0.02)
     assert float(network.auxiliary_upper[0]) == pytest.approx(math.hypot(1.5, 2), abs=0.02)
-    assert network._normalised(points(500)).abs().max() <= 1.01
+    assert network.normalised(points(500)).abs().max() <= 1.01
 
 
 def test_a_function_of_the_radius_is_found_in_one_step():
@@ -155,9 +158,22 @@ def test_copies_and_networks_made_again_see_the_same():
         (lambda: augmented(auxiliary=dict(r=lambda x: sqrt(x))), ValueError, "'r' is not finite everywhere"),
         (lambda: Experiment(Problem(Box(a=(0, 1), b=(0, 1)), lambda u, a: u - a), model=augmented(), training=GaussNewton()), ValueError,
          "of the coordinates x, y, but the domain has a, b"),
+        (lambda: remove_input(augmented(1), 0), ValueError, "has auxiliary inputs, which depend on its coordinates"),
+        (lambda: prune(augmented(1), points(), inputs=True), ValueError, "has auxiliary inputs, which depend on its coordinates"),
         (lambda: augmented(1, basis=PerInput((Chebyshev(2), Chebyshev(2))))(points()), ValueError, "2 bases, one for each input"),
     ],
 )  # fmt: skip
 def test_bad_arguments(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+def test_coordinates_stay_where_auxiliary_inputs_are_made_of_them():
+    network, where = augmented(1), points()
+    with pytest.raises(ValueError, match="with column=False input 0 stays one"):
+        remove_input(network, 0, where)
+    assert remove_input(network, 0, where, column=False)(where).shape == (len(where), 1)
+    pruned = prune(network, where, inputs=True, tolerance=1e3)
+    assert pruned.report.inputs == (2, 2) and pruned.network(where).shape == (len(where), 1)
+    with pytest.raises(ValueError, match="sees auxiliary inputs beside its 2 coordinates"):
+        as_expression(pruned.network)

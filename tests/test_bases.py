@@ -369,6 +369,79 @@ def test_span_is_the_table_and_can_be_filled_again(basis, squash):
     assert [len(each) for each in basis.span(first, 0, squash=squash).table(0)] == [basis.size]
 
 
+@pytest.mark.parametrize(
+    "basis",
+    [*(BSpline(degree, intervals) for degree in (1, 2, 3, 4, 5) for intervals in (1, 2, 5)), BSpline(3, 8),
+     BSpline(2, breaks=(-1, -0.7, -0.1, 0.3, 1)), BSpline(3, breaks=(-1, 0.2, 0.5, 1))],
+    ids=repr,
+)  # fmt: skip
+def test_splines_are_combinations_of_truncated_powers(basis):
+    powers, matrix = basis.combined_from(torch.float64)
+    points = np.concatenate([np.linspace(-1.1, 1.1, 101), [-1.0, 1.0]])
+    table = powers.table(torch.from_numpy(points), basis.degree + 2)
+    assert table.shape == (basis.degree + 3, powers.size, len(points))
+    for m in range(basis.degree + 1):
+        spline = SciPySpline(basis.knots, np.eye(basis.size), basis.degree).derivative(m) if m else None
+        wanted = SciPySpline(basis.knots, np.eye(basis.size), basis.degree)(points) if spline is None else spline(points)
+        assert_close(matrix @ table[m].numpy(), wanted.T, 3e-13)
+    assert not table[basis.degree + 1 :].any()
+
+
+@pytest.mark.parametrize("basis", [BSpline(1, 2), BSpline(2, 2), BSpline(3, breaks=(-1, -0.5, 0.25, 1))], ids=repr)
+def test_truncated_powers_begin_an_interval_at_its_knot(basis):
+    powers, matrix = basis.combined_from(torch.float64)
+    knots = torch.from_numpy(np.unique(basis.knots)[1:-1])
+    found = matrix @ powers.table(knots, basis.degree)[-1].numpy()
+    np.testing.assert_allclose(found, basis.table(knots, basis.degree)[-1], atol=1e-12)
+
+
+def test_truncated_powers_are_refused_where_they_cancel():
+    assert all(BSpline(3, 8).combined_from(dtype) is None for dtype in (torch.float32, torch.float16, torch.bfloat16))
+    assert BSpline(3, 5).combined_from(torch.float32) is not None
+    for basis in (
+        BSpline(3, 30),
+        BSpline(3, 12),
+        BSpline(3, breaks=(-1, 0, 0, 1)),
+        BSpline(3, breaks=(-1, 0.4, 0.401, 1)),
+        SiLU() + SiLU(),
+    ):
+        assert basis.combined_from(torch.float64) is None
+
+
+def test_joined_bases_are_combined_part_by_part():
+    basis = SiLU() + BSpline(3, 5) + Chebyshev(3)
+    functions, matrix = basis.combined_from(torch.float64)
+    x = torch.linspace(-1, 1, 23, dtype=torch.float64)
+    assert functions.size == matrix.shape[1] and matrix.shape[0] == basis.size
+    for table, wanted in zip(functions.span(x, 3).table(3), basis.table(x, 3), strict=True):
+        assert_close(matrix @ table.numpy(), wanted.numpy(), 1e-13)
+
+
+@pytest.mark.parametrize("count", [2, 5, 8, 10])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 3e-14), (torch.float32, 3e-5)])
+def test_gaussians_are_exponentials_times_constants(count, dtype, tolerance):
+    functions, matrix = Gaussian(count).combined_from(dtype)
+    x = torch.cat([torch.linspace(-1.5, 1.5, 101), torch.tensor([-1e4, -20.0, -6.0, 6.0, 20.0, 1e4])]).double()
+    rate = 0.5**0.5 * (count - 1)  # bell(t) falls off as exp(-t^2 / 2)
+    t = (x.numpy() - np.linspace(-1, 1, count)[:, None]) * rate
+    for order in (0, 1, 3):
+        for m, table in enumerate(functions.span(x.to(dtype), order).table(order)):
+            assert_close(matrix @ table.double().numpy(), bell(t, m) * rate**m, tolerance)
+
+
+def test_many_gaussians_and_those_of_several_levels_are_evaluated_as_they_are():
+    assert Gaussian(11).combined_from(torch.float64) is None and Gaussian(5, coarsest=3).combined_from(torch.float64) is None
+
+
+@pytest.mark.parametrize("basis", [BSpline(3, 6), BSpline(2, breaks=(-1, -0.3, -0.3, 0.9, 1)), Chebyshev(4)], ids=repr)
+def test_local_functions_are_those_that_are_not_zero(basis):
+    x = torch.linspace(-1, 1, 26, dtype=torch.float64).view(2, 13)
+    numbers, local = basis.local(x, 2)
+    assert numbers.shape == (basis.support, 2, 13) and local.shape == (3, basis.support, 2, 13)
+    wanted = basis.table(x, 2)
+    np.testing.assert_allclose(torch.zeros_like(wanted).scatter(1, numbers.expand_as(local), local), wanted, atol=1e-13)
+
+
 @each_basis
 def test_values_have_finite_gradients_up_to_the_ends(basis):
     x = torch.from_numpy(points_for(basis)).requires_grad_()

@@ -15,7 +15,7 @@ from kanpde.bases import BSpline
 from kanpde.conditions import Dirichlet
 from kanpde.domains import Box
 from kanpde.experiment import Experiment
-from kanpde.functions import exp
+from kanpde.functions import exp, numeric
 from kanpde.jets import channels
 from kanpde.optimizers import LevenbergMarquardt
 from kanpde.problem import Problem
@@ -377,3 +377,13 @@ def test_splines_are_no_formula():
         as_expression(compile_expression("x + y"), ["x"])
     with pytest.raises(ValueError, match="between 1 and 17 digits"):
         as_expression(compile_expression("x + y"), digits=0)
+
+
+def test_variables_may_be_called_as_functions_are():
+    network = compile_expression("sin(sin) + 2*exp", ["exp", "sin"])
+    assert network(torch.tensor([[0.3, 0.7]], dtype=torch.float64)).item() == pytest.approx(math.sin(0.7) + 0.6, abs=1e-14)
+    assert numeric(as_expression(network, ["exp", "sin"]))[1](0.3, 0.7) == pytest.approx(math.sin(0.7) + 0.6, abs=1e-14)
+
+
+def test_what_overflows_beside_the_box_is_no_warning():
+    assert as_expression(compile_expression("exp(exp(x))"), ["x"]) == sympy.exp(sympy.exp(X))

@@ -212,3 +212,11 @@ def test_as_part_of_a_users_module_that_solves_an_equation():
     found = Experiment(problem, model=model, training=[LevenbergMarquardt(steps=8)]).run(seed=0)
     history = found.history["loss"]
     assert history[-1] < 1e-2 * history[0]
+
+
+def test_another_precision_is_named():
+    layer = KANLayer(2, 5, basis=BSpline(3, 5))
+    with pytest.raises(TypeError, match=r"inputs are torch.float32, but the layer is torch.float64: KANLayer\(..., dtype=torch.float32\)"):
+        layer(torch.rand(4, 2))
+    model = nn.Sequential(KANLayer(2, 5, basis=BSpline(3, 5), dtype=torch.float32), nn.Linear(5, 1))
+    assert model(torch.rand(4, 2)).shape == (4, 1)

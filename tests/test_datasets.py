@@ -1,6 +1,7 @@
 """Data sets: samples of functions, columns, files, and how rows are dealt to training, validation and test."""
 
 from dataclasses import replace
+from datetime import date
 
 import h5py
 import numpy as np
@@ -261,3 +262,17 @@ def test_a_data_set_prints_how_it_was_made():
     assert repr(Dataset(COLUMNS, targets="c", train=0.5)) == (
         "Dataset(dict(a, b, c), targets='c', train=0.5, validation=0.0, test=None, seed=0)"
     )
+
+
+def test_what_is_masked_is_not_there():
+    masked = np.ma.masked_array(np.arange(10.0), np.arange(10) == 3)
+    with pytest.raises(ValueError, match="row 3 .*a=nan is not a finite number"):
+        Dataset({"a": masked, "c": np.arange(10.0)}, targets="c")
+    whole = Dataset({"a": np.ma.masked_array(np.arange(10.0)), "c": np.arange(10.0)}, targets="c")
+    assert sorted(whole["train"].inputs[:, 0]) == sorted(whole["train"].rows)
+
+
+def test_dates_are_no_numbers():
+    days = np.array([date(2020, 1, day) for day in range(1, 11)], dtype=object)
+    with pytest.raises(ValueError, match="the input 'a' holds texts such as '2020-01-01'"):
+        Dataset({"a": days, "c": np.arange(10.0)}, targets="c")

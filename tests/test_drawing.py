@@ -89,7 +89,7 @@ def test_opacity_follows_the_metric():
     for metric, drawn in (("spread", layer), ("attribution", replace(layer, scores=None, nodes=None))):
         (ax,) = draw_layers([drawn], metric=metric).axes
         assert gid(ax, "curves").get_colors()[:, 3] == pytest.approx([0.55, 1.0, 0.55])
-    with pytest.raises(ValueError, match="metric is one of 'attribution', 'spread', got 'size'"):
+    with pytest.raises(ValueError, match="metric must be one of 'attribution', 'spread', got 'size'"):
         draw_layers([layer], metric="size")
 
 
@@ -193,9 +193,9 @@ def test_a_network_is_drawn_without_a_run(tmp_path, monkeypatch):
     [
         (dict(names=["x"]), ValueError, r"2 names are needed, as in \['x1', 'x2'\], got \['x'\]"),
         (dict(outputs="u v"), ValueError, "1 names are needed"),
-        (dict(points=np.zeros((5, 3))), ValueError, r"of the shape \(N, 2\).*got the shape \(5, 3\)"),
+        (dict(points=np.zeros((5, 3))), ValueError, r"have the shape \(N, 2\).* got \(5, 3\)"),
         (dict(points=[[0, np.nan]]), ValueError, "row 0 of the points is not finite"),
-        (dict(metric="l1"), ValueError, "metric is one of"),
+        (dict(metric="l1"), ValueError, "metric must be one of"),
         (dict(network=MLP(2, 3, 1)), TypeError, "only a KAN or a SeparableKAN has edges"),
     ],
 )

@@ -292,7 +292,7 @@ def test_the_jets_of_edited_networks_are_those_of_autograd(name):
 
 def test_an_edge_is_removed_with_its_mean_or_without():
     network = with_everything()
-    contribution = network.wires[0].edge_values(network._normalised(POINTS))[3, 0]
+    contribution = network.wires[0].edge_values(network.normalised(POINTS))[3, 0]
     folded, bare = (remove_edge(network, 0, 3, 0, points).wires[0] for points in (POINTS, None))
     assert not folded.edges[3, 0]
     assert len(folded.symbols) == 2
@@ -663,7 +663,7 @@ def test_a_fixed_edge_is_released_to_splines():
 
 
 def network_inputs(points):
-    return with_everything("tanh")._normalised(points)
+    return with_everything("tanh").normalised(points)
 
 
 def test_proposals_for_an_edge_are_quick():
@@ -704,7 +704,7 @@ def test_what_is_not_fixed_stays():
     """Pykan drops numeric edges from its formula in silence (PYKAN.md, 7)."""
     network = KAN(2, 2, 1, basis=Chebyshev(4), seed=2)
     fixed = fix(network, 0, 0, 0, "sin", POINTS)
-    (a, b, c, d), z = fixed.constants, network._normalised(POINTS)
+    (a, b, c, d), z = fixed.constants, network.normalised(POINTS)
     old, new = (each.wires[0].edge_values(z) for each in (network, fixed.network))
     assert torch.equal(old[1], new[1])
     assert torch.equal(old[0, 1], new[0, 1])
@@ -723,7 +723,7 @@ def test_a_smaller_range_changes_only_by_rounding(basis):
     close(network, narrow, tolerance=1e-10)
     assert narrow.parameter_count == network.parameter_count
     assert torch.all(narrow.wires[1].high - narrow.wires[1].low < network.wires[1].high - network.wires[1].low)
-    data = narrow.wires[0].columns(narrow._normalised(POINTS))
+    data = narrow.wires[0].columns(narrow.normalised(POINTS))
     s = narrow.wires[1].entered(data).detach()
     assert float(s.abs().max()) <= 1 + 1e-12
     assert float((s.max(1).values - s.min(1).values).min()) > 1.8
@@ -793,6 +793,14 @@ def test_the_data_are_those_that_were_given():
     assert torch.equal(network(POINTS), before)
 
 
+def test_a_network_with_other_ranges_says_what_it_is():
+    network = KAN(2, (2, 1), 1, basis=BSpline(3, 4), hidden="range", arity=3)
+    moved = AdaptRanges().adapted(network, 0.1 * POINTS, fresh=True)
+    assert not moved.given and not torch.equal(moved.wires[1].low, network.wires[1].low)
+    again = moved.remade(seed=1)
+    assert [layer.arities for layer in again.wires] == [(3,), ()] and again.parameter_count == moved.parameter_count
+
+
 def test_beyond_the_range_edges_go_on_straight():
     """Pykan's splines are 0 there without a word (PYKAN.md, 18)."""
     network = adapt_ranges(KAN(1, 1, 1, basis=BSpline(3, 5), hidden="range", seed=2), uniform(200, 1))
@@ -812,7 +820,7 @@ def test_untrained_networks_keep_their_weights():
     network = KAN(2, 5, 5, 1, basis=BSpline(3, 5) + SiLU(), hidden="range", seed=1)
     other = adapt_ranges(network, POINTS, keep="weights")
     assert torch.equal(other.vector(), network.vector())
-    z = other._normalised(POINTS)
+    z = other.normalised(POINTS)
     for layer in other.wires[:-1]:
         z = layer.columns(z)
         after = other.wires[other.wires.index(layer) + 1]
@@ -914,18 +922,18 @@ def test_an_interrupted_training_goes_on_with_the_ranges_that_were_found(knots):
         (lambda n: remove_node(KAN(2, 1, 1, basis=Chebyshev(2)), 0, 0), "the only one of layer 0"),
         (lambda n: remove_input(n, 2), "no input 2: the network has 2 inputs, 0 and 1"),
         (lambda n: remove_input(KAN(1, 1, basis=Chebyshev(2)), 0), "column=False"),
-        (lambda n: remove_edge(n, 0, 0, 0, np.zeros((3, 3))), r"rows \(N, 2\)"),
-        (lambda n: remove_edge(n, 0, 0, 0, np.full((3, 2), np.nan)), "3 of 3 points are not finite"),
+        (lambda n: remove_edge(n, 0, 0, 0, np.zeros((3, 3))), r"shape \(N, 2\)"),
+        (lambda n: remove_edge(n, 0, 0, 0, np.full((3, 2), np.nan)), "row 0 of the points is not finite.* 3 such rows"),
         (lambda n: prune(n, POINTS, np.zeros((300, 3))), r"\(300, 2\), got \(300, 3\)"),
         (lambda n: prune(n, POINTS, tolerance=-1), "at least 0, got -1"),
-        (lambda n: prune(n, POINTS, edges=-0.5), "edges are pruned below"),
+        (lambda n: prune(n, POINTS, edges=-0.5), "edges are pruned must be a finite number of at least 0"),
         (lambda n: swap(n, 0, 0, 3), "one is a sum|is a sum and one a product"),
         (lambda n: swap(n, 2, 0, 1), "order is the caller's"),
         (lambda n: expand_width(n, 2, 1), r"only hidden layers, 0 \.\.\. 1, can be widened"),
         (lambda n: expand_width(n, 0), "give sums=2"),
         (lambda n: expand_depth(n, 0), "at least 1, got 0"),
-        (lambda n: perturb(n, mode="some"), "'minimal', 'existing' or 'all'"),
-        (lambda n: perturb(n, -1.0), "above"),
+        (lambda n: perturb(n, mode="some"), "'minimal', 'existing', 'all'"),
+        (lambda n: perturb(n, -1.0), "at least 0"),
         (lambda n: freeze(n, edges=[(0, 0)]), "say which"),
         (lambda n: freeze(n, 0, edges=[(0, 5)]), "no input 5"),
         (lambda n: fix(n, 0, 0, 0, "sine"), "no primitive 'sine'"),

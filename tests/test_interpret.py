@@ -26,6 +26,7 @@ from kanpde import (
     edge_functions,
     interactions,
     outside_grid,
+    prune,
     sensitivity,
 )
 from kanpde.interpret import stages
@@ -289,7 +290,7 @@ def test_ablation_by_its_definition(output, monkeypatch):
     np.testing.assert_array_equal(np.isnan(found.edges[0]), np.isnan(attribution(network, data).edges[0]))
     monkeypatch.setattr("kanpde.interpret.scores.AT_ONCE", 100)
     np.testing.assert_allclose(attribution(network, data, output=output, method="ablation").inputs, found.inputs, rtol=1e-10)
-    with pytest.raises(ValueError, match="method is one of 'ratios', 'ablation', got 'shap'"):
+    with pytest.raises(ValueError, match="method must be one of 'ratios', 'ablation', got 'shap'"):
         attribution(network, data, method="shap")
 
 
@@ -394,9 +395,9 @@ def test_networks_without_edges(look):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (np.zeros((5, 3)), r"of the shape \(N, 2\), .* got the shape \(5, 3\)"),
-        (np.zeros(2), r"got the shape \(2,\)"),
-        (np.zeros((0, 2)), r"got the shape \(0, 2\)"),
+        (np.zeros((5, 3)), r"have the shape \(N, 2\), .* got \(5, 3\)"),
+        (np.zeros(2), r"got \(2,\)"),
+        (np.zeros((0, 2)), r"got \(0, 2\)"),
         ([[0, 0], [np.inf, 0]], "row 1 of the points is not finite"),
     ],
 )
@@ -445,3 +446,14 @@ def test_edges_that_diverged_are_still_there():
     first, _ = edge_functions(network, points(2))
     assert first.count == 4 and first.importance[1, 0] == np.inf
     assert len(draw_network(network, points(2)).axes) == 1
+
+
+def test_arrays_are_taken_and_a_result_of_an_edit_is_told_apart():
+    network = KAN(2, 2, 1, basis=Chebyshev(4))
+    points = np.random.default_rng(0).uniform(-1, 1, (50, 2))
+    assert torch.equal(network(points), network(torch.from_numpy(points)))
+    pruned = prune(network, points)
+    with pytest.raises(TypeError, match="this is a Pruned, take its .network"):
+        draw_network(pruned, points)
+    with pytest.raises(TypeError, match="this is a Pruned, take its .network"):
+        prune(pruned, points)

@@ -118,7 +118,7 @@ def test_jets_and_rows_are_nested_autograd(network, demand):
     torch.testing.assert_close(jet, wanted.detach(), rtol=1e-10, atol=1e-10)
     adjoint = random(*jet.shape, seed=5)
     rows = network.rows(records, adjoint, torch.empty(network.parameter_count, len(points), dtype=torch.float64))
-    live, expected = network._live, []
+    live, expected = network.trained_places, []
     for n in range(len(points)):
         total = (autograd_jets(network, points[n : n + 1], chosen) * adjoint[:, :, n : n + 1]).sum()
         slopes = torch.autograd.grad(total, list(network.parameters()), allow_unused=True, materialize_grads=True)

@@ -14,6 +14,7 @@ import kanpde.optimizers
 from kanpde.bases import Chebyshev
 from kanpde.conditions import Dirichlet, Initial
 from kanpde.domains import Box
+from kanpde.editing import freeze, remove_edge
 from kanpde.fields import laplacian
 from kanpde.functions import cos, exp, log, pi, sin, sqrt
 from kanpde.kan import KAN
@@ -65,6 +66,8 @@ each_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda eac
 
 class Parameters:
     """Plain numbers that can be optimised like a network."""
+
+    _live = None  # all of them are trained
 
     def __init__(self, start):
         self.parameter = torch.nn.Parameter(torch.tensor(start, dtype=torch.float64))
@@ -677,3 +680,18 @@ def test_a_damping_that_starts_far_too_high():
     descent = LevenbergMarquardt(damping=1e6).start(network)
     losses = [float(descent.advance(objective, network).residual.square().sum()) for _ in range(6)]
     assert losses[-1] < 1e-2 * losses[0]
+
+
+@pytest.mark.parametrize("optimizer", [Adam(steps=30, rate=1e-2), LBFGS(steps=10)], ids=lambda each: type(each).__name__)
+def test_gradients_of_pruned_and_frozen_networks_reach_torchs_optimizers(optimizer):
+    network, objective = curve()
+    network = freeze(remove_edge(network, 1, 0, 2), 0, edges=[(1, 0)])
+    held, before = network.wires[0].weight[1].clone(), loss_of(objective, network)
+    losses, _, _ = descend(optimizer, objective, network, optimizer.steps)
+    assert losses[-1] < 0.9 * before
+    assert torch.equal(network.wires[0].weight[1], held)
+    assert not network.wires[1].weight[:, :, 2].any()
+    _, gradient = objective.gradient(network)
+    kanpde.optimizers.adam.set_gradient(network, gradient)
+    whole = torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
+    assert torch.equal(whole[network.trained_places], gradient) and int((whole != 0).sum()) <= len(gradient)

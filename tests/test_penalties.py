@@ -127,7 +127,7 @@ def edges_of(layer, z):
 
 def sizes_of(network, points, metric):
     """n_e by the definition, with everything but the edges' own numbers detached, for the problem ``system``."""
-    z, layers, values = network._normalised(points), [], network(points).detach()
+    z, layers, values = network.normalised(points), [], network(points).detach()
     wanted = torch.stack([points[:, 0] * points[:, 1], points[:, 1]], 1)
     units = values.square().mean(0).sqrt() * wanted.norm() / values.norm()
     for layer in network.layers:
@@ -191,7 +191,7 @@ def test_rows_have_the_value_and_the_slope_of_the_penalty(hidden, metric, weight
     truth = 0.01 * found.unit * penalty_of(network, POINTS, given)
     truth.backward()
     slope = torch.cat([(torch.zeros_like(each) if each.grad is None else each.grad).flatten() for each in network.parameters()])[
-        network._live
+        network.trained_places
     ]
     bare = Objective(system(), {"equation": POINTS})
     residual, gradient = found.gradient(network)
@@ -466,14 +466,14 @@ def test_one_node_is_left_where_one_is_enough(seed):
     ("make", "error", "words"),
     [
         (lambda: Sparsify(), ValueError, "needs a strength"),
-        (lambda: Sparsify(-1), ValueError, "strength of Sparsify must not be negative, got -1"),
-        (lambda: Sparsify(math.inf), ValueError, "strength of Sparsify must be a finite number, got inf"),
+        (lambda: Sparsify(-1), ValueError, "strength of Sparsify must be a finite number of at least 0, got -1"),
+        (lambda: Sparsify(math.inf), ValueError, "strength of Sparsify must be a finite number of at least 0, got inf"),
         (lambda: Sparsify("much"), ValueError, "got 'much'"),
-        (lambda: Sparsify(1e-2, entropy=-2), ValueError, r"Sparsify\(entropy=...\) must not be negative, got -2"),
+        (lambda: Sparsify(1e-2, entropy=-2), ValueError, r"Sparsify\(entropy=...\) must be a finite number of at least 0, got -2"),
         (lambda: Sparsify(1e-2, edges=0, entropy=0), ValueError, "penalises nothing"),
         (lambda: Sparsify(1e-2, metric="foward"), ValueError, "got 'foward'.*'?forward"),
         (lambda: Sparsify(1e-2, across="rows"), ValueError, "across.*'layer', 'nodes', got 'rows'"),
-        (lambda: Smooth(-1e-4), ValueError, "must not be negative, got -0.0001"),
+        (lambda: Smooth(-1e-4), ValueError, "must be a finite number of at least 0, got -0.0001"),
         (lambda: Smooth(1e-4, of="slope"), ValueError, "'curvature', 'differences', .*got 'slope'"),
         (lambda: rungs([Sparsify(1e-2), LM()]), ValueError, "has no optimizer before it"),
         (lambda: rungs([Smooth(1e-2), LM()]), ValueError, "has no optimizer before it"),

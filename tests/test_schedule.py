@@ -1,6 +1,7 @@
 """Continuation, resampling, stopping and keeping the best: what a schedule does besides descending and refining."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from kanpde import (
     KAN,
     MLP,
     Adam,
+    AdaptRanges,
     Balance,
     Box,
     BSpline,
@@ -17,6 +19,7 @@ from kanpde import (
     Continue,
     Dataset,
     Dirichlet,
+    EarlyStopping,
     Experiment,
     FixEdges,
     LevenbergMarquardt,
@@ -28,9 +31,11 @@ from kanpde import (
     Sampling,
     Starts,
     Until,
+    load,
+    save,
 )
 from kanpde.changes import RefineTo, SetParameters, Stage
-from kanpde.functions import abs, exp, pi, sin
+from kanpde.functions import abs, exp, log, pi, sin
 from kanpde.objective import Objective
 from kanpde.sampling import resampled
 from kanpde.schedule import Rung, rungs
@@ -495,6 +500,71 @@ def test_where_edits_stand():
         FixEdges(least=2)
     with pytest.raises(ValueError, match="sine"):
         FixEdges(primitives=["sine"])
+    with pytest.raises(ValueError, match="would fix nothing"):
+        FixEdges(primitives=())
+    assert FixEdges(primitives="sin") == FixEdges(primitives=["sin"])
     problem = Problem(Box(x=(0, 1)), lambda u, x: u - sin(x))
     with pytest.raises(TypeError, match="edits the edges of a KAN, which MLP"):
         Experiment(problem, model=MLP(1, 3, 1), training=[LM(steps=2), Prune(), LM(steps=2)]).run()
+
+
+def interrupted(experiment, stop):
+    """The result of a run that ends at a step."""
+    calls = [*experiment.callbacks, lambda run: interrupt() if run.fit.history.length == stop else None]
+    return replace(experiment, callbacks=calls).run()
+
+
+def test_a_network_kept_before_an_edit_is_restored_by_a_resumed_run(tmp_path):
+    training = [LM(steps=4), Prune(0.1), LM(steps=4), FixEdges(primitives=["x", "x^2"], least=0.01), LM(steps=4)]
+    watch = EarlyStopping("validation_rmse", patience=100, restore=True)
+    experiment = Experiment(Regression(sparse_data()), model=KAN(3, 1, basis=BSpline(3, 3)), training=training, callbacks=[watch])
+    whole = experiment.run()
+    assert whole.architecture["rung"] == 1 and "restored the network of step" in whole.provenance["stops"]
+    part = load(save(interrupted(experiment, whole.metrics["steps"] - 1), tmp_path / "part.h5"))
+    again = experiment.run(resume=part)
+    assert np.array_equal(again.parameters, whole.parameters)
+    assert again.metrics["test_rmse"] == whole.metrics["test_rmse"]
+    assert "with 2 of 3 edges" in repr(experiment.trained_network(again))
+
+
+def test_a_run_whose_ranges_have_moved_resumes(tmp_path):
+    model = KAN(3, 3, 1, basis=BSpline(3, 4), hidden="range")
+    experiment = Experiment(Regression(sparse_data()), model=model, training=[AdaptRanges(), LM(steps=6)])
+    part = load(save(interrupted(experiment, 3), tmp_path / "part.h5"))
+    assert np.array_equal(experiment.run(resume=part).parameters, experiment.run().parameters)
+
+
+def test_starts_on_data_are_judged_on_the_validation_rows():
+    model, training = KAN(3, 2, 1, basis=Chebyshev(3)), [Starts(4, steps=4), LM(steps=2)]
+    experiment = Experiment(Regression(sparse_data()), model=model, training=training)
+    losses = []
+    for number in range(4):
+        plain = replace(experiment, training=[LM(steps=4)])
+        losses.append(plain.run(seed=number * 1_000_003).history["validation_loss"][-1])
+    words = f"began from start {int(np.argmin(losses))} of 0 ... 3, with a loss of {min(losses):.3g} on the validation rows"
+    assert words in experiment.run().provenance["stops"]
+    bare = Dataset.of(lambda x: sin(x), x=(-1, 1), train=50)
+    found = Experiment(Regression(bare), model=KAN(1, 2, 1, basis=Chebyshev(3)), training=training).run()
+    assert "on the training rows" in found.provenance["stops"]
+
+
+def test_a_first_look_refines_in_the_same_manner():
+    training = [LM(steps=9), Refine(5, 7, 11, uniform=True)]
+    experiment = Experiment(Regression(sparse_data()), model=KAN(3, 1, basis=BSpline(3, 3)), training=training)
+    assert experiment.shortened().training[1] == Refine(5, uniform=True)
+
+
+@pytest.mark.parametrize("validation", [1, 2])
+def test_edges_are_fixed_over_the_training_rows_too(validation):
+    data = Dataset.of(lambda x, y: log(1.1 + x) + y**2, x=(-1, 1), y=(-1, 1), train=200, validation=validation, test=50)
+    training = [LM(steps=15), FixEdges(primitives=["log", "x^2"]), LM(steps=15)]
+    result = Experiment(Regression(data), model=KAN(2, 1, basis=Chebyshev(12)), training=training).run()
+    assert "log(" in result.equation["formula"] and result.metrics["test_rmse"] < 1e-12
+
+
+def test_an_edge_whose_input_does_not_vary_stays(caplog):
+    rows = np.linspace(-1, 1, 50)
+    data = Dataset({"a": rows, "b": 0 * rows, "c": sin(rows)}, targets="c", ranges={"b": (-1, 1)})
+    result = Experiment(Regression(data), model=KAN(2, 1, basis=Chebyshev(9)), training=[LM(steps=8), FixEdges(), LM(steps=8)]).run()
+    assert "the edge from 1 to 0 of layer 0 stays as it is: the edge's input is 0 at all" in caplog.text
+    assert result.metrics["test_rmse"] < 1e-8

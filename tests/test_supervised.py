@@ -61,7 +61,7 @@ def experiment(problem, model=None, training=None, **options):
 
 
 def points_of(problem):
-    return {"equation": torch.as_tensor(problem.given)}
+    return {"equation": torch.as_tensor(problem.data_points)}
 
 
 # ---- regression ----
@@ -209,11 +209,11 @@ def test_rows_have_the_gradient_and_the_curvature_of_the_cross_entropy(classes, 
     network = experiment(problem, KAN(2, outputs, basis=Chebyshev(3))).network(1)  # linear: all curvature is that of the loss
     network.assign(2 * network.vector())
     objective = Objective(problem, points_of(problem))
-    label = torch.as_tensor(problem.columns(problem.given)["class number"])
+    label = torch.as_tensor(problem.columns(problem.data_points)["class number"])
 
     def loss(vector):
         weight = vector.view_as(network.layers[0].weight)
-        z = torch.einsum("oki,kin->no", weight, network.layers[0].basis.values(network._normalised(torch.as_tensor(problem.given))))
+        z = torch.einsum("oki,kin->no", weight, network.layers[0].basis.values(network.normalised(torch.as_tensor(problem.data_points))))
         full = torch.cat([torch.zeros_like(z), z], 1) if outputs == 1 else z
         return torch.nn.functional.cross_entropy(full, label) + ridge * z.square().sum(1).mean()
 
@@ -232,7 +232,7 @@ def test_logistic_regression_ends_where_scipy_does(outputs):
     data = rings(200, 2, train=1.0)
     problem, basis = Classification(data, ridge=1e-3).for_outputs(outputs), Chebyshev(3)
     result = experiment(problem, KAN(2, outputs, basis=basis), [LM(steps=30, progress=1.0, patience=30)]).run()
-    z = 2 * (problem.given - problem.domain.lower) / np.subtract(problem.domain.upper, problem.domain.lower) - 1
+    z = 2 * (problem.data_points - problem.domain.lower) / np.subtract(problem.domain.upper, problem.domain.lower) - 1
     design = np.concatenate([basis.values(torch.as_tensor(z[:, axis])).numpy().T for axis in (0, 1)], 1)
     sign = 1 - 2 * (data["train"].targets[:, 0] == problem.classes[1])
 
@@ -344,7 +344,7 @@ def test_training_in_batches_sees_what_the_batches_hold():
     problem = Regression(samples())
     result = experiment(problem, training=[Watching(steps=3, rate=1e-2), Batches(70)]).run()
     assert [len(each) for each in seen] == [60] * 15 and result.metrics["steps"] == 3
-    every = {tuple(row) for row in problem.given.tolist()}
+    every = {tuple(row) for row in problem.data_points.tolist()}
     for epoch in range(3):
         rows = torch.cat(seen[5 * epoch : 5 * epoch + 5]).tolist()
         assert {tuple(row) for row in rows} == every
@@ -358,7 +358,7 @@ def test_a_batch_has_the_columns_of_its_rows():
         network = experiment(problem).network(0)
         places = torch.tensor([7, 3, 120, 200])
         part = objective.batch(places)
-        whole = objective.residual(network).view(objective.blocks[0].components, -1) * len(problem.given) ** 0.5
+        whole = objective.residual(network).view(objective.blocks[0].components, -1) * len(problem.data_points) ** 0.5
         assert torch.allclose(part.residual(network).view(whole.shape[0], -1) * 2, whole[:, places], rtol=1e-12)
         assert objective.size == whole.numel()
 

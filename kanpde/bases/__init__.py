@@ -9,7 +9,7 @@ A new basis is one class: see :class:`Basis` for the five things that it defines
 polynomials with a three-term recurrence define.
 """
 
-from kanpde.bases.basis import Basis, Functions, Joined, Span, real_number, remembered, whole_number
+from kanpde.bases.basis import Basis, Functions, Joined, Span, remembered
 from kanpde.bases.extended import Extended, PerInput
 from kanpde.bases.fourier import Fourier, Sine
 from kanpde.bases.hermite import Hermite
@@ -23,5 +23,5 @@ from kanpde.bases.splines import BSpline
 __all__ = [
     "AlgebraicMap", "BSpline", "Basis", "Chebyshev", "Extended", "Fourier", "Functions", "Gaussian", "Hermite", "Jacobi", "Joined",
     "Legendre", "Map", "Mapped", "MexicanHat", "Monomial", "PerInput", "Polynomials", "RationalChebyshev", "SiLU", "Sine", "SinhMap",
-    "Span", "real_number", "remembered", "whole_number",
+    "Span", "remembered",
 ]  # fmt: skip

@@ -181,20 +181,6 @@ class Basis(Functions):
         return Joined((self, other))
 
 
-def whole_number(value: object, name: str, *, least: int = 1) -> int:
-    """``value`` as an int; an error that names it if it is not a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return int(value)
-
-
-def real_number(value: object, name: str, *, above: float = -np.inf) -> float:
-    """``value`` as a float; an error that names it if it is not a finite number above ``above``."""
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and above < float(value) < np.inf:
-        return float(value)
-    raise ValueError(f"{name} must be a finite number{'' if above == -np.inf else f' above {above:g}'}, got {value!r}")
-
-
 @dataclass(frozen=True)
 class Together(Functions):
     """Several families, one after another."""

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, remembered, whole_number
+from kanpde.arguments import whole_number
+from kanpde.bases.basis import Basis, Span, remembered
 
 
 @dataclass(frozen=True)

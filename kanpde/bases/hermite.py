@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, real_number, remembered, whole_number
+from kanpde.arguments import real_number, whole_number
+from kanpde.bases.basis import Basis, Span, remembered
 from kanpde.bases.recurrence import Step, fill, recur
 
 

@@ -7,8 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, remembered, whole_number
+from kanpde.arguments import whole_number
+from kanpde.bases.basis import Basis, Functions, Span, remembered
 from kanpde.jets import is_tracing
+
+FEW = 10  # centres
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,13 @@ class Gaussian(Basis):
         if order:
             torch.mul(out[0], t.mul_(-2 * inverse), out=out[1])
 
+    def combined_from(self, dtype: torch.dtype) -> tuple[Functions, np.ndarray] | None:
+        """The same without factors that do not depend on x, for few centres."""
+        if self.coarsest is not None or self.count > FEW or dtype not in (torch.float64, torch.float32):
+            return None
+        functions = Exponentials(self)
+        return functions, np.diag(1 / functions.factors)
+
     def embedding(self, finer: Basis) -> np.ndarray:
         assert isinstance(finer, Gaussian) and (finer.coarsest or finer.count) == (self.coarsest or self.count)
         return np.eye(finer.size, self.size)
@@ -93,6 +103,57 @@ class Gaussian(Basis):
         """4^-level: the finer functions start small."""
         widths = self.levels[1]
         return (widths / widths[0]) ** 2
+
+
+@dataclass(frozen=True)
+class Exponentials(Functions):
+    """exp(2 j t - t^2) = exp(j^2) exp(-(t - j)^2), t = (x - c) / h and j counted from a centre c in the middle of those of a Gaussian.
+
+    One follows from the other by a product with exp(2 t) or exp(-2 t): two exponentials a point, however many functions.
+    """
+
+    gaussian: Gaussian
+
+    @property
+    def size(self) -> int:
+        return self.gaussian.count
+
+    @property
+    def middle(self) -> int:
+        return (self.size - 1) // 2
+
+    @property
+    def factors(self) -> np.ndarray:
+        """exp(j^2): (count,)."""
+        return np.exp((np.arange(self.size) - self.middle) ** 2.0)
+
+    def table(self, x: Tensor, order: int) -> Tensor:
+        factors = torch.tensor(self.factors, dtype=x.dtype, device=x.device)
+        return self.gaussian.table(x, order) * factors.view(-1, *(1,) * x.ndim)
+
+    def span(self, x: Tensor, order: int, *, squash: bool = False, reuse: Span | None = None) -> Span:
+        table = x.new_empty((order + 1, self.size, *x.shape)) if reuse is None else reuse.functions
+        self.write(x, order, table, squash=squash)
+        return Span(table)
+
+    def write(self, x: Tensor, order: int, out: Tensor, *, squash: bool = False) -> None:
+        if squash or order > 1:
+            out.copy_((self.squashed_table if squash else self.table)(x, order))
+            return
+        middle, rate, rows = self.middle, 0.5 * (self.size - 1), out[0].unbind(0)
+        t = torch.mul(x, rate).add_(rate - middle)
+        torch.mul(t, t, out=rows[middle]).neg_().exp_()
+        step = torch.mul(t, 2).clamp_(-60, 60).exp_()  # where it is cut, all functions have vanished
+        for j in range(middle + 1, self.size):
+            torch.mul(rows[j - 1], step, out=rows[j])
+        step.reciprocal_()
+        for j in range(middle - 1, -1, -1):
+            torch.mul(rows[j + 1], step, out=rows[j])
+        if order:
+            t.mul_(-2 * rate)
+            for j, slopes in enumerate(out[1].unbind(0)):
+                torch.add(t, 2 * rate * (j - middle), out=slopes)
+            out[1].mul_(out[0])
 
 
 @dataclass(frozen=True)

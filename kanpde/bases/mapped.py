@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, real_number
+from kanpde.arguments import real_number
+from kanpde.bases.basis import Basis
 from kanpde.jets import channels, compose
 
 

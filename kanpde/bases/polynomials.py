@@ -9,7 +9,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Span, real_number, remembered, whole_number
+from kanpde.arguments import real_number, whole_number
+from kanpde.bases.basis import Basis, Span, remembered
 from kanpde.bases.recurrence import Step, derivative, fill, recur
 from kanpde.jets import is_tracing
 

@@ -6,7 +6,8 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, real_number, whole_number
+from kanpde.arguments import real_number, whole_number
+from kanpde.bases.basis import Basis
 from kanpde.bases.mapped import AlgebraicMap, Mapped
 from kanpde.bases.polynomials import Chebyshev
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases.basis import Basis, Functions, Span, remembered, whole_number
+from kanpde.arguments import whole_number
+from kanpde.bases.basis import Basis, Functions, Span, remembered
 from kanpde.bases.truncated import TruncatedPowers
 from kanpde.jets import channels, compose, tanh_table
 

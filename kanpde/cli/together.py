@@ -16,7 +16,7 @@ def draw_together(tasks: Sequence[Task]) -> bool:
         own = [task for task in tasks if task.file == file]
         results = [result for task in own if task.path.exists() and (result := load(task.path)).status == "complete"]
         if results and own[0].figures is not None:
-            failed = drawn(own[0].figures, results, file, own[0].path.parent) or failed
+            failed = draw_and_save(own[0].figures, results, file, own[0].path.parent) or failed
     return failed
 
 
@@ -25,11 +25,11 @@ def draw_again(file: Path, results: Sequence[Result], directory: Path) -> bool:
     figures = figures_of(load_problem(file), file)
     if figures is None:
         raise UserError(f"{file} defines no `figures(results)`: leave it out, and each results file is drawn by itself")
-    return drawn(figures, results, file, directory)
+    return draw_and_save(figures, results, file, directory)
 
 
-def drawn(figures: Callable[[list[Result]], Mapping[str, Any]], results: Sequence[Result], file: Path, directory: Path) -> bool:
-    """Call a problem file's function and save what it draws; an error is printed, and then the answer is True."""
+def draw_and_save(figures: Callable[[list[Result]], Mapping[str, Any]], results: Sequence[Result], file: Path, directory: Path) -> bool:
+    """Call a problem file's function and save what it draws; an error is printed; whether there was one."""
     from kanpde.figures import saved
 
     try:

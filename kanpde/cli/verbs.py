@@ -57,7 +57,7 @@ def list_versions(arguments: Sequence[str]) -> int:
     """Print the versions in a file, or what differs between two of them."""
     parser = argparse.ArgumentParser(prog="run_experiments.py versions", description="List the versions in a file, or compare two.")
     parser.add_argument("file", type=Path, metavar="FILE.h5", help="a file of versions, or the results of a run that kept some")
-    parser.add_argument("pair", nargs="*", metavar="ID", help="two versions to compare, by the beginning of their ids")
+    parser.add_argument("pair", nargs="*", metavar="ID", help="two versions to compare, by number or the beginning of their ids")
     given = parser.parse_args(arguments)
     if len(given.pair) not in (0, 2):
         parser.error(f"two versions are compared, got {len(given.pair)}: {' '.join(given.pair)}")
@@ -66,7 +66,8 @@ def list_versions(arguments: Sequence[str]) -> int:
         if not given.file.exists():
             raise UserError(f"there is no file {given.file}")
         if given.pair:
-            print(versions.compare(*given.pair))
+            one, other = (int(each) if each in map(str, range(len(versions))) else each for each in given.pair)
+            print(versions.compare(one, other))
         else:
             print(
                 versions if len(versions) else f"{given.file} holds no versions: a run keeps them with callbacks=[KeepVersions(Versions())]"

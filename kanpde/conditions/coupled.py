@@ -8,11 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from kanpde.arguments import nearest
 from kanpde.calls import argument_names, call_by_name, components_of
 from kanpde.conditions.condition import CONDITION_WEIGHT, Condition, Frame, Place, evaluated, positive, shown
 from kanpde.conditions.values import Dirichlet, Value, check_value
 from kanpde.domains import TIME, Boundary, Box, Quantile, Side
-from kanpde.fields import coordinate_fields, nearest
+from kanpde.fields import coordinate_fields
 
 logger = logging.getLogger("kanpde")
 

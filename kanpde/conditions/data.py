@@ -7,9 +7,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from kanpde.arguments import nearest
 from kanpde.conditions.condition import Condition, Frame, Place, positive
 from kanpde.domains import Box, Quantile, Side
-from kanpde.fields import nearest
 
 
 def _measured(name: str) -> str:

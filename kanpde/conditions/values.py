@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from kanpde.arguments import nearest
 from kanpde.conditions.condition import CONDITION_WEIGHT, Condition, Frame, Place, at, evaluated, part, positive, shown
 from kanpde.domains import TIME, Boundary, Box, Quantile, Side
-from kanpde.fields import nearest
 from kanpde.functions import Constant
 
 Value = float | int | Constant | Callable[..., Any]

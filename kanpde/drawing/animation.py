@@ -14,7 +14,7 @@ import numpy as np
 from kanpde.drawing.networks import Plan, Shade, chosen_metric, label, planned, shade, sheet, sketched
 from kanpde.drawing.style import style
 from kanpde.edges import Edges
-from kanpde.results import write_whole
+from kanpde.hdf5 import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.animation import AbstractMovieWriter

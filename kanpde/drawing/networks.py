@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kanpde.arguments import one_of
 from kanpde.drawing.style import WIDTH, canvas, style
 from kanpde.edges import Edges
 from kanpde.notation import formula, symbol
@@ -47,8 +48,7 @@ def chosen_metric(layers: Sequence[Edges], metric: str) -> str:
     """The metric, or the one that there is; ``ValueError`` for one that is unknown, or for nothing to draw."""
     if not layers:
         raise ValueError("there are no edge functions to draw: the model has none, or training never began")
-    if metric not in METRICS:
-        raise ValueError(f"metric is one of {', '.join(map(repr, METRICS))}, got {metric!r}")
+    one_of(metric, METRICS, "metric")
     return metric if all(layer.scores is not None for layer in layers) else "spread"
 
 
@@ -203,7 +203,7 @@ def sketched(
     for k, (layer, each, plan) in enumerate(zip(layers, shades, plans, strict=True)):
         _edges(sketch, layer, opacity(each.edges, largest[k][0] if largest else None), plan)
         for factor in range(layer.sums, len(plan.ends)):
-            product, x = int(layer.factors[factor]), plan.ends[factor]
+            product, x = int(layer.owners[factor]), plan.ends[factor]
             if alive[k + 1][product] and not np.isnan(layer.importance[factor]).all():
                 sketch.lines.append(([(x, plan.top), (plan.outputs[product], plan.height)], (0, 0, 0, nodes[k + 1][product])))
         for number, x in enumerate(plan.outputs):
@@ -216,7 +216,7 @@ def sketched(
 def _fed(layer: Edges) -> np.ndarray:
     """Which outputs have an edge below: (outputs,)."""
     fed = np.zeros(layer.sums + layer.products, dtype=bool)
-    np.logical_or.at(fed, layer.factors, ~np.isnan(layer.importance).all(1))
+    np.logical_or.at(fed, layer.owners, ~np.isnan(layer.importance).all(1))
     return fed
 
 

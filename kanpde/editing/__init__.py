@@ -3,10 +3,10 @@
 What is not edited survives: boxes, ranges, knots, symbolic edges, what is frozen, output scales and unknown coefficients.
 """
 
+from kanpde.editing.expansion import expand_depth, expand_width, perturb
 from kanpde.editing.fixing import Fixed, Proposal, Released, fix, release, suggest
 from kanpde.editing.following import AdaptRanges
 from kanpde.editing.freezing import freeze, unfreeze
-from kanpde.editing.growth import expand_depth, expand_width, perturb
 from kanpde.editing.order import auto_swap, connection_cost, swap
 from kanpde.editing.pruning import Pruned, PruneReport, prune
 from kanpde.editing.ranges import adapt_ranges

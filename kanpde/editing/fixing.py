@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from kanpde.bases import Basis
+from kanpde.editing.expansion import give_splines
 from kanpde.editing.fitting import EdgeFit, edge_fits, explained, polished, shape_constants
-from kanpde.editing.growth import box_points, give_splines
-from kanpde.editing.places import checked_edge, entering
+from kanpde.editing.places import box_points, checked_edge, entering
 from kanpde.editing.projection import basis_of, least_squares, nodes, values
 from kanpde.editing.rewiring import add_symbols, drop_edges, drop_symbols, fold
 from kanpde.kan import KAN

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from kanpde.bases import Basis
-from kanpde.editing.places import visited
 from kanpde.editing.projection import basis_of, carried, joined_bases, spline_of
 from kanpde.editing.ranges import Adaptation, ranged_layers, relative_change
 from kanpde.kan import KAN
@@ -50,9 +49,9 @@ class AdaptRanges:
     def adapted(self, network: KAN, points: Tensor, *, fresh: bool = False) -> KAN | None:
         """The network with its ranges moved, or None where it would change too much; a ``fresh`` one keeps its coefficients."""
         rule = Adaptation(self.margin, self.knots, "weights" if fresh else "function")
-        other = rule.applied(_plain(network.copy()), points, ranged_layers(network))
+        other = rule.applied(_changeable(network), points, ranged_layers(network))
         if not fresh:
-            change = relative_change(visited(other, points)[-1], visited(network, points)[-1])
+            change = relative_change(other.node_values(points)[-1], network.node_values(points)[-1])
             if not change <= self.tolerance:
                 logger.warning("the ranges stay as they are: moved, they would change the solution by %.2g of its size", change)
                 return None
@@ -70,7 +69,7 @@ class AdaptRanges:
 
     def replayed(self, network: KAN, row: Sequence[float]) -> KAN:
         """A copy of the network with ranges that were found earlier; its weights are to be set afterwards."""
-        other, rest = _plain(network.copy()), list(row)
+        other, rest = _changeable(network), list(row)
         for number in ranged_layers(network):
             layer = other.wires[number]
             low, high = (torch.tensor([rest.pop(0) for _ in range(layer.inputs)], dtype=torch.float64) for _ in range(2))
@@ -90,11 +89,11 @@ class AdaptRanges:
         return not isinstance(self.knots, str) and self.knots > 0
 
 
-def _plain(network: KAN) -> KAN:
-    """A network that says what it is from its layers."""
-    if network._asked:
-        network._asked, network._widths = {}, network.widths
-    return network
+def _changeable(network: KAN) -> KAN:
+    """A copy whose layers may be changed, its weights as given, or drawn, as they are."""
+    other = network.copy()
+    other.asked = None
+    return other
 
 
 def _breaks(basis: Basis | None, input: int) -> list[float]:

@@ -5,9 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanpde.editing.places import checked_network, checked_node, checked_points, visited
+from kanpde.editing.places import checked_network, checked_node
 from kanpde.editing.rewiring import factors_of, linear_of, rewired
 from kanpde.kan import KAN
+from kanpde.network import checked_points
 
 
 def swap(network: KAN, layer: int, node: int, other: int) -> KAN:
@@ -75,7 +76,7 @@ def auto_swap(network: KAN, points: Any) -> KAN:
 
 def _spreads(network: KAN, points: Any) -> list[Tensor]:
     """The standard deviation of every edge over the points, those of a product's factors added: (outputs, inputs) by layer."""
-    z, found = visited(checked_network(network), checked_points(network, points)), []
+    z, found = checked_network(network).node_values(checked_points(network, points)), []
     for layer, each in zip(network.wires, z, strict=False):
         spread = layer.edge_values(each).std(2, correction=0).double().cpu()
         found.append(torch.stack([spread[linear_of(layer, node)].sum(0) for node in range(layer.outputs)]))

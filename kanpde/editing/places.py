@@ -9,6 +9,7 @@ from torch import Tensor
 
 from kanpde.kan import KAN
 from kanpde.layer import Layer
+from kanpde.network import checked_points
 
 Edge = tuple[int, int]  # linear output, input
 
@@ -16,7 +17,8 @@ Edge = tuple[int, int]  # linear output, input
 def checked_network(network: Any) -> KAN:
     """The network, or ``TypeError`` for one that has no layers of edges."""
     if not isinstance(network, KAN):
-        raise TypeError(f"edits are for KANs, whose edges are functions; got {network!r}")
+        hint = f": this is a {type(network).__name__}, take its .network" if hasattr(network, "network") else ""
+        raise TypeError(f"edits are for KANs, whose edges are functions; got {network!r:.80}{hint}")
     return network
 
 
@@ -50,18 +52,6 @@ def checked_input(network: KAN, input: Any) -> int:
     return _number(input, checked_network(network).inputs, "input", f"the network has {_count(network.inputs, 'input')}")
 
 
-def checked_points(network: KAN, points: Any) -> Tensor:
-    """Points (N, inputs) as a tensor like the network's numbers; ``ValueError`` for another shape, none, or values that are not finite."""
-    like = checked_network(network).lower
-    found = points if isinstance(points, Tensor) else torch.as_tensor(np.asarray(points, dtype=float))
-    found = found.detach().to(like)
-    if found.ndim != 2 or found.shape[1] != network.inputs or len(found) == 0:
-        raise ValueError(f"points are rows (N, {network.inputs}) in the network's coordinates, got the shape {tuple(found.shape)}")
-    if not bool(torch.isfinite(found).all()):
-        raise ValueError(f"{int((~torch.isfinite(found)).any(1).sum())} of {len(found)} points are not finite numbers: leave them out")
-    return found
-
-
 def checked_targets(network: KAN, points: Tensor, targets: Any) -> Tensor:
     """Values (N, outputs) that belong to the points; those of a single output may be (N,)."""
     found = targets if isinstance(targets, Tensor) else torch.as_tensor(np.asarray(targets, dtype=float))
@@ -74,22 +64,28 @@ def checked_targets(network: KAN, points: Tensor, targets: Any) -> Tensor:
     return found
 
 
-@torch.no_grad()
-def visited(network: KAN, points: Tensor) -> list[Tensor]:
-    """The inputs of every layer over the points, (inputs, N) each, then what the last one gives."""
-    found = [network._normalised(points)]
-    for layer in network.wires:
-        found.append(layer.columns(found[-1]))
-    return found
+def box_points(network: KAN, points: Any) -> Tensor:
+    """The points that were given, or random ones of the network's box."""
+    if points is not None:
+        return checked_points(network, points)
+    drawn = torch.rand(256, network.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(network.lower)
+    return network.lower + drawn * (network.upper - network.lower)
 
 
 @torch.no_grad()
 def entering(network: KAN, points: Any, layer: int) -> Tensor:
     """The inputs of one layer over points that are checked first: (inputs, N)."""
-    z = network._normalised(checked_points(network, points))
+    z = network.normalised(checked_points(network, points))
     for each in network.wires[:layer]:
         z = each.columns(z)
     return z
+
+
+def sizes(values: Tensor) -> Tensor:
+    """The standard deviation of each row of values (outputs, N); of a constant one its size, and 1 where it is zero: (outputs, 1)."""
+    spread = values.std(1, correction=0, keepdim=True)
+    found = torch.where(spread > 0, spread, values.abs().amax(1, keepdim=True))
+    return torch.where(found > 0, found, torch.ones_like(found))
 
 
 def mask_of(layer: Layer, edges: Iterable[Edge]) -> Tensor:

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanpde.bases import real_number
-from kanpde.editing.places import Edge, checked_network, checked_points, checked_targets, visited
-from kanpde.editing.removal import drop_columns, simplify
+from kanpde.arguments import real_number
+from kanpde.editing.places import Edge, checked_network, checked_targets, sizes
+from kanpde.editing.removal import drop_columns, has_auxiliary, simplify
 from kanpde.editing.rewiring import drop_edges, fold, linear_of
 from kanpde.interpret import attribution
 from kanpde.kan import KAN
 from kanpde.layer import Layer
+from kanpde.network import checked_points
 
 logger = logging.getLogger("kanpde")
 
@@ -78,11 +79,12 @@ def prune(
     """The network without edges, nodes and inputs that contribute little, their means over ``points`` (N, inputs) folded into biases.
 
     Given ``targets`` (N, outputs), the RMS error on the points, and that of the smallest nine tenths of the errors, grow to at most
-    1 + ``tolerance`` times what they were; without, the outputs
-    change by at most ``tolerance``, as RMS in units of their standard deviation. Points that were not trained on measure best. Candidates
+    1 + ``tolerance`` times what they were; without, the outputs change by at most ``tolerance``, as RMS in units of their standard
+    deviation. Points that were not trained on measure best. Candidates
     are tried in the order of their scores (:func:`~kanpde.attribution`), many at a time where that is possible, and go only if
     the error allows it; ``edges``, ``nodes`` and ``inputs`` say whether they may go, or are the score, relative to 1 of an output, below
-    which they may. Inputs that go take their column of the points with them; without ``inputs`` the network keeps taking them.
+    which they may. Inputs that go take their column of the points with them, unless auxiliary inputs
+    are made of it; without ``inputs`` the network keeps taking them.
 
     With ``refit`` the remaining weights are then fitted to what each layer gave before, by least squares, and more may go.
 
@@ -90,8 +92,7 @@ def prune(
     """
     points = checked_points(checked_network(network), points)
     wanted = None if targets is None else checked_targets(network, points, targets).T
-    if not (real_number(tolerance, "the tolerance of prune") >= 0):
-        raise ValueError(f"the tolerance of prune is how much worse it may get, at least 0, got {tolerance!r}")
+    real_number(tolerance, "the tolerance of prune", least=0)
     limits = [_limit(each, name) for each, name in ((inputs, "inputs"), (nodes, "nodes"), (edges, "edges"))]
     search = _Search(network, points, wanted, tolerance)
     for search.refit in (False, True) if refit else (False,):
@@ -99,11 +100,12 @@ def prune(
             if limit > 0:
                 search.through(groups(search.reached()[0], points), limit)
     other = simplify(search.best())
-    gone = [] if not limits[0] else [i for i in range(network.inputs) if not bool(other.wires[0].edges[:, i].any())][: network.inputs - 1]
+    whole = not limits[0] or has_auxiliary(network)
+    gone = [] if whole else [i for i in range(network.inputs) if not bool(other.wires[0].edges[:, i].any())][: network.inputs - 1]
     kept = tuple(i for i in range(network.inputs) if i not in gone)
     if gone:
         drop_columns(other, gone)
-    values = visited(other, points[:, kept])[-1]
+    values = other.node_values(points[:, kept])[-1]
     report = PruneReport(
         (network.inputs, other.inputs),
         (_nodes(network), _nodes(other)),
@@ -124,17 +126,14 @@ class _Search:
 
     def __init__(self, network: KAN, points: Tensor, targets: Tensor | None, tolerance: float) -> None:
         self.network, self.points, self.refit = network, points, False
-        self.inputs = z = visited(network, points)
+        self.inputs = z = network.node_values(points)
         self.first, self.old = network.wires[0].edge_values(z[0]), z[-1]
         self.linear = [layer.linear_columns(each) for layer, each in zip(network.wires, z, strict=False)]
         shift, scale = network.output_shift, network.output_scale
         if targets is not None and shift is not None and scale is not None:
             targets = (targets - shift[:, None]) / scale[:, None]
         self.targets = targets
-        goal = self.old if targets is None else targets
-        spread = goal.std(1, correction=0)
-        spread = torch.where(spread > 0, spread, goal.abs().max(1).values)
-        self.scale = torch.where(spread > 0, spread, torch.ones_like(spread))[:, None]
+        self.scale = sizes(self.old if targets is None else targets)
         self.allowed = [tolerance + ROUNDING if targets is None else (1 + tolerance) * each + ROUNDING for each in self.errors(self.old)]
         self.removed: set[tuple[int, Edge]] = set()
 
@@ -171,7 +170,7 @@ class _Search:
         Where a linear output loses edges, its mean over the points is made what it was, by its bias.
         """
         gone = self.removed.union(*groups)
-        other, z = self.network.edited(), self.network._normalised(self.points)
+        other, z = self.network.edited(), self.network.normalised(self.points)
         for number, layer in enumerate(other.wires):
             here = [edge for place, edge in gone if place == number]
             if here:
@@ -298,6 +297,4 @@ def _limit(value: bool | float, name: str) -> float:
     """The score below which candidates may go."""
     if isinstance(value, bool):
         return math.inf if value else 0.0
-    if not real_number(value, f"the score below which {name} are pruned") >= 0:
-        raise ValueError(f"{name} are pruned below a score of at least 0, got {value!r}")
-    return float(value)
+    return real_number(value, f"the score below which {name} are pruned", least=0)

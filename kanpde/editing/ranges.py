@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases import Basis, BSpline, Extended, real_number
-from kanpde.editing.places import checked_layer, checked_network, checked_points, visited
+from kanpde.arguments import real_number
+from kanpde.bases import Basis, BSpline, Extended
+from kanpde.editing.places import checked_layer, checked_network, sizes
 from kanpde.editing.projection import basis_of, carried, data_breaks, joined_bases, kept_breaks, projected, spline_of, values
 from kanpde.kan import KAN
 from kanpde.layer import Layer
+from kanpde.network import checked_points
 
 logger = logging.getLogger("kanpde")
 
@@ -47,16 +49,16 @@ def adapt_ranges(
 
     Raises ``ValueError`` for points that do not fit, if no layer (of ``layers``) has a range, or if the function would change by more.
     """
-    points, chosen = checked_points(network, points), _chosen(network, layers)
+    points, chosen = checked_points(checked_network(network), points), _chosen(network, layers)
     rule = Adaptation(margin, knots, keep)
     if not (isinstance(tolerance, (int, float)) and tolerance > 0):
         raise ValueError(f"tolerance is how much the outputs may change relative to their size, a positive number, got {tolerance!r}")
     if keep == "weights":
         return rule.applied(network.edited(), points, chosen)
-    old, factor = visited(network, points)[-1], 1.0
+    old, factor = network.node_values(points)[-1], 1.0
     while True:
         other = rule.applied(network.edited(), points, chosen, factor)
-        change = relative_change(visited(other, points)[-1], old)
+        change = relative_change(other.node_values(points)[-1], old)
         if change <= tolerance:
             logger.info("ranges of layers %s adapted to %d points: the outputs change by %.3g", chosen, len(points), change)
             return other
@@ -82,7 +84,7 @@ class Adaptation:
     keep: str = "function"
 
     def __post_init__(self) -> None:
-        if real_number(self.margin, "the margin of a range", above=-1e-300) > 10:
+        if real_number(self.margin, "the margin of a range", least=0) > 10:
             raise ValueError(f"the margin of a range is a part of its length, such as 0.05, got {self.margin!r}")
         if self.keep not in ("function", "weights"):
             raise ValueError(f"adapting ranges can keep the 'function' or the 'weights', got {self.keep!r}")
@@ -96,7 +98,7 @@ class Adaptation:
 
     def applied(self, network: KAN, points: Tensor, layers: Sequence[int], finer: float = 1.0) -> KAN:
         """``network`` itself, changed layer by layer, with bases that are ``finer`` times as fine."""
-        z = network._normalised(points)
+        z = network.normalised(points)
         for number, layer in enumerate(network.wires):
             if number in layers:
                 self.change(layer, z, finer)
@@ -174,11 +176,8 @@ def _moved(own: Basis, basis: Basis, old: np.ndarray, new: np.ndarray, data: np.
 
 
 def relative_change(values: Tensor, old: Tensor) -> float:
-    """RMS of the change of the outputs (outputs, N), each relative to its standard deviation, or size if it is constant."""
-    spread = old.std(1, correction=0)
-    size = torch.where(spread > 0, spread, old.abs().max(1).values)
-    size = torch.where(size > 0, size, torch.ones_like(size))
-    return float(((values - old) / size[:, None]).square().mean().sqrt())
+    """RMS of the change of the outputs (outputs, N), each in units of its own size."""
+    return float(((values - old) / sizes(old)).square().mean().sqrt())
 
 
 def _resolution(layer: Layer) -> int:

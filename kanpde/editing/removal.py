@@ -59,9 +59,12 @@ def remove_input(network: KAN, input: int, points: Any = None, *, column: bool =
     With ``points`` (N, inputs) the means of the input's edges over them go to the biases of the first layer; without them nothing is
     folded. ``column=False`` keeps the input, on which nothing depends any more: the network goes on taking the points that it took.
 
-    Raises ``ValueError`` for an input that does not exist, and for the only one.
+    Raises ``ValueError`` for an input that does not exist, and, with ``column``, for the only one and for those of a network with auxiliary
+    inputs.
     """
     input = checked_input(network, input)
+    if column and has_auxiliary(network):
+        raise ValueError(f"the auxiliary inputs of {network} are functions of its coordinates: with column=False input {input} stays one")
     if column and network.inputs == 1:
         raise ValueError("input 0 is the only one of the network: with column=False it stays, without its edges")
     other = network.edited()
@@ -73,6 +76,11 @@ def remove_input(network: KAN, input: int, points: Any = None, *, column: bool =
     else:
         drop_edges(first, [(output, input) for output in range(first.linear)])
     return other
+
+
+def has_auxiliary(network: KAN) -> bool:
+    """Whether its first layer sees more than the coordinates."""
+    return network.wires[0].inputs != network.inputs
 
 
 def drop_columns(network: KAN, inputs: list[int]) -> None:

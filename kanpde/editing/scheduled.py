@@ -4,12 +4,12 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from kanpde.bases import real_number
+from kanpde.arguments import real_number
 from kanpde.editing.fixing import fix, suggest
 from kanpde.editing.pruning import prune
 from kanpde.kan import KAN
@@ -25,11 +25,13 @@ class Prune:
     """Take away edges and nodes that contribute little, before the optimizer that follows: :func:`~kanpde.prune` in a schedule.
 
     Of data the error on the validation rows, or without them on the training rows, grows to at most 1 + ``tolerance`` times what it was; of
-    an equation the solution changes by at most ``tolerance``, in units of its standard deviation. All inputs stay.
+    an equation what the network gives changes by at most ``tolerance``, in units of its standard deviation; where conditions are hard, they
+    are built around that. All inputs stay.
     """
 
     tolerance: float = 0.01
     refit: bool = False
+    judges: ClassVar[bool] = True  # by targets, of which the validation rows are best
 
     def __post_init__(self) -> None:
         if real_number(self.tolerance, "Prune(tolerance)") < 0:
@@ -58,16 +60,20 @@ class FixEdges:
     unexplained below ``resolution`` of an edge's variance counts for nothing, for the splines are no better. By default that is the part of
     the variance of the targets that the network itself leaves, or 1e-9 where it is below that or the targets are not known.
 
-    Raises ``ValueError`` for shares that are not between 0 and 1, and primitives that do not exist.
+    Raises ``ValueError`` for shares that are not between 0 and 1, and primitives that do not exist, or none.
     """
 
     primitives: tuple[str | Primitive | Callable[[Any], Any], ...] | None = None
     least: float = 0.99
     resolution: float | None = None
+    judges: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.primitives is not None:
-            object.__setattr__(self, "primitives", tuple(primitive(each) for each in self.primitives))
+            given: Any = (self.primitives,) if isinstance(self.primitives, (str, Primitive)) else self.primitives
+            object.__setattr__(self, "primitives", tuple(primitive(each) for each in given))
+            if not self.primitives:
+                raise ValueError("FixEdges(primitives=()) would fix nothing: name some, such as ('sin', 'x^2'), or leave it out for all")
         for name in ("least", "resolution") if self.resolution is not None else ("least",):
             if not 0 < real_number(getattr(self, name), f"FixEdges({name}=...)") < 1:
                 raise ValueError(f"FixEdges({name}=...) is a share of the variance, between 0 and 1, got {getattr(self, name)!r}")
@@ -78,7 +84,12 @@ class FixEdges:
         for number, layer in enumerate(network.wires):
             for output, input in layer.present.nonzero().tolist():
                 where = f"the edge from {input} to {output} of layer {number}"
-                rated = suggest(found, number, output, input, points, primitives=self.primitives, most=sys.maxsize, resolution=resolution)
+                chosen = {"primitives": self.primitives, "most": sys.maxsize, "resolution": resolution}
+                try:
+                    rated = suggest(found, number, output, input, points, **chosen)
+                except ValueError as error:  # its input does not vary
+                    logger.warning("%s stays as it is: %s", where, error)
+                    continue
                 likely = [each for each in rated if each.r2 >= self.least]
                 if not likely:
                     most = max(rated, key=lambda each: each.r2, default=None)

@@ -1,6 +1,6 @@
 """Looking into a network: edge functions, activations, how much edges, nodes and inputs contribute, and the drawing of it."""
 
-from kanpde.interpret.drawn import draw_network
+from kanpde.interpret.drawing import draw_network
 from kanpde.interpret.film import Film
 from kanpde.interpret.inspection import Activations, Edge, activations, edge, edge_functions, outside_grid
 from kanpde.interpret.scores import Attribution, attribution, interactions, sensitivity

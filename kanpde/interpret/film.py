@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.drawing import Frame, save_film
 from kanpde.interpret.inspection import edge_functions
 

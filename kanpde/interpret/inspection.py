@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.edges import Edges
 from kanpde.interpret.scores import scored
 from kanpde.interpret.stages import Visit, visits

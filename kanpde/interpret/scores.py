@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.interpret.stages import AT_ONCE, Moments, Stage, Visit, checked_points, deviation, output_number, visits
+from kanpde.arguments import one_of
+from kanpde.interpret.stages import AT_ONCE, Moments, Stage, Visit, deviation, output_number, visits
 from kanpde.jets import channels
-from kanpde.network import Network
+from kanpde.network import Network, checked_points
 
 METHODS = ("ratios", "ablation")
 
@@ -47,8 +48,7 @@ def attribution(network: Any, points: Any, *, output: int | None = None, method:
 
     ``network`` is a KAN or a SeparableKAN. Raises ``TypeError`` for any other, ``ValueError`` for points or an output that it has not.
     """
-    if method not in METHODS:
-        raise ValueError(f"method is one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    one_of(method, METHODS, "method")
     made, number = list(visits(network, points)), None if output is None else output_number(network, output)
     return scored(made, number) if method == "ratios" else _ablated(made, number)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from kanpde.kan import KAN
 from kanpde.layer import Layer
+from kanpde.network import checked_points
 from kanpde.separable import Factors, SeparableKAN
 
 AT_ONCE = 2**22  # values of edges that are held at a time
@@ -177,28 +178,15 @@ def stages_of(network: Any) -> list[Stage]:
         return [FactorStage(factors), TermStage(factors)]
     if isinstance(network, KAN):
         return [LayerStage(layer) for layer in network.layers]  # type: ignore[arg-type]
-    raise TypeError(f"only a KAN or a SeparableKAN has edges to look at, got {network!r}")
-
-
-def checked_points(network: Any, points: Any) -> Tensor:
-    """Points (N, inputs) with the network's type and place, or an error that says what is wrong with them."""
-    given = torch.as_tensor(points, dtype=network.lower.dtype, device=network.lower.device)
-    if given.ndim != 2 or given.shape[1] != network.inputs or not len(given):
-        raise ValueError(
-            f"points are the data to look at, of the shape (N, {network.inputs}), one row a point and one column an input of the network, "
-            f"got the shape {tuple(given.shape)}"
-        )
-    if not bool(given.isfinite().all()):
-        row = int((~given.isfinite().all(1)).nonzero()[0])
-        raise ValueError(f"row {row} of the points is not finite: {given[row].tolist()}; leave such rows out")
-    return given
+    hint = f": this is a {type(network).__name__}, take its .network" if hasattr(network, "network") else ""
+    raise TypeError(f"only a KAN or a SeparableKAN has edges to look at, got {network!r:.80}{hint}")
 
 
 @torch.no_grad()
 def visits(network: Any, points: Any) -> Iterator[Visit]:
     """What the points (N, inputs) do in each layer, from the first to the last."""
     stages, points = stages_of(network), checked_points(network, points)
-    z, (lower, upper) = network._normalised(points), network.input_ranges
+    z, (lower, upper) = network.normalised(points), network.input_ranges
     half = 0.5 * (upper - lower)
     stretch, start = 1 / half, -0.5 * (upper + lower) / half
     for stage in stages:

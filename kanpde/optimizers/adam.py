@@ -62,8 +62,11 @@ class AdamDescent:
 
 
 def set_gradient(network: Network, gradient: torch.Tensor) -> None:
-    """Store a gradient (P,) where torch's optimizers look for it."""
-    start = 0
+    """Store a gradient (P,) where torch's optimizers look for it; it is 0 for numbers that are not trained, which stay what they are."""
+    start, live = 0, network.trained_places
+    if live is not None:
+        whole = gradient.new_zeros(sum(parameter.numel() for parameter in network.parameters()))
+        gradient = whole.index_copy(0, live, gradient)
     for parameter in network.parameters():
         parameter.grad = gradient[start : start + parameter.numel()].view_as(parameter)
         start += parameter.numel()

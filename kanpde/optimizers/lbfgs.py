@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.network import Network
 from kanpde.objective import Objective
 from kanpde.optimizers.adam import set_gradient

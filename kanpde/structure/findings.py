@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.bases import whole_number
+from kanpde.arguments import whole_number
 from kanpde.structure.sampled import Noise, Sampled
 
 ROUNDING, NOISE, FAILS, UNKNOWN = "holds to rounding", "holds within noise", "does not hold", "cannot tell"

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kanpde.bases import real_number
+from kanpde.arguments import real_number
 from kanpde.calls import argument_names
 from kanpde.functions import Constant
 from kanpde.structure.findings import FAILS, Finding, count_of, found, scored

@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from kanpde.bases import real_number, whole_number
+from kanpde.arguments import nearest, real_number, whole_number
 from kanpde.calls import argument_names, call_by_name, function_name
 from kanpde.domains import Box
-from kanpde.fields import nearest
 from kanpde.structure.scattered import Surrogate
 
 BATCH = 2**16  # points a call

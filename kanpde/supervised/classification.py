@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from kanpde import metrics as measures
 from kanpde.datasets import Dataset, Split
+from kanpde.metrics import CLASSIFICATION
+from kanpde.metrics import values as metric_values
 from kanpde.splits import NAMES
 from kanpde.supervised.problem import Supervised, check_rows, latex_name
 
@@ -40,7 +41,7 @@ class Classification(Supervised):
     outputs: int | None = field(default=None, kw_only=True)
     classes: tuple[str, ...] = field(init=False, default=())
 
-    _arguments = measures.CLASSIFICATION
+    _arguments = CLASSIFICATION
     _options = ("ridge",)
     own_loss = True
     SEPARATED = 1e-9  # a mean cross-entropy below which there is nothing left to gain
@@ -125,7 +126,7 @@ class Classification(Supervised):
     def _ridge(self, logits: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return tuple(self.ridge**0.5 * each for each in logits) if self.ridge else ()
 
-    def enough(self, loss: float) -> str | None:
+    def stop_reason(self, loss: float) -> str | None:
         if self.ridge or not loss < self.SEPARATED:
             return None
         return f"the classes are separated, with a cross-entropy of {loss:.1g}: more steps, without a ridge, only make the outputs larger"
@@ -161,7 +162,7 @@ class Classification(Supervised):
         shifted = logits - logits.max(1, keepdims=True)
         entropy = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(label)), label]
         loss = float(np.mean(entropy + self.ridge * np.sum(values**2, 1)))
-        return {"loss": loss, **measures.values(self._chosen, available, single=single)}  # type: ignore[attr-defined]
+        return {"loss": loss, **metric_values(self._chosen, available, single=single)}  # type: ignore[attr-defined]
 
     def measured(self, network: Any) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
         points, arrays, metrics = super().measured(network)
@@ -173,11 +174,11 @@ class Classification(Supervised):
     def _kept(self, values: np.ndarray, split: Split) -> dict[str, np.ndarray]:
         return {"label": self._codes(split), "predicted": self._probability(values).argmax(1)}
 
-    def told(self) -> dict[str, str]:
+    def wording(self) -> dict[str, str]:
         (target,), inputs = self.data.target_names, ", ".join(map(latex_name, self.domain.names))
         link = "\\mathrm{sigmoid}" if self.outputs == 1 else "\\mathrm{softmax}"
         loss = "mean cross-entropy" + f" and {self.ridge:g} times the mean square of the outputs" * bool(self.ridge)
-        return self._told([f"p({latex_name(target)}) = {link}(f({inputs}))"], loss, classes=self.classes)
+        return self._wording([f"p({latex_name(target)}) = {link}(f({inputs}))"], loss, classes=self.classes)
 
 
 def _labels(split: Split) -> list[str]:

@@ -13,16 +13,16 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from kanpde import metrics as measures
 from kanpde.calls import function_name
 from kanpde.conditions import Condition
 from kanpde.datasets import Dataset, Split
 from kanpde.domains import Box
-from kanpde.drawn import Drawn
+from kanpde.metrics import chosen as chosen_metrics
 from kanpde.network import Network
 from kanpde.objective import outputs
 from kanpde.problem import Problem
 from kanpde.splits import NAMES
+from kanpde.synthetic import Synthetic
 
 KEPT = ("split", "row", "label", "predicted")  # what results call something else
 
@@ -55,7 +55,7 @@ class Supervised(Problem):
                 raise ValueError(f"a target cannot be called {name!r}, as results call something else so: targets=dict(another={name!r})")
         for name, value in {"domain": self.data.domain, "unknowns": names, "equation": _outputs_by_name(names)}.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "_chosen", measures.chosen(self.metrics, self._arguments))
+        object.__setattr__(self, "_chosen", chosen_metrics(self.metrics, self._arguments))
         super().__post_init__()
         with np.errstate(all="ignore"):
             self._values(np.zeros((len(self.data["train"]), len(self.unknowns))), self.data["train"])  # what metrics return is looked at
@@ -70,20 +70,22 @@ class Supervised(Problem):
         return f"{type(self).__name__}({', '.join(words)})"
 
     @property
-    def fills(self) -> bool:
-        return isinstance(self.data.source, Drawn)
+    def fills_domain(self) -> bool:
+        return isinstance(self.data.source, Synthetic)
 
-    def judged_by(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """The validation rows, or without them the training rows."""
-        split = self.data["validation"] if len(self.data["validation"]) else self.data["train"]
-        return split.inputs, self._wanted(split)
+    def judged_by(self, *, everything: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
+        """The validation rows, or without them the training rows; with ``everything`` both."""
+        names = [name for name in ("train", "validation") if len(self.data[name])]
+        parts = [self.data[name] for name in (names if everything else names[-1:])]
+        wanted = [values for part in parts if (values := self._wanted(part)) is not None]
+        return np.concatenate([part.inputs for part in parts]), np.concatenate(wanted) if wanted else None
 
     def _wanted(self, split: Split) -> np.ndarray | None:
         """The network's outputs as they should be, (n, outputs), if that is known."""
         return None
 
     @property
-    def given(self) -> np.ndarray:
+    def data_points(self) -> np.ndarray:
         """The inputs of the training rows."""
         return self.data["train"].inputs
 
@@ -145,7 +147,7 @@ class Supervised(Problem):
     def _kept(self, values: np.ndarray, split: Split) -> dict[str, np.ndarray]:
         raise NotImplementedError
 
-    def _told(self, latex: list[str], loss: str, **more: Any) -> dict[str, str]:
+    def _wording(self, latex: list[str], loss: str, **more: Any) -> dict[str, str]:
         words = {"latex": "\n".join(latex), "text": repr(self), "kind": type(self).__name__.lower(), "loss": loss}
         return words | {"splits": json.dumps(NAMES), **{name: json.dumps(value) for name, value in more.items()}}
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from kanpde import metrics as measures
 from kanpde.datasets import Dataset, Split
+from kanpde.metrics import REGRESSION
+from kanpde.metrics import values as metric_values
 from kanpde.supervised.problem import Supervised, check_rows, latex_name
 
 
@@ -30,7 +31,7 @@ class Regression(Supervised):
 
     metrics: Any = ("rmse", "r2", "max_error")
 
-    _arguments = measures.REGRESSION
+    _arguments = REGRESSION
 
     def __post_init__(self) -> None:
         if isinstance(self.data, Dataset):
@@ -46,7 +47,7 @@ class Regression(Supervised):
         return self.data.target_names
 
     @property
-    def units(self) -> tuple[list[float], list[float]]:
+    def output_affine(self) -> tuple[list[float], list[float]]:
         """Means and standard deviations of the targets, which become the network's own (:meth:`~kanpde.network.Network.on_outputs`)."""
         shifts, scales = zip(*(self.affine[name] for name in self.unknowns), strict=True)
         return list(shifts), list(scales)
@@ -82,7 +83,7 @@ class Regression(Supervised):
             prediction, target = values[:, k], split.targets[:, k].astype(float)
             loss += float(np.mean(weights[:, k] * ((prediction - target) / self.affine[name][1]) ** 2))
             available = {"prediction": prediction, "target": target}
-            by_name = measures.values(self._chosen, available, single=single)  # type: ignore[attr-defined]
+            by_name = metric_values(self._chosen, available, single=single)  # type: ignore[attr-defined]
             if split.sigma is not None:
                 by_name["chi2"] = float(np.mean(((prediction - target) / split.sigma[:, k]) ** 2))
             found |= {f"{key}_{name}" if many else key: value for key, value in by_name.items()}
@@ -97,10 +98,10 @@ class Regression(Supervised):
     def _kept(self, values: np.ndarray, split: Split) -> dict[str, np.ndarray]:
         return {f"target_{name}": split.targets[:, k].astype(float) for k, name in enumerate(self.unknowns)}
 
-    def told(self) -> dict[str, str]:
+    def wording(self) -> dict[str, str]:
         inputs = ", ".join(map(latex_name, self.domain.names))
         latex = [f"{latex_name(name)} \\approx f({inputs})" for name in self.unknowns]
-        return self._told(latex, "mean squared error over variance", targets=self.unknowns, affine=self.affine)
+        return self._wording(latex, "mean squared error over variance", targets=self.unknowns, affine=self.affine)
 
 
 def _location_and_scale(values: np.ndarray, name: str) -> tuple[float, float]:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from kanpde.bases import Basis, Extended
+from kanpde.functions import lambdified
 from kanpde.kan import KAN
 from kanpde.layer import Layer
 from kanpde.primitives import Primitive
@@ -112,9 +113,7 @@ def _samples(
     expressions: Sequence[Any], symbols: Sequence[Any], ranges: list[tuple[float, float]] | None
 ) -> tuple[list[tuple[float, float]], np.ndarray, np.ndarray, np.ndarray]:
     """A box, points (N, inputs), also outside of it, the expressions there (N, outputs), by sympy's own NumPy code, and how well so."""
-    import sympy
-
-    functions = [sympy.lambdify(symbols, each, ["scipy", "numpy"]) for each in expressions]
+    functions = [lambdified(list(symbols), each, ["scipy", "numpy"]) for each in expressions]
     random = np.random.default_rng(0)
     boxes = [ranges] if ranges is not None else [[box] * len(symbols) for box in BOXES]
     places, values, slack, counts = [], [], [], []
@@ -123,6 +122,7 @@ def _samples(
         points = random.uniform(low, high, (POINTS, len(symbols)))
         with np.errstate(all="ignore"):
             found, beside = (np.stack([_real(each, at) for each in functions], 1) for at in (points, points * (1 + 4 * EPS)))
+            moved = np.abs(beside - found)
         finite = np.isfinite(found).all(1)
         if ranges is not None and not finite.all():
             point = ", ".join(f"{symbol} = {x:.4g}" for symbol, x in zip(symbols, points[~finite][0], strict=True))
@@ -130,7 +130,7 @@ def _samples(
         counts.append(int(finite.sum()))
         places.append(points[finite])
         values.append(found[finite])
-        slack.append(64 * np.nan_to_num(np.abs(beside - found)[finite], nan=0.0, posinf=0.0))
+        slack.append(64 * np.nan_to_num(moved[finite], nan=0.0, posinf=0.0))
     if sum(counts) < POINTS // 16:
         raise ValueError(
             f"the expression was finite and real at {sum(counts)} of {POINTS * len(boxes)} points: give ranges, {{'x': (1, 2)}}"

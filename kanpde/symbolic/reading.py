@@ -13,7 +13,7 @@ from typing import Any
 
 import sympy
 
-from kanpde.fields import nearest
+from kanpde.arguments import nearest
 
 FUNCTIONS: dict[str, Any] = {
     name: getattr(sympy, name)

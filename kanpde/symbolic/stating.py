@@ -22,8 +22,8 @@ ROWS = 1000  # at which formula and network are compared
 def stated(problem: Problem, network: Network, points: Tensor) -> tuple[dict[str, str], float]:
     """``formula``, a line ``u = ...`` for each unknown with tidy constants, and ``formula_latex``; and how far it is from the network.
 
-    That is the greatest difference at ``points`` (n, d) over the greatest value. Nothing, and NaN, for a network that still has splines,
-    and under hard conditions, which are not in it.
+    That is the greatest difference at ``points`` (n, d) over the greatest value; NaN where floats cannot hold the formula. Nothing, and
+    NaN, for a network that still has splines, and under hard conditions, which are not in it.
     """
     if type(network) is not KAN or not _is_symbolic(network):
         return {}, float("nan")
@@ -33,14 +33,16 @@ def stated(problem: Problem, network: Network, points: Tensor) -> tuple[dict[str
 
     symbols = [sympy.Symbol(name, real=True) for name in problem.domain.names]
     found = as_expression(network, symbols)
-    expressions = [tidy(each) for each in (found if isinstance(found, tuple) else (found,))]
-    points = points[:ROWS]
-    wanted, worst = network(points).cpu().double().numpy(), 0.0
     columns = dict(zip(problem.domain.names, points.T.cpu().double().numpy(), strict=True))
+    ranges = {name: (float(column.min()), float(column.max())) for name, column in columns.items()}
+    expressions = [tidy(each, ranges=ranges) for each in (found if isinstance(found, tuple) else (found,))]
+    points, columns = points[:ROWS], {name: column[:ROWS] for name, column in columns.items()}
+    wanted, worst = network(points).cpu().double().numpy(), 0.0
     for expression, values in zip(expressions, wanted.T, strict=True):
         names, function = numeric(expression)
-        given = np.broadcast_to(np.asarray(function(*(columns[name] for name in names)), dtype=float), values.shape)
-        worst = max(worst, float(np.abs(given - values).max() / (np.abs(values).max() or 1.0)))
+        with np.errstate(all="ignore"):  # where it overflows the deviation is NaN
+            given = np.broadcast_to(np.asarray(function(*(columns[name] for name in names)), dtype=float), values.shape)
+        worst = float(np.maximum(worst, np.abs(given - values).max() / (np.abs(values).max() or 1.0)))  # NaN if one is
     pairs = list(zip(problem.unknowns, expressions, strict=True))
     text = "\n".join(f"{name} = {each}" for name, each in pairs)
     latex = "\n".join(f"{sympy.latex(sympy.Symbol(name))} = {sympy.latex(each)}" for name, each in pairs)

@@ -19,7 +19,7 @@ def as_expression(network: KAN, inputs: Sequence[Any] | None = None, *, digits: 
     its outputs, are written into the constants, which are rounded to ``digits`` significant digits. A bias or an argument that is nought
     but for rounding is left out.
 
-    Raises ``ValueError`` that says which edges still carry splines, and for another number of names than inputs.
+    Raises ``ValueError`` that says which edges still carry splines, for another number of names than inputs, and for auxiliary inputs.
     """
     import sympy
 
@@ -28,6 +28,8 @@ def as_expression(network: KAN, inputs: Sequence[Any] | None = None, *, digits: 
         raise ValueError(f"the network has {network.inputs} inputs, got the names {', '.join(map(str, names)) or 'none'}")
     if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 17:
         raise ValueError(f"constants are rounded to between 1 and 17 digits, got digits={digits!r}")
+    if network.wires[0].inputs != network.inputs:
+        raise ValueError(f"{network} sees auxiliary inputs beside its {network.inputs} coordinates, which its formula would lack")
     _splines(network)
     lower, upper = network.lower.tolist(), network.upper.tolist()
     middle, half = [(a + b) / 2 for a, b in zip(lower, upper, strict=True)], [(b - a) / 2 for a, b in zip(lower, upper, strict=True)]

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kanpde.architecture import described, rebuilt
-from kanpde.hdf5 import Foreign, arrays, composed, opened, put_attributes, read_bytes, write_whole
+from kanpde.hdf5 import Foreign, arrays, composed, opened, put_arrays, put_attributes, read_bytes, write_whole
 from kanpde.network import Network
 from kanpde.primitives import Primitive
-from kanpde.version_files import put_network
 
 CONVENTIONS = "kanpde-1-network"
 
@@ -24,7 +23,7 @@ def save_network(network: Network, path: str | Path) -> Path:
     about, values = described(network)
     with composed() as (file, image):
         put_attributes(file, {"Conventions": CONVENTIONS, "title": repr(network), "description": json.dumps(about)})
-        put_network(file, values)
+        put_arrays(file, "network", values)
     return write_whole(Path(path), image.getvalue(), "the network", elsewhere="")
 
 

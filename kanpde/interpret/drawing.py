@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kanpde.drawing import draw_layers
 from kanpde.interpret.inspection import edge_functions
-from kanpde.interpret.stages import named
+from kanpde.interpret.stages import named, stages_of
 
 if TYPE_CHECKING:
     from kanpde.drawing import Figure
@@ -22,5 +22,6 @@ def draw_network(
     :func:`kanpde.drawing.draw_layers`. Names are x1, x2, ... and y1, y2, ... unless they are given. Nothing is written, and pyplot does not
     know of the figure. Raises as :func:`~kanpde.interpret.edge_functions`, and ``ValueError`` for too few names or another metric.
     """
+    stages_of(network)
     inputs, found = named(names, network.inputs, "x"), named(outputs, network.outputs, "y")
     return draw_layers(edge_functions(network, points), inputs, found, metric=metric)

@@ -1,4 +1,4 @@
-"""Networks made deeper, wider and trainable."""
+"""Networks made deeper and wider, and laws made trainable by random splines."""
 
 import math
 from collections.abc import Sequence
@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kanpde.bases import Basis, Extended, PerInput, real_number, whole_number
-from kanpde.editing.places import checked_layer, checked_network, checked_points, entering
+from kanpde.arguments import one_of, real_number, whole_number
+from kanpde.bases import Basis, Extended, PerInput
+from kanpde.editing.places import box_points, checked_layer, checked_network, entering
 from kanpde.editing.rewiring import factors_of, rewired
 from kanpde.kan import KAN
 from kanpde.layer import Layer
@@ -110,11 +111,10 @@ def perturb(
 
     Raises ``ValueError`` for another mode, a size that is negative, and a network without any basis where none is given.
     """
-    if mode not in ("minimal", "existing", "all"):
-        raise ValueError(f"perturb adds splines to 'minimal', 'existing' or 'all' edges, got {mode!r}")
-    real_number(size, "the size of a perturbation", above=-1e-300)
+    one_of(mode, ("minimal", "existing", "all"), "perturb(mode=...)")
+    real_number(size, "the size of a perturbation", least=0)
     other, generator = checked_network(network).edited(), torch.Generator().manual_seed(seed)
-    z = network._normalised(box_points(network, points))
+    z = network.normalised(box_points(network, points))
     basis = network.basis if basis is None else basis
     for number, layer in enumerate(other.wires):
         following = layer.columns(z)
@@ -157,11 +157,3 @@ def _sprinkle(layer: Layer, edges: Tensor, size: float, generator: torch.Generat
     drawn *= torch.from_numpy(layer.basis.decay())[:, None] * (size / math.sqrt(layer.inputs))
     added = drawn.to(layer.weight) * (edges & ~layer.weight_held)[:, None]
     layer.put_splines(layer.basis, layer.weight + added, layer.present | edges, layer.weight_held)
-
-
-def box_points(network: KAN, points: Any) -> Tensor:
-    """The points that were given, or random ones of the network's box."""
-    if points is not None:
-        return checked_points(network, points)
-    drawn = torch.rand(256, network.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(network.lower)
-    return network.lower + drawn * (network.upper - network.lower)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kanpde.kan import KAN
 from kanpde.layer import Layer
-from kanpde.network import Network
+from kanpde.network import Network, checked_points
 from kanpde.version_files import Version
 
 POINTS = 1024
@@ -56,11 +56,9 @@ def _largest(left: Network, right: Network, points: Tensor | None) -> float:
     if points is None:
         shares = torch.quasirandom.SobolEngine(left.inputs).draw(POINTS, dtype=torch.float64)
         points = left.lower.double() + shares * (left.upper - left.lower).double()
-    points = torch.as_tensor(points, dtype=torch.float64)
-    if points.ndim != 2 or points.shape[1] != left.inputs or not len(points):
-        raise ValueError(f"points to compare at have the shape (N, {left.inputs}), got {tuple(points.shape)}")
+    points = checked_points(left, points)
     with torch.no_grad():
-        return float((left(points.to(left.lower)).double() - right(points.to(right.lower)).double()).abs().max())
+        return float((left(points).double() - right(points.to(right.lower)).double()).abs().max())
 
 
 def _shapes(left: Network, right: Network) -> list[str]:

@@ -1,4 +1,4 @@
-"""Samples of a function: random points, its values there, and noise."""
+"""Synthetic data: samples of a function at random points, and noise."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ SINGLE = ("y", "z", "f", "u")  # how the value of a function without a name is c
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Synthetic:
     """Where :class:`~kanpde.datasets.Dataset` takes samples of a function from; see :meth:`~kanpde.datasets.Dataset.of`."""
 
     function: Callable[..., Any]
