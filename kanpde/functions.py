@@ -12,6 +12,7 @@ Every function knows its derivative, so that expressions of fields can be differ
 
 import ast
 import builtins
+import keyword
 import math
 import operator
 import sys
@@ -63,8 +64,13 @@ def lambdified(symbols: list[Any], expression: Any, modules: list[Any]) -> Calla
     """``sympy.lambdify`` for symbols of any name, "sin" and "lambda" among them."""
     import sympy
 
-    plain = {symbol: sympy.Dummy("v", **symbol.assumptions0) for symbol in symbols}
+    plain = {symbol: sympy.Dummy("v", **symbol.assumptions0) if _is_taken(str(symbol)) else symbol for symbol in symbols}
     return sympy.lambdify(list(plain.values()), expression.xreplace(plain), modules)
+
+
+def _is_taken(name: str) -> bool:
+    """Whether an argument of this name is impossible in Python, or would hide a function that the code may call."""
+    return not name.isidentifier() or keyword.iskeyword(name) or callable(getattr(np, name, None)) or hasattr(builtins, name)
 
 
 def written(formula: Callable[[Any], Any], letter: str = "x") -> str:

@@ -48,7 +48,7 @@ def ladder(name, *widths, basis, finer, starts=8, init="random"):
     hidden, splines = len(widths) > 2, isinstance(basis, BSpline)
     return Experiment(
         Regression(data[name]),
-        KAN(*widths, basis=basis, hidden="range", outside="continue", init=init),
+        KAN(*widths, basis=basis, hidden="range", outside="continue" if splines else None, init=init),
         [
             *([Starts(starts)] if hidden and starts > 1 else []),
             *(LevenbergMarquardt(steps=40, patience=6), *([Smooth(1e-6, of="jumps")] if splines else [])),
