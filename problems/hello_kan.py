@@ -21,7 +21,6 @@ training = [
     kp.Sparsify(1e-2, 1e-3),
     kp.Prune(tolerance=0.3),
     kp.LevenbergMarquardt(steps=20, patience=5),
-    kp.Smooth(1e-6, of="jumps"),
     kp.AdaptRanges(margin=0.01),
     kp.Refine(10, 20, uniform=True),
     kp.FixEdges(),
