@@ -301,7 +301,7 @@ def test_an_edge_is_removed_with_its_mean_or_without():
 
 
 def test_a_node_is_removed_with_its_constant():
-    """Pykan drops the constants of pruned nodes (PYKAN.md, 8): a node that is a large constant must leave without a trace."""
+    """Pykan drops the constants of pruned nodes: a node that is a large constant must leave without a trace."""
     network = KAN(2, 3, 1, basis=BSpline(3, 5), seed=1).edited()
     first = network.wires[0]
     weight = first.weight.detach().clone()
@@ -411,7 +411,7 @@ def as_left_by_sparse_training(network):
     ("name", "most"), [("exp dense", 15), ("exp sparse", 3), ("exp sparsified", 9), ("product", 15), ("irrelevant", 15)]
 )
 def test_pruning_costs_at_most_what_was_asked(name, most):
-    """The figure of the issue: at most 1.05 times the test error, without retraining; pykan's prune() makes it 50 times."""
+    """At most 1.05 times the test error, without retraining; pykan's prune() makes it 50 times."""
     function, network = trained(name)
     network = as_left_by_sparse_training(network) if name == "exp sparse" else network
 
@@ -465,7 +465,7 @@ def test_refitting_prunes_no_less_and_holds_the_bound():
 
 
 def test_pruning_keeps_every_setting():
-    """Pykan's prune() resets grid_eps, grid_range, affine_trainable and more (PYKAN.md, 9), and prune_input cannot be loaded (10)."""
+    """Pykan's prune() resets grid_eps, grid_range, affine_trainable and more, and prune_input cannot be loaded (10)."""
     network = with_everything()
     pruned = prune(network, POINTS, tolerance=0.05).network
     for old, new in zip(network.wires, pruned.wires, strict=True):
@@ -504,7 +504,7 @@ def test_growth_keeps_the_function_and_can_be_trained():
 
 @pytest.mark.parametrize("hidden", ["range", "tanh"])
 def test_exchanged_nodes_leave_the_function_as_it_is(hidden):
-    """Pykan's swap duplicates affine values and leaves symbolic callables behind (PYKAN.md, 23)."""
+    """Pykan's swap duplicates affine values and leaves symbolic callables behind."""
     network = with_everything(hidden)
     for layer, first, second in ((0, 0, 1), (0, 2, 3), (1, 0, 2)):
         other = swap(network, layer, first, second)
@@ -610,7 +610,7 @@ def test_an_edge_is_fixed_to_the_function_that_it_is(name):
 
 
 def test_high_frequencies_are_found():
-    """A search that stops at a = 10 misses them (PYKAN.md, 6)."""
+    """A search that stops at a = 10 misses them."""
     z = uniform(500)
     fit = edge_fits([PRIMITIVES["sin"]], z, torch.sin(23.7 * z + 1))[0]
     assert fit.r2 > 1 - 1e-9
@@ -667,7 +667,7 @@ def network_inputs(points):
 
 
 def test_proposals_for_an_edge_are_quick():
-    """Pykan takes 31 s for one edge (PYKAN.md, 5)."""
+    """Pykan takes 31 s for one edge."""
     network, _ = one_edge(CURVES["tanh"], BSpline(3, 20))
     suggest(network, 0, 0, 0)
     start = time.process_time()
@@ -676,7 +676,7 @@ def test_proposals_for_an_edge_are_quick():
 
 
 def test_a_network_of_fixed_edges_is_its_formula():
-    """With products of three factors: pykan's formula for them is another function (PYKAN.md, 7)."""
+    """With products of three factors: pykan's formula for them is another function."""
     network = KAN(2, (1, [3]), 1, basis=Chebyshev(4), seed=2)
     x, y = POINTS.T.numpy()
     z, names = [x, y], ["sin", "x^2", "tanh", "exp"]
@@ -701,7 +701,7 @@ def test_a_network_of_fixed_edges_is_its_formula():
 
 
 def test_what_is_not_fixed_stays():
-    """Pykan drops numeric edges from its formula in silence (PYKAN.md, 7)."""
+    """Pykan drops numeric edges from its formula in silence."""
     network = KAN(2, 2, 1, basis=Chebyshev(4), seed=2)
     fixed = fix(network, 0, 0, 0, "sin", POINTS)
     (a, b, c, d), z = fixed.constants, network.normalised(POINTS)
@@ -717,7 +717,7 @@ def test_what_is_not_fixed_stays():
 
 @pytest.mark.parametrize("basis", [Chebyshev(8), BSpline(3, 5), BSpline(2, 4), Chebyshev(4) + BSpline(3, 3)], ids=repr)
 def test_a_smaller_range_changes_only_by_rounding(basis):
-    """Pykan's grid update moves the function from 4e-3 to 2e-2 (PYKAN.md, 14)."""
+    """Pykan's grid update moves the function from 4e-3 to 2e-2."""
     network = adapt_ranges(KAN(2, 5, (2, [3]), 1, basis=basis, hidden="range"), POINTS, margin=1.0, keep="weights")
     narrow = adapt_ranges(network, POINTS)
     close(network, narrow, tolerance=1e-10)
@@ -766,7 +766,7 @@ def test_knots_follow_the_data():
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("knots", ["kept", "uniform", 1.0])
 def test_gaps_and_repeated_points_leave_nothing_undetermined(knots, dtype):
-    """Pykan's least squares fail on intervals without data, in float32 above all (PYKAN.md, 16)."""
+    """Pykan's least squares fail on intervals without data, in float32 above all."""
     network = KAN(2, 3, 1, basis=BSpline(3, 100), hidden="range", seed=1, dtype=dtype)
     points = torch.cat([POINTS[:3].repeat(50, 1), POINTS[3:4]]).to(dtype)
     other = adapt_ranges(network, points, knots=knots, tolerance=1e-2)
@@ -780,7 +780,7 @@ def test_gaps_and_repeated_points_leave_nothing_undetermined(knots, dtype):
 
 
 def test_the_data_are_those_that_were_given():
-    """Pykan's refine() depends on whatever batch went through last, and shares storage with its parent (PYKAN.md, 15)."""
+    """Pykan's refine() depends on whatever batch went through last, and shares storage with its parent."""
     network = KAN(2, 3, 1, basis=BSpline(3, 5), hidden="range", seed=1)
     expected = adapt_ranges(network, POINTS)
     network(100 * POINTS[:5])
@@ -802,7 +802,7 @@ def test_a_network_with_other_ranges_says_what_it_is():
 
 
 def test_beyond_the_range_edges_go_on_straight():
-    """Pykan's splines are 0 there without a word (PYKAN.md, 18)."""
+    """Pykan's splines are 0 there without a word."""
     network = adapt_ranges(KAN(1, 1, 1, basis=BSpline(3, 5), hidden="range", seed=2), uniform(200, 1))
     layer = network.wires[1]
     low, high = float(layer.low), float(layer.high)

@@ -695,3 +695,15 @@ def test_gradients_of_pruned_and_frozen_networks_reach_torchs_optimizers(optimiz
     kanpde.optimizers.adam.set_gradient(network, gradient)
     whole = torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
     assert torch.equal(whole[network.trained_places], gradient) and int((whole != 0).sum()) <= len(gradient)
+
+
+def test_null_directions_do_not_carry_parameters_away():
+    """Constants of edges into one node only matter in sum; along their difference J is rounding, and a tiny damping must not follow it."""
+    problem = Problem(Box(x=(-1, 1), y=(-1, 1)), lambda u, x, y: u - exp(sin(pi * x) + y**2))
+    network = KAN(2, 1, 1, basis=BSpline(3, 10), hidden="range", seed=2)
+    objective = Objective(problem, Sampling(interior=800).points(problem, network, 0))
+    descent = LevenbergMarquardt(damping=1e-20).start(network)
+    for _ in range(15):
+        if descent.advance(objective, network).stop:
+            break
+    assert float(network.vector().abs().max()) < 1e3

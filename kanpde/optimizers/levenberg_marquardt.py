@@ -15,6 +15,7 @@ from kanpde.optimizers.linear_model import AT_ROUNDING, LinearModel, linear_mode
 logger = logging.getLogger("kanpde")
 
 STRONGEST = 1e6  # damping to begin with
+REACH = 1e-2  # of |D p|: the longest step along a direction that may be rounding
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class Damped:
             return Step(residual, self.damping, "the Jacobian is not finite where the network stands: check the equation there")
         linear.factorise()
         start, before = network.vector(), float(residual @ residual)
+        linear.reach = REACH * float(linear.length(start))
         best, following = None, self.damping / self.FACTOR**self.DOWN
         if self.fast and not self.options.acceleration and linear.free is None:
             best = self._trial(objective, network, linear, start, self.damping, alone=True)

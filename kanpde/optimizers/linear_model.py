@@ -25,7 +25,7 @@ from kanpde.objective import Objective
 
 FLATTEST = 1e-8  # of the largest column norm of J
 AT_ROUNDING = "the residual is at the level of rounding"  # why a descent ends that can do no better
-NULL = 16.0  # times eps and the largest singular value: what is below counts as zero
+NULL = 16.0  # times eps and the largest singular value: directions below take no step beyond ``reach``
 ROUNDING = 100.0  # times eps and the largest singular value: eliminated columns are of no rank below, nor is the ridge's root smaller
 
 
@@ -54,6 +54,7 @@ class LinearModel:
     """
 
     eliminated: Eliminated | None = None
+    reach: float = math.inf  # the longest step along a direction that may be rounding
     judged: Tensor  # (N,), half whose square is the loss: r, but for problems with a loss of their own
     _triangle: Tensor  # R of [J, r], (P + 1, P + 1) or lower, J scaled
     _spectrum: tuple[Tensor, Tensor, Tensor] | None = None
@@ -83,8 +84,7 @@ class LinearModel:
             if self.free is not None:
                 columns, residual = self._eliminate(columns, residual, self.free)
             left, singular, right = torch.linalg.svd(columns, full_matrices=False)
-            # what is smaller is the rounding of the largest, and its U any vectors: a tiny damping would carry null directions far off
-            noise = NULL * torch.finfo(singular.dtype).eps * singular[:1]
+            noise = torch.finfo(singular.dtype).eps * singular[:1]  # what is smaller is the rounding of the largest
             self._spectrum = torch.where(singular > noise, singular, 0.0), right, left.T @ residual
         return self._spectrum
 
@@ -117,6 +117,9 @@ class LinearModel:
         """The damped step (P,), and the decrease of 1/2 |r|^2 that the linear model predicts for it."""
         denominator = self.singular**2 + damping
         weights = torch.where(denominator > 0, self.projected * self.singular / denominator, 0.0)
+        # of singular values near rounding, U are any vectors: a tiny damping would carry parameters far off along null directions
+        doubtful = self.singular <= NULL * torch.finfo(weights.dtype).eps * self.singular[:1]
+        weights = torch.where(doubtful & (weights.abs() > self.reach), 0.0, weights)
         left_over = self.projected - self.singular * weights
         predicted = float(self.projected @ self.projected - left_over @ left_over) / 2
         found = -(self.right.T @ weights)
