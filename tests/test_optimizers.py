@@ -11,7 +11,7 @@ import scipy.optimize
 import torch
 
 import kanpde.optimizers
-from kanpde.bases import Chebyshev
+from kanpde.bases import BSpline, Chebyshev
 from kanpde.conditions import Dirichlet, Initial
 from kanpde.domains import Box
 from kanpde.editing import freeze, remove_edge
