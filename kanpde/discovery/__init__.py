@@ -1,0 +1,1 @@
+"""Laws found in data, with a verdict."""
