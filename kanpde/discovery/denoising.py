@@ -26,6 +26,7 @@ RANGE = (-32.0, 12.0)  # of log mu
 LIMITS = {2: 6_000, 3: 2_500}  # coefficients, by the number of coordinates
 FIRST = {2: (16, 10), 3: (6, 6)}  # cells along space and time to begin with
 GROWTH = 1.4
+PROBES = 24
 BETTER = 6.0  # nats by which a finer mesh must raise the likelihood
 
 
@@ -40,10 +41,10 @@ class Samples:
     def count(self) -> int:
         return len(self.values)
 
-    def splines(self, cells: tuple[int, ...]) -> TensorSplines:
-        """Splines on the box that the samples fill: of degree 5, or 4 in more than one dimension of space."""
+    def splines(self, cells: tuple[int, ...], degree: int | None = None) -> TensorSplines:
+        """Splines on the box that the samples fill, if not told otherwise of degree 5, or 4 in more than one dimension of space."""
         lower, upper = self.points.min(1).tolist(), self.points.max(1).tolist()
-        return TensorSplines(tuple(lower), tuple(upper), cells, degree=5 if len(cells) == 2 else 4)
+        return TensorSplines(tuple(lower), tuple(upper), cells, degree=degree or (5 if len(cells) == 2 else 4))
 
 
 class Design:
@@ -90,6 +91,12 @@ class Design:
         """c'P_i c for every coordinate."""
         return np.array([coefficients @ self.splines.times(penalty, coefficients) for penalty in self.penalties])
 
+    def freedom(self, factor: Factor) -> float:
+        """tr(H^-1 A), the effective number of parameters, from random signs and the factor of H."""
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (self.samples.count, PROBES))
+        probes = np.stack([self.splines.gathered(self.rows, self.first, each) for each in signs.T], 1)
+        return float((probes * factor.solve(probes)).sum()) / PROBES
+
     def smooth(self, logs: np.ndarray) -> "Smooth":
         """The minimum for log mu = ``logs``."""
         weights, y = np.exp(logs), self.samples.values
@@ -117,8 +124,9 @@ class Smooth:
     deviance: float
 
     @cached_property
-    def residual(self) -> np.ndarray:
-        return self.design.samples.values - self.design.fitted(self.coefficients)
+    def freedom(self) -> float:
+        """The effective number of parameters."""
+        return self.design.freedom(Factor(self.design.gram + self.design.penalised(np.exp(self.logs))))
 
 
 def smoothed(design: Design, start: np.ndarray | None = None) -> Smooth:

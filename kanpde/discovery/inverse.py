@@ -12,14 +12,15 @@ out a term would gain is predicted for all subsets without fitting one.
 import logging
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from kanpde.discovery.denoising import Design, Smooth
-from kanpde.discovery.tensor import Factor
+from kanpde.discovery.denoising import Design, Samples, Smooth
+from kanpde.discovery.tensor import Factor, TensorSplines
 from kanpde.discovery.terms import Language, Term
+from kanpde.discovery.weak_form import nats
 
 logger = logging.getLogger("kanpde")
 
@@ -27,7 +28,6 @@ STRICT = 0.03  # the equation's relative residual may be this much of the relati
 LOOSE = 30.0  # times as much to begin with
 PRIOR = 10.0  # what smoothness may cost, in units of the misfit (chi squared), for every coordinate
 ROUGH = 64.0  # the least that int (d^3 u/dz^3)^2 is taken for, of the variance of u
-PROBES = 24
 STEPS = 12
 
 
@@ -46,20 +46,15 @@ class Fit:
     curvature: np.ndarray
 
     def described(self, count: int, sigma: float, price: np.ndarray) -> float:
-        """Description length: N/2 log(objective / N), the effective parameters of the field, and the price of each term."""
-        return count / 2 * math.log(self.objective * sigma**2 / count) + self.freedom + float(price[list(self.chosen)].sum())
+        """Description length: that of the objective, the effective parameters of the field, and the price of each term."""
+        return float(nats(self.objective * sigma**2, count, sigma**2)) + self.freedom + float(price[list(self.chosen)].sum())
 
-    def predicted(self, chosen: Sequence[int]) -> float:
-        """The objective that another subset of the terms would have, from the quadratic model about this fit."""
+    def model(self) -> tuple[np.ndarray, float]:
+        """(b, F0) of the quadratic model F0 - 2 b'theta + theta' curvature theta of the objective, for the coefficients of all terms."""
         here = np.zeros(len(self.gradient))
         here[list(self.chosen)] = self.theta
-        slope = self.gradient - self.curvature @ here
-        chosen = list(chosen)
-        at_zero = self.objective - 2 * self.gradient @ here + here @ self.curvature @ here
-        if not chosen:
-            return float(at_zero)
-        part = self.curvature[np.ix_(chosen, chosen)]
-        return float(at_zero - slope[chosen] @ np.linalg.lstsq(part, slope[chosen], rcond=1e-12)[0])
+        bent = self.curvature @ here
+        return bent - self.gradient, float(self.objective - 2 * self.gradient @ here + here @ bent)
 
 
 class Inverse:
@@ -81,6 +76,13 @@ class Inverse:
         self.spread = float(np.var(design.samples.values))
         self.speed = float(np.mean(self._value(language.left, smooth) ** 2)) or self.spread
         self.weights = self.prior(smooth, ROUGH)
+
+    def without(self, out: np.ndarray) -> "Inverse":
+        """The same inverse problem without some of the samples: ``out`` is True for these, (N,)."""
+        samples, found = self.design.samples, copy(self)
+        found.design = Design(Samples(samples.points[:, ~out], samples.values[~out]), self.splines)
+        found.design.penalties = self.design.penalties
+        return found
 
     def _sides(self) -> list[tuple[float, float, int]]:
         return list(zip(self.splines.lower, self.splines.upper, self.splines.cells, strict=True))
@@ -149,7 +151,7 @@ class Inverse:
             if not value < best:
                 break
             gain, best, (field, theta) = best - value, value, trial
-            if gain < 0.02:
+            if gain < 0.05:
                 break
         return field, theta
 
@@ -182,7 +184,7 @@ class _Step:
         rows *= scale
         data = design.gram / inverse.sigma**2
         smooth = design.penalised(inverse.weights)
-        self.factor = Factor(splines.gram(rows, inverse.first) + data + smooth)
+        self.factor = Factor(splines.cell_gram(rows) + data + smooth)
         slope = splines.times(data + smooth, field) - design.right / inverse.sigma**2
         slope += splines.gathered(rows, inverse.first, scale * residual)
         columns = np.stack([-scale * value for value in values], 1) if values else np.zeros((len(rows), 0))
@@ -199,16 +201,12 @@ class _Step:
         return -self._solved[:, 0] - self._solved[:, 1 : self.known + 1] @ theta, theta
 
     def freedom(self) -> float:
-        """The effective number of the field's parameters, tr(H^-1 A), from random signs."""
-        design = self.inverse.design
-        signs = np.random.default_rng(0).choice([-1.0, 1.0], (design.samples.count, PROBES))
-        probes = np.stack([design.splines.gathered(design.rows, design.first, each) for each in signs.T], 1)
-        return float((probes * self.factor.solve(probes)).sum()) / PROBES / self.inverse.sigma**2
+        """The effective number of the field's parameters."""
+        return self.inverse.design.freedom(self.factor) / self.inverse.sigma**2
 
 
-def refined(inverse: Inverse, smooth: Smooth, cells: tuple[int, ...], fit: Fit) -> tuple[Inverse, np.ndarray]:
-    """The same inverse problem on another mesh, and the fitted field there."""
-    splines = smooth.design.samples.splines(cells)
+def refined(inverse: Inverse, smooth: Smooth, splines: TensorSplines, fit: Fit) -> tuple[Inverse, np.ndarray]:
+    """The same inverse problem in another spline space, and the fitted field there."""
     start = inverse.splines.finer(splines, inverse.start)
     finer = Inverse(Design(smooth.design.samples, splines), inverse.language, inverse.terms, sigma=inverse.sigma, smooth=start)
     finer.weights = inverse.weights

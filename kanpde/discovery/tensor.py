@@ -113,6 +113,19 @@ class TensorSplines:
             found += np.bincount(places, weights=(part[:, one] * part[:, other]).ravel(), minlength=len(found))
         return found.reshape(self.width, self.size)
 
+    def cell_gram(self, rows: np.ndarray) -> np.ndarray:
+        """R'R where R has one row for every cell, in the order of the cells, banded: sums of whole slabs, several times faster."""
+        columns = np.ascontiguousarray(rows.T).reshape(-1, *self.cells)
+        local = list(product(range(self.degree + 1), repeat=len(self.sizes)))
+        slabs = [tuple(slice(start, start + count) for start, count in zip(each, self.cells, strict=True)) for each in local]
+        found = np.zeros((self.width, *self.sizes))
+        work = np.empty(self.cells)
+        for one, offset in enumerate(self.offsets):
+            for other in range(one + 1):  # offsets rise
+                np.multiply(columns[one], columns[other], out=work)
+                found[offset - self.offsets[other]][slabs[other]] += work
+        return found.reshape(self.width, self.size)
+
     def kronecker(self, matrices: Sequence[np.ndarray]) -> np.ndarray:
         """The Kronecker product of a symmetric matrix per coordinate, each of ``degree`` diagonals beside the main one, banded."""
         found = np.zeros((self.width, self.size))

@@ -9,9 +9,9 @@ Bortz, Multiscale Model. Simul. 19 (2021) 1474. The errors of the rows are corre
 which the samples themselves decide between (:mod:`kanpde.discovery.inverse`).
 """
 
-import math
 from collections.abc import Sequence
 from itertools import combinations, islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,15 +90,21 @@ def system(grid: Grid, terms: Sequence[Term], radius: float) -> tuple[np.ndarray
     return np.stack(columns, 1), left  # type: ignore[arg-type]
 
 
+def nats(rss: Any, rows: float, floor: float = 0.0) -> Any:
+    """rows/2 log(rss/rows), and its tangent below rows * floor, where the variance of a row is known to be no smaller than ``floor``."""
+    mean = np.asarray(rss) / rows
+    return rows / 2 * np.where(mean > floor, np.log(np.maximum(mean, 1e-300)), mean / (floor or 1.0) - 1 + np.log(floor or 1.0))
+
+
 def best_subsets(
-    gram: np.ndarray, right: np.ndarray, square: float, rows: float, price: np.ndarray, most: int
+    gram: np.ndarray, right: np.ndarray, square: float, rows: float, price: np.ndarray, most: int, *, floor: float = 0.0
 ) -> list[tuple[float, tuple[int, ...]]]:
-    """Subsets of up to ``most`` columns by description length: rows/2 log(RSS) + price of each column; the shortest of every size first.
+    """Subsets of up to ``most`` columns by description length, :func:`nats` of RSS and the price of each column; the shortest first.
 
     ``gram`` = A'A, ``right`` = A'b, ``square`` = b'b.
     """
     scale = np.sqrt(np.maximum(np.diag(gram), 1e-300))
-    gram, right, found = gram / np.outer(scale, scale), right / scale, [(rows / 2 * math.log(square), ())]
+    gram, right, found = gram / np.outer(scale, scale), right / scale, [(float(nats(square, rows, floor)), ())]
     for size in range(1, most + 1):
         every = np.fromiter((each for subset in islice(combinations(range(len(right)), size), MOST) for each in subset), dtype=int)
         subsets = every.reshape(-1, size)
@@ -107,7 +113,7 @@ def best_subsets(
         small = gram[subsets[:, :, None], subsets[:, None, :]] + 1e-10 * np.eye(size)
         solved = np.linalg.solve(small, right[subsets][:, :, None])[:, :, 0]
         rss = np.maximum(square - (solved * right[subsets]).sum(1), 1e-12 * square)
-        length = rows / 2 * np.log(rss) + price[subsets].sum(1)
+        length = nats(rss, rows, floor) + price[subsets].sum(1)
         found += [(float(length[k]), tuple(subsets[k].tolist())) for k in np.argsort(length, kind="stable")[:20]]
     return sorted(found, key=lambda each: each[0])
 
