@@ -161,8 +161,7 @@ class Inverse:
         order = np.argsort([*chosen, *every])
         curvature, gradient = step.curvature[np.ix_(order, order)], step.gradient[order]
         objective, misfit = self.objective(field, theta, chosen, self.strict)
-        inner = step.curvature[: len(chosen), : len(chosen)]
-        return Fit(tuple(chosen), theta, field, np.linalg.pinv(inner, hermitian=True), misfit, objective, step.freedom(), gradient, curvature)
+        return Fit(tuple(chosen), theta, field, step.covariance(), misfit, objective, step.freedom(), gradient, curvature)
 
 
 class _Step:
@@ -199,6 +198,18 @@ class _Step:
         inner = self.curvature[: self.known, : self.known]
         theta = -np.linalg.lstsq(inner, self.gradient[: self.known], rcond=1e-13)[0]
         return -self._solved[:, 0] - self._solved[:, 1 : self.known + 1] @ theta, theta
+
+    def covariance(self) -> np.ndarray:
+        """Of theta, as noise in the samples moves it: S^-1 (W'A W / sigma^2) S^-1 with the curvature S, and W = H^-1 B of the mixed columns B.
+
+        The equation and the smoothness carry no noise: they are constraints.
+        """
+        moved = self._solved[:, 1 : self.known + 1]
+        design = self.inverse.design
+        values = np.stack([design.fitted(each) for each in moved.T], 1) if self.known else np.zeros((0, 0))
+        noise = values.T @ values / self.inverse.sigma**2
+        inner = np.linalg.pinv(self.curvature[: self.known, : self.known], hermitian=True)
+        return inner @ noise @ inner
 
     def freedom(self) -> float:
         """The effective number of the field's parameters."""

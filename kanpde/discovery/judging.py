@@ -15,7 +15,7 @@ from kanpde.symbolic.law import Candidate, Law, LawConstant, nodes
 LEAD = 5.0  # nats
 FOLDS = 4  # parts of the samples that are left out in turn
 WORSE, CLEARLY = 3.0, 6.0  # standard deviations by which samples left out may favour the smoothing spline
-CHANCE = 0.05  # that a number as simple lies as near
+CHANCE = 0.03  # that a number as simple lies as near
 NEAR = 3.0  # standard deviations within which a constant is snapped
 ENTRIES = 12  # of the front
 
@@ -149,7 +149,7 @@ def snapped(values: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, lis
     """Constants replaced by simple numbers where these are near and not so by chance; the others follow by their correlation.
 
     Simple are p/q up to 12 and decimals of one or two digits. A number is taken if numbers at least as simple are so rare about it that one
-    of them lies as near with a probability of 5 % or less.
+    of them lies as near with a probability of 3 % or less.
     """
     sigma = np.sqrt(np.diag(covariance))
     exact = [_simple(float(value), float(error)) for value, error in zip(values, sigma, strict=True)]

@@ -164,6 +164,7 @@ def search(smooth: Smooth, language: Language, terms: Sequence[Term], *, most: i
     found.try_all(proposed[:3])
     found.try_all(found.promising(proposed[3:], FAR))
     found.improve()
+    inverse.weights = inverse.prior(found.best.field)  # once: a field that follows the noise would ask for less and less smoothness
     found = _renewed(found, inverse, found.best, spread)
     found.improve()
     return _settled(found, smooth, spread)
@@ -178,9 +179,8 @@ def finer_than(splines: TensorSplines) -> TensorSplines:
 
 
 def _renewed(found: Search, inverse: Inverse, best: Fit, spread: float) -> Search:
-    """The search begun anew from one fit, the noise and the smoothness taken from it."""
+    """The search begun anew from one fit, with the noise that it found."""
     inverse.sigma = max(level(best, found.count), FLOOR * spread)
-    inverse.weights = inverse.prior(best.field)
     renewed = replace(found, inverse=inverse, fits={})
     renewed.try_all([best.chosen], best)
     return renewed
