@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kanpde.discovery.denoising import Design, Samples, Smooth
-from kanpde.discovery.inverse import Fit
+from kanpde.discovery.inverse import Fit, Inverse
 from kanpde.discovery.search import FLOOR, Search, level
 from kanpde.discovery.terms import Language
 from kanpde.symbolic.law import Candidate, Law, LawConstant, nodes
@@ -17,6 +17,8 @@ FOLDS = 4  # parts of the samples that are left out in turn
 WORSE, CLEARLY = 3.0, 6.0  # standard deviations by which samples left out may favour the smoothing spline
 CHANCE = 0.03  # that a number as simple lies as near
 NEAR = 3.0  # standard deviations within which a constant is snapped
+UNLIKELY = 1e-4  # probability of the difference between the constants of the halves
+BLUR = 0.3  # of the level below which noise is not told from the discretisation: constants are not known better than for this much noise
 ENTRIES = 12  # of the front
 
 
@@ -36,10 +38,14 @@ def judged(found: Search, shift: np.ndarray, smooth: Smooth, language: Language)
     """
     best, count = found.best, found.count
     noise = level(best, count)
-    covariance = best.covariance * (noise / found.inverse.sigma) ** 2 + np.diag(0.25 * shift**2)
+    spread = max(noise, BLUR * FLOOR * float(smooth.design.samples.values.std()))
+    covariance = best.covariance * (spread / found.inverse.sigma) ** 2 + np.diag(0.25 * shift**2)
     sigma = np.sqrt(np.diag(covariance))
     lead, left_out = found.lead(), _left_out(found, smooth)
     verdict, reason = _verdict(found, lead, left_out)
+    halves = _halves(found, smooth) if verdict == "exact within noise" else None
+    if halves is not None and halves[1] < UNLIKELY:
+        verdict, reason = "candidate", "fitted to the earlier and to the later half of the samples, its constants differ"
     snap = verdict == "exact within noise"
     values, exact = snapped(best.theta, covariance) if snap else (best.theta, [None] * len(sigma))
     formula, constants = _formula(found, best, values, sigma, exact)
@@ -54,7 +60,7 @@ def judged(found: Search, shift: np.ndarray, smooth: Smooth, language: Language)
         noise=smooth.noise,
         lead=lead,
         front=_front(found),
-        evidence=_evidence(found, left_out, shift, noise),
+        evidence=_evidence(found, left_out, halves, shift, noise),
         kind="equation",
     )
 
@@ -70,6 +76,8 @@ def _verdict(found: Search, lead: float, left_out: tuple[float, float, float]) -
         return "candidate", f"{predicted}, significantly better ({favour:.1f} standard deviations)"
     if lead < LEAD:
         return "candidate", f"another equation is only {lead:.1f} nats behind"
+    if len(found.best.chosen) >= found.most > 2 and found.most < len(found.inverse.terms):
+        return "candidate", f"it has as many terms as are allowed, {found.most}: they may stand for one that is not in the library"
     if found.late:
         return "candidate", "the time was over before all that competes was tried: give it more seconds"
     return "exact within noise", f"{predicted}, and every other equation is {lead:.0f} nats or more behind"
@@ -91,6 +99,33 @@ def _left_out(found: Search, smooth: Smooth) -> tuple[float, float, float]:
     blind = FLOOR**2 * float(samples.values.var())  # nothing is said of differences below the error of the discretisation
     favour = (difference.mean() - blind) / (difference.std() / math.sqrt(samples.count) + 1e-300)
     return float(np.sqrt(np.mean(law**2))), float(np.sqrt(np.mean(spline**2))), float(favour)
+
+
+def _halves(found: Search, smooth: Smooth) -> tuple[float, float] | None:
+    """Chi squared of the difference between the constants of the earlier and the later half of the samples, and its probability.
+
+    A formula that only stands for the law near the values that a field takes changes its constants as these change. None where a half does
+    not determine them.
+    """
+    from scipy.special import gammaincc
+
+    best, samples, inverse = found.best, smooth.design.samples, found.inverse
+    early = samples.points[-1] <= np.median(samples.points[-1])
+    cells = (*inverse.splines.cells[:-1], math.ceil(0.6 * inverse.splines.cells[-1]))
+    fits = []
+    for part in (early, ~early):
+        half = Samples(samples.points[:, part], samples.values[part])
+        coarse = half.splines((*smooth.design.splines.cells[:-1], math.ceil(0.6 * smooth.design.splines.cells[-1])))
+        splines = half.splines(cells)
+        try:
+            start = coarse.finer(splines, Design(half, coarse).smooth(smooth.logs).coefficients)
+            problem = Inverse(Design(half, splines), inverse.language, inverse.terms, sigma=inverse.sigma, smooth=start)
+            fits.append(problem.fit(best.chosen, theta=best.theta))
+        except np.linalg.LinAlgError:
+            return None
+    difference = fits[0].theta - fits[1].theta
+    square = float(difference @ np.linalg.pinv(fits[0].covariance + fits[1].covariance, hermitian=True) @ difference)
+    return (square, float(gammaincc(len(difference) / 2, square / 2))) if math.isfinite(square) else None
 
 
 def _formula(
@@ -127,7 +162,9 @@ def _front(found: Search) -> tuple[Candidate, ...]:
     return tuple(entries)
 
 
-def _evidence(found: Search, left_out: tuple[float, float, float], shift: np.ndarray, noise: float) -> tuple[str, ...]:
+def _evidence(
+    found: Search, left_out: tuple[float, float, float], halves: tuple[float, float] | None, shift: np.ndarray, noise: float
+) -> tuple[str, ...]:
     splines, best = found.inverse.splines, found.best
     own, spline, _ = left_out
     lines = [
@@ -135,6 +172,9 @@ def _evidence(found: Search, left_out: tuple[float, float, float], shift: np.nda
         f"{splines.degree}: noise {noise:.3g}, about {best.freedom:.0f} parameters of the field",
         f"samples left out, a quarter at a time: rms error {own:.3g} of the law, {spline:.3g} of a smoothing spline",
     ]
+    if halves is not None:
+        lines.append(f"fitted to the earlier and to the later half of the samples apart: chi squared {halves[0]:.1f} between the "
+                     f"{len(best.chosen)} constants, p = {halves[1]:.2g}")  # fmt: skip
     gains = found.gains(best)
     if gains:
         gain, name = max(gains)

@@ -19,6 +19,7 @@ logger = logging.getLogger("kanpde")
 FLOOR = 2e-3  # noise below this share of the field's standard deviation is not told from the error of the discretisation
 FINER = 1.5  # than the mesh that the samples ask for, since the equation asks for derivatives
 SETTLED = 0.3  # standard deviations that constants may move on a finer mesh
+HOPELESS = 1.5  # times the noise that the smoothing spline leaves: no finer mesh will help
 SIZES = {2: 12_000, 3: 4_500}  # coefficients at most
 ROUNDS = 6
 AHEAD = 4  # predictions that are tried a round
@@ -202,7 +203,7 @@ def _settled(found: Search, smooth: Smooth, spread: float) -> tuple[Search, np.n
         shift = again.best.theta - best.theta
         moved = np.abs(shift) / np.sqrt(np.diag(again.best.covariance)) if len(shift) else np.zeros(0)
         found = _renewed(again, finer, again.best, spread)
-        if not (moved > SETTLED).any():
+        if not (moved > SETTLED).any() or level(found.best, found.count) > HOPELESS * smooth.noise:
             break
         found.improve()
         if found.best.chosen != best.chosen:
