@@ -52,7 +52,7 @@ class Design:
 
     def __init__(self, samples: Samples, splines: TensorSplines) -> None:
         self.samples, self.splines = samples, splines
-        self.first, tables = splines.tables(samples.points, [0] * len(splines.cells))
+        self.first, tables = splines.tables(list(samples.points), [0] * len(splines.cells))
         self.rows = splines.rows(tables, [0] * len(splines.cells))
         self.gram = splines.gram(self.rows, self.first)
         self.right = splines.gathered(self.rows, self.first, samples.values)

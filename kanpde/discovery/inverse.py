@@ -5,8 +5,8 @@
 over the coefficients c of tensor splines and theta. There is one collocation point x_q a cell, so that equations are nearly as many as
 coefficients and what remains free are initial and boundary values: more points than splines can satisfy would make the discretisation
 compete with the data. The weight w is so great that the equation holds far below the noise. Gauss-Newton steps with c eliminated
-(a banded matrix) give theta, its covariance, and the gradient and curvature for terms that are not in the equation yet: what adding or leaving
-out a term would gain is predicted for all subsets without fitting one.
+(a banded matrix) give theta, its covariance, and the gradient and curvature for terms that are not in the equation yet: what adding or
+leaving out a term would gain is predicted for all subsets without fitting one.
 """
 
 import logging
@@ -33,7 +33,10 @@ STEPS = 12
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A fitted equation: which terms, their coefficients theta, the field's; ``misfit`` = sum (u - y)^2, ``objective`` / sigma^2 all of it."""
+    """A fitted equation: which terms, their coefficients theta and those of the field.
+
+    ``misfit`` is sum (u - y)^2, ``objective`` all that is minimised, in units of sigma^2.
+    """
 
     chosen: tuple[int, ...]
     theta: np.ndarray
@@ -187,7 +190,9 @@ class _Step:
         slope = splines.times(data + smooth, field) - design.right / inverse.sigma**2
         slope += splines.gathered(rows, inverse.first, scale * residual)
         columns = np.stack([-scale * value for value in values], 1) if values else np.zeros((len(rows), 0))
-        mixed = np.stack([splines.gathered(rows, inverse.first, column) for column in columns.T], 1) if values else np.zeros((splines.size, 0))
+        mixed = (
+            np.stack([splines.gathered(rows, inverse.first, column) for column in columns.T], 1) if values else np.zeros((splines.size, 0))
+        )
         self._solved = self.factor.solve(np.column_stack([slope, mixed]))
         self.gradient = columns.T @ (scale * residual) - mixed.T @ self._solved[:, 0]
         curvature = columns.T @ columns - mixed.T @ self._solved[:, 1:]
@@ -200,7 +205,7 @@ class _Step:
         return -self._solved[:, 0] - self._solved[:, 1 : self.known + 1] @ theta, theta
 
     def covariance(self) -> np.ndarray:
-        """Of theta, as noise in the samples moves it: S^-1 (W'A W / sigma^2) S^-1 with the curvature S, and W = H^-1 B of the mixed columns B.
+        """Of theta, as noise in the samples moves it: S^-1 (W'A W / sigma^2) S^-1 with the curvature S, and W = H^-1 B of the mixed B.
 
         The equation and the smoothness carry no noise: they are constraints.
         """

@@ -2,7 +2,7 @@
 
 import math
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def judged(found: Search, shift: np.ndarray, smooth: Smooth, language: Language)
     if halves is not None and halves[1] < UNLIKELY:
         verdict, reason = "candidate", "fitted to the earlier and to the later half of the samples, its constants differ"
     snap = verdict == "exact within noise"
-    values, exact = snapped(best.theta, covariance) if snap else (best.theta, [None] * len(sigma))
+    values, exact = snapped(best.theta, covariance) if snap else (best.theta, cast(list[Fraction | None], [None] * len(sigma)))
     formula, constants = _formula(found, best, values, sigma, exact)
     known = verdict != "no law"
     return Law(

@@ -2,13 +2,12 @@
 
 1. Smoothing splines, whose penalty and mesh the data choose, take off the noise (:mod:`kanpde.discovery.denoising`).
 2. Weak-form regression on the smooth field proposes terms (:mod:`kanpde.discovery.weak_form`).
-3. Field and coefficients are fitted to the samples together, with the equation as a constraint (:mod:`kanpde.discovery.inverse`); terms come
-   and go by description length until none is better, on meshes as fine as the constants need (:mod:`kanpde.discovery.search`).
+3. Field and coefficients are fitted to the samples together, with the equation as a constraint (:mod:`kanpde.discovery.inverse`); terms
+   come and go by description length until none is better, on meshes as fine as the constants need (:mod:`kanpde.discovery.search`).
 4. The law is tried on samples that were left out, against the smoothing spline, and gets its verdict (:mod:`kanpde.discovery.judging`).
 """
 
 import logging
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from kanpde.arguments import real_number, whole_number
 from kanpde.discovery.denoising import Samples, denoised
 from kanpde.discovery.judging import judged, nothing
 from kanpde.discovery.search import search
-from kanpde.discovery.terms import Language, Term, check_independent, library, written
+from kanpde.discovery.terms import Language, check_independent, library, written
 from kanpde.symbolic.law import Law
 
 logger = logging.getLogger("kanpde")
@@ -43,16 +42,17 @@ def discover_pde(
 ) -> Law:
     """The law u_t = sum_j theta_j T_j(u, u_x, ...) of scattered samples of u, as a :class:`~kanpde.symbolic.law.Law` of kind "equation".
 
-    ``coordinates`` are columns (N,) by name, ``{"x": x, "t": t}``, one of them named ``time``, or without names (x, t), (x, y, t); ``u`` are
-    the measured values (N,), with noise of one unknown standard deviation. The points may lie anywhere, and nothing is supposed of boundaries.
+    ``coordinates`` are columns (N,) by name, ``{"x": x, "t": t}``, one of them named ``time``, or without names (x, t), (x, y, t); ``u``
+    are the measured values (N,), with noise of one unknown standard deviation. The points may lie anywhere, and nothing is supposed of
+    boundaries.
 
     Candidate terms are u^a and u^a times derivatives up to ``order`` (4, or 2 in the plane) with a <= ``power``, squares of first
     derivatives, and the user's own ``terms``: texts (``"sin(u)"``, ``"u/(1 + u)"``, ``"x*u_x"``), sympy expressions, or functions of the
     field (``lambda u: sin(u) * u.x``). ``polynomials=False`` leaves only the user's. At most ``most`` terms are combined; after about
     ``seconds`` nothing new is tried.
 
-    The constants of the law carry the standard deviation of the inverse problem in which field and coefficients are fitted together, and are
-    snapped to simple numbers where it is unlikely that one would be as near by chance.
+    The constants of the law carry the standard deviation of the inverse problem in which field and coefficients are fitted together, and
+    are snapped to simple numbers where it is unlikely that one would be as near by chance.
 
     Raises ``ValueError`` and ``TypeError`` for bad input, before anything is computed.
     """
@@ -88,13 +88,17 @@ def _columns(
     if not isinstance(coordinates, Mapping):
         columns = list(coordinates)
         if not 2 <= len(columns) <= 3:
-            raise ValueError(f"coordinates without names are (x, t) or (x, y, t), got {len(columns)} columns; name them: {{'x': x, 't': t}}")
+            raise ValueError(
+                f"coordinates without names are (x, t) or (x, y, t), got {len(columns)} columns; name them: {{'x': x, 't': t}}"
+            )
         coordinates = dict(zip((*"xy"[: len(columns) - 1], time), columns, strict=True))
     for label in (*coordinates, name):
         if not isinstance(label, str) or not label.isidentifier():
             raise ValueError(f"names of coordinates and of the field are words such as 'x', got {label!r}")
     if time not in coordinates:
-        raise ValueError(f"there is no time among the coordinates {', '.join(coordinates)}: name the column {time!r}, or say which with time=")
+        raise ValueError(
+            f"there is no time among the coordinates {', '.join(coordinates)}: name the column {time!r}, or say which with time="
+        )
     space = tuple(label for label in coordinates if label != time)
     if name in coordinates:
         raise ValueError(f"{name!r} names both the field and a coordinate: choose another with name=")
@@ -112,7 +116,9 @@ def _columns(
         raise ValueError(f"{count} samples are too few to find an equation: give {FEWEST} or more, better a thousand")
     for label in (*space, time):
         if (distinct := len(np.unique(given[label]))) < DISTINCT:
-            raise ValueError(f"the samples have {distinct} different values of {label}: {DISTINCT} are needed to see how {name} depends on it")
+            raise ValueError(
+                f"the samples have {distinct} different values of {label}: {DISTINCT} are needed to see how {name} depends on it"
+            )
     if not np.ptp(given[name]) > 1e-12 * np.abs(given[name]).max():
         raise ValueError(f"{name} is the same in all samples, {given[name][0]:g}: there is nothing to explain")
     return language, np.stack([given[label] for label in (*space, time)]), given[name]
@@ -124,7 +130,9 @@ def _column(values: ArrayLike, label: str) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise TypeError(f"the column {label} must be numbers, got {type(values).__name__}: {error}") from error
     if column.ndim != 1:
-        raise ValueError(f"the column {label} must have the shape (N,), got {column.shape}: flatten grids, as in np.meshgrid(...)[0].ravel()")
+        raise ValueError(
+            f"the column {label} must have the shape (N,), got {column.shape}: flatten grids, as in np.meshgrid(...)[0].ravel()"
+        )
     if not np.isfinite(column).all():
         place = int(np.flatnonzero(~np.isfinite(column))[0])
         raise ValueError(f"the column {label} has {column[place]} at place {place}: leave such samples out")

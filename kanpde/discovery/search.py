@@ -57,7 +57,8 @@ class Search:
             if chosen in self.fits or (self.late and self.fits):
                 continue
             try:
-                fit = self.inverse.fit(chosen, **_started(start, chosen))
+                theta, field = (None, None) if start is None else (_predicted(start, chosen), start.field)
+                fit = self.inverse.fit(chosen, theta=theta, field=field)
             except np.linalg.LinAlgError as error:
                 logger.info("the equation with %s cannot be fitted: %s", self.named(chosen), error)
                 continue
@@ -126,14 +127,11 @@ class Search:
         return min((self.described(fit) - own for fit in self.fits.values() if not chosen <= set(fit.chosen)), default=math.inf)
 
 
-def _started(start: Fit | None, chosen: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """From where to fit other terms: the field of a fit, and theta from its quadratic model."""
-    if start is None:
-        return {}
-    slope, _ = start.model()
+def _predicted(fit: Fit, chosen: tuple[int, ...]) -> np.ndarray:
+    """The coefficients of other terms, from the quadratic model about a fit."""
+    slope, _ = fit.model()
     part = list(chosen)
-    theta = np.linalg.lstsq(start.curvature[np.ix_(part, part)], slope[part], rcond=1e-12)[0] if part else np.zeros(0)
-    return {"theta": theta, "field": start.field}
+    return np.linalg.lstsq(fit.curvature[np.ix_(part, part)], slope[part], rcond=1e-12)[0] if part else np.zeros(0)
 
 
 def prices(terms: Sequence[Term], count: int) -> np.ndarray:

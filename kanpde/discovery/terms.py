@@ -1,7 +1,7 @@
 """Terms that the right-hand side of an evolution equation may have: a library of polynomials, and those that the user proposes.
 
-A term is a formula in u, its derivatives (u_x, u_xxy, by the letters of the coordinates) and the coordinates. It is known by its values, its
-derivatives with respect to u, u_x, ..., and its weak form: T = sum of D^alpha F, where F has fewer derivatives than T, since
+A term is a formula in u, its derivatives (u_x, u_xxy, by the letters of the coordinates) and the coordinates. It is known by its values,
+its derivatives with respect to u, u_x, ..., and its weak form: T = sum of D^alpha F, where F has fewer derivatives than T, since
 
     f(u) u_x = (int f)_x,    f(u) u_xy = (int f)_xy - f'(u) u_x u_y,    f(u) D u_a = D(f(u) u_a) - f'(u) (D u) u_a.
 """
@@ -224,7 +224,7 @@ def _called(term: Callable[..., Any], language: Language) -> Any:
 
     known = {language.field: Field(coordinates, evaluate, language.field)}
     known |= {
-        name: Field(coordinates, lambda alpha, name=name, axis=axis: (sympy.Symbol(name, real=True) if not alpha else int(alpha == (axis,))))
+        name: Field(coordinates, lambda alpha, name=name, axis=axis: sympy.Symbol(name, real=True) if not alpha else int(alpha == (axis,)))
         for axis, name in enumerate(coordinates)
     }
     wanted = list(inspect.signature(term).parameters)
@@ -264,11 +264,15 @@ def check_independent(terms: Sequence[Term], measured: np.ndarray, coordinates: 
     fields = {name: scale * draw.standard_normal(count) for name in language.derivatives}
     fields |= {name: column[chosen] for name, column in coordinates.items()} | {language.field: measured[chosen]}
     basis = np.zeros((count, 0))
-    everywhere = {name: np.zeros(len(measured)) + 0.7 * scale for name in language.derivatives} | dict(coordinates) | {language.field: measured}
+    everywhere = (
+        {name: np.zeros(len(measured)) + 0.7 * scale for name in language.derivatives} | dict(coordinates) | {language.field: measured}
+    )
     for term in terms:
         if not np.isfinite(bad := term.values(everywhere)).all():
             where = measured[~np.isfinite(bad)][0]
-            raise ValueError(f"the term {term} is not finite at the measured {language.field}={where:.4g}: leave it out, or change the data")
+            raise ValueError(
+                f"the term {term} is not finite at the measured {language.field}={where:.4g}: leave it out, or change the data"
+            )
         column = term.values(fields)
         column = column / (np.linalg.norm(column) or 1.0)
         rest = column - basis @ (basis.T @ column)

@@ -1,6 +1,6 @@
 """Which terms an equation may have: weak-form regression on a denoised field, all subsets of a library compared.
 
-With a smooth test function psi that vanishes near the edge of its support, and terms T_j = sum of D^alpha F (:mod:`kanpde.discovery.terms`),
+With a smooth test function psi that vanishes at the edge of its support, and terms T_j = sum of D^alpha F (:mod:`kanpde.discovery.terms`),
 
     - int psi_t u  =  sum_j theta_j sum (-1)^|alpha| int F D^alpha psi,
 
@@ -34,7 +34,7 @@ class Grid:
         axes = len(self.splines.cells)
         space, time = POINTS[axes]
         self.shape = tuple(max(count, 3 * cells) for count, cells in zip((space,) * (axes - 1) + (time,), self.splines.cells, strict=True))
-        self.axes = [np.linspace(*ends, n) for *ends, n in zip(self.splines.lower, self.splines.upper, self.shape, strict=True)]
+        self.axes = [np.linspace(low, high, n) for low, high, n in zip(self.splines.lower, self.splines.upper, self.shape, strict=True)]
         self._coefficients = smooth.coefficients.reshape(self.splines.sizes)
         self._fields: dict[str, np.ndarray] = {}
         for name, column in zip((*language.space, language.time), np.meshgrid(*self.axes, indexing="ij"), strict=True):
@@ -118,16 +118,18 @@ def best_subsets(
     return sorted(found, key=lambda each: each[0])
 
 
-def proposals(smooth: Smooth, language: Language, terms: Sequence[Term], price: np.ndarray, *, most: int, count: int = 5) -> list[tuple[int, ...]]:
+def proposals(
+    smooth: Smooth, language: Language, terms: Sequence[Term], price: np.ndarray, *, most: int, count: int = 5
+) -> list[tuple[int, ...]]:
     """Subsets of the terms to look at closely: for every radius of the test functions the ``count`` best, and the best of every size."""
     grid, found = Grid(smooth, language), []
     for radius in RADII:
         columns, left = system(grid, terms, radius)
-        good = np.isfinite(columns).all(0)
+        good = np.array(np.isfinite(columns).all(0), ndmin=1)
         columns = np.where(good, columns, 0.0)
         rows = 0.25 / radius ** len(grid.shape)  # about as many test functions do not overlap
         ranked = best_subsets(columns.T @ columns, columns.T @ left, float(left @ left), max(rows, 20.0), price, most)
-        ranked = [subset for _, subset in ranked if good[list(subset)].all()]
+        ranked = [subset for _, subset in ranked if all(good[j] for j in subset)]
         sizes = [next((subset for subset in ranked if len(subset) == size), ()) for size in range(1, most + 1)]
         found += ranked[:count] + sizes[:3]
     return list(dict.fromkeys([*found, ()]))

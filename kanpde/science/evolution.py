@@ -70,7 +70,7 @@ class Evolution:
             value = self.coefficients[first + node]
             for wave in reversed(waves):
                 value = np.einsum("n...k,nk->n...", value, wave)
-            found += share[:, node] * value.real
+            found += share[:, node] * np.real(value)
         return found
 
 
@@ -92,9 +92,9 @@ def evolve(
 ) -> Evolution:
     """Solve u_t = L u + N(u), u = ``initial`` at t = 0, on a periodic box.
 
-    ``linear(d, ...)`` is the polynomial L of the derivatives: ``lambda d: 0.1 * d**2`` for 0.1 u_xx, ``lambda dx, dy: dx**2 + dy**2`` in two
-    dimensions. ``nonlinear(u, derivative)`` gives N on the grid, ``derivative(u, 1)`` being u_x and ``derivative(u, 0, 2)`` u_yy; for instance
-    ``lambda u, d: -u * d(u, 1)``. ``points`` per dimension should be even. The error in time falls as steps^-4.
+    ``linear(d, ...)`` is the polynomial L of the derivatives: ``lambda d: 0.1 * d**2`` for 0.1 u_xx, ``lambda dx, dy: dx**2 + dy**2`` in
+    two dimensions. ``nonlinear(u, derivative)`` gives N on the grid, ``derivative(u, 1)`` being u_x and ``derivative(u, 0, 2)`` u_yy; for
+    instance ``lambda u, d: -u * d(u, 1)``. ``points`` per dimension should be even. The error in time falls as steps^-4.
 
     >>> wave = evolve(np.sin, linear=lambda d: -2 * d, points=16, steps=10)   # u_t = -2 u_x
     >>> abs(float(wave(1.0, 0.5)) - np.sin(1.0 - 2 * 0.5)) < 1e-12
@@ -102,14 +102,14 @@ def evolve(
 
     Raises ``ValueError`` where the solution becomes infinite, with the time.
     """
-    lower, period = np.atleast_1d(lower).astype(float), np.atleast_1d(period).astype(float)
-    dimensions = len(period)
-    lower = np.broadcast_to(lower, (dimensions,))
+    periods = np.atleast_1d(period).astype(float).tolist()
+    dimensions = len(periods)
+    start = np.broadcast_to(np.asarray(lower, dtype=float), (dimensions,)).tolist()
     sizes = [int(size) for size in np.broadcast_to(points, (dimensions,))]
     axes = tuple(range(dimensions))
-    grid = np.meshgrid(*(low + per * np.arange(n) / n for low, per, n in zip(lower, period, sizes, strict=True)), indexing="ij")
+    grid = np.meshgrid(*(low + per * np.arange(n) / n for low, per, n in zip(start, periods, sizes, strict=True)), indexing="ij")
     numbers = np.meshgrid(*(_numbers(n) for n in sizes), indexing="ij")
-    slopes = [2j * np.pi / per * number for per, number in zip(period, numbers, strict=True)]
+    slopes = [2j * np.pi / per * number for per, number in zip(periods, numbers, strict=True)]
     kept = reduce(np.logical_and, (np.abs(number) <= (n - 1) // 3 for number, n in zip(numbers, sizes, strict=True)))
     if nonlinear is None:
         kept = reduce(np.logical_and, (np.abs(number) < n // 2 for number, n in zip(numbers, sizes, strict=True)))
@@ -139,7 +139,7 @@ def evolve(
             raise ValueError(f"the solution is infinite after t={(number + 1) * step:.3g}: take more steps than {steps}, or the equation "
                              "is unstable")  # fmt: skip
         stored[number + 1] = state
-    return Evolution(stored / math.prod(sizes), tuple(lower.tolist()), tuple(period.tolist()), float(duration))
+    return Evolution(stored / math.prod(sizes), tuple(start), tuple(periods), float(duration))
 
 
 def _weights(z: np.ndarray, step: float) -> tuple[np.ndarray, ...]:
