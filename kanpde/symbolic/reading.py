@@ -33,8 +33,10 @@ _ARITHMETIC: dict[type, Any] = {
 }  # fmt: skip
 
 
-def read(text: str, variables: Iterable[str] = ()) -> Any:
+def read(text: str, variables: Iterable[str] = (), *, decimals: bool = False) -> Any:
     """The sympy expression that ``text`` writes; ``^`` is a power, and a name in ``variables`` is a variable even if it is pi or E.
+
+    With ``decimals`` a number that is written with a point or an exponent stays a float, as what was measured or fitted is.
 
     Raises ``ValueError`` for what is no formula, with the part that is not understood.
     """
@@ -51,6 +53,8 @@ def read(text: str, variables: Iterable[str] = ()) -> Any:
             case ast.UnaryOp(op=op, operand=operand) if type(op) in _ARITHMETIC:
                 return _ARITHMETIC[type(op)](value(operand))
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+                if decimals and isinstance(number, float):
+                    return sympy.Float(repr(number))
                 return sympy.Rational(ast.get_source_segment(text.strip().replace("^", "**"), node) or repr(number))
             case ast.Name(id=name):
                 return CONSTANTS[name] if name in CONSTANTS and name not in own else sympy.Symbol(name, real=True)
