@@ -101,7 +101,7 @@ class Form:
         """
         names = [str(name) for name in names]
         if isinstance(expression, str):
-            expression = read(expression, names, decimals=True)
+            expression = read(expression, names, as_written=True)
         form = cls(_node(in_known_functions(sympy.sympify(expression)), names, dict(values or {}), {}), len(names))
         return form, torch.tensor(form.starts, dtype=torch.float64)
 
