@@ -1,0 +1,1 @@
+"""From data, trained networks and solved equations to laws with a verdict."""
