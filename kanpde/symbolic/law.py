@@ -202,7 +202,8 @@ class Law:
         """A line for each output, and a last one with the values and uncertainties of the free constants if there are any."""
         from kanpde.symbolic.spelling import latex
 
-        lines = [f"{typeset(output)} = {latex(formula)}" for output, formula in self.expressions.items()]
+        names = [each.name for each in self.free]
+        lines = [f"{typeset(output)} = {latex(formula, names)}" for output, formula in self.expressions.items()]
         power = r" \times 10^{{{}}}"
         values = [f"{typeset(each.name)} = {uncertain(each.value, each.sigma, power=power)}" for each in self.free]
         return "\n".join([*lines, *([r", \quad ".join(values)] if values else [])])
