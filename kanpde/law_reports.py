@@ -55,7 +55,7 @@ def outcome(result: Result) -> str:
     return "structure" if known["structure"] else "equal" if known["symbolic"] else "missed"
 
 
-def law_summary(results: Iterable[Result]) -> str:
+def law_summary(results: Iterable[Result], *, anchors: bool = True) -> str:
     """Shares found, by number of variables and noise; what counts against; how often sigma holds; and the anchors of the literature."""
     results = [each for each in results if is_judged(each)]
     noises = sorted({float(each.metrics["noise"]) for each in results})
@@ -80,7 +80,7 @@ def law_summary(results: Iterable[Result]) -> str:
                 rows.append([f"{prefix}wrongly snapped", *(_count(some, noise, "snapped_wrongly") for noise in noises)])
     rows.append(["truth within 2 sigma", *(_coverage(results, noise) for noise in noises)])
     rows.append(["median seconds", *(_median([each for each in results if each.metrics["noise"] == noise]) for noise in noises)])
-    return _aligned(rows, left=(0,)) + "\n\n" + ANCHORS
+    return _aligned(rows, left=(0,)) + (f"\n\n{ANCHORS}" if anchors else "")
 
 
 def _share(results: Sequence[Result], noise: float, key: str) -> str:
