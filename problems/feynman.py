@@ -7,7 +7,7 @@
 No units are given. It ends on the share found, by number of variables and noise, beside what others reach in hours.
 """
 
-from kanpde.discovery.runs import LawSearch
+from kanpde import LawSearch
 from kanpde.science.feynman import formulas
 
 NOISES = (0.0, 0.001, 0.01, 0.1)

@@ -8,7 +8,7 @@ where a snapped number counts against; ``none-...``, sums of many bumps and pure
 found is said in :mod:`kanpde.symbolic.judging`.
 """
 
-from kanpde.discovery.runs import LawSearch
+from kanpde import LawSearch
 from kanpde.science.laws import bumps, law, laws, pure_noise, scrambled
 
 NOISES = (0.0, 0.01, 0.1)

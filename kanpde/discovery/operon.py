@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from kanpde.symbolic.law import Law
-from kanpde.symbolic.reading import read
-from kanpde.symbolic.spelling import normal
+from kanpde.symbolic.spelling import normal, restored
 
 SYMBOLS = "add,sub,mul,div,pow,square,sqrt,exp,log,sin,cos,tanh,constant,variable"
 SHARE = 0.7  # of the time, for Operon; polishing has the rest
@@ -87,10 +86,7 @@ def operon(
 
 def _read(text: str, plain: Sequence[str], names: Sequence[str], scale: float) -> Any:
     """The formula of a text of Operon's; None where it is not finite."""
-    import sympy
-
-    symbols = {one: sympy.Symbol(other, real=True) for one, other in zip(plain, names, strict=True)}
     try:
-        return normal(sympy.Float(scale) * read(text, symbols, as_written=True), "a formula of Operon")
+        return normal(restored(f"{scale!r}*({text})", dict(zip(plain, names, strict=True))), "a formula of Operon")
     except ValueError:
         return None

@@ -1,7 +1,7 @@
 """The search for a law as something that a problem file defines, and the command line runs, resumes, draws and compares.
 
-experiment = LawSearch(law("ringdown"), noise=0.01)
-experiment = LawSearch(Dataset("kepler.csv", targets=["period"]), units=dict(a="m", mu="m^3/s^2", period="s"))
+experiment = LawSearch(law("ringdown"), noise=0.01)  # law from kanpde.science.laws
+    experiment = LawSearch(Dataset("kepler.csv", targets=["period"]), units=dict(a="m", mu="m^3/s^2", period="s"))
 """
 
 import json
@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,8 +19,10 @@ from kanpde.notation import typeset
 from kanpde.provenance import provenance
 from kanpde.results import Result
 from kanpde.science.feynman import Formula
-from kanpde.symbolic.judging import Judgement, judged, samples, true_values
 from kanpde.symbolic.law import Law
+
+if TYPE_CHECKING:
+    from kanpde.symbolic.judging import Judgement  # which loads sympy
 
 FRESH = 1000  # rows without noise that a formula is tested on
 
@@ -162,6 +164,8 @@ class LawSearch:
         if isinstance(self.data, Dataset):
             train, test = self.data["train"], self.data["test"]
             return train.inputs, train.targets[:, 0].astype(float), test.inputs, test.targets[:, 0].astype(float)
+        from kanpde.symbolic.judging import samples, true_values
+
         fresh = self.data.points(FRESH, 20_000 + seed)
         if self.values is None:
             return *samples(self.data, self.rows, noise=self.noise, seed=seed), fresh, true_values(self.data, fresh)
@@ -170,7 +174,9 @@ class LawSearch:
         noise = self.noise * float(np.sqrt(np.mean(values**2))) * np.random.default_rng([seed, 1]).standard_normal(self.rows)
         return points[: self.rows], values[: self.rows] + noise, fresh, values[self.rows :]
 
-    def _judgement(self, law: Law) -> Judgement | None:
+    def _judgement(self, law: Law) -> "Judgement | None":
+        from kanpde.symbolic.judging import judged
+
         if self.values is not None:
             return judged(law, None, noise=self.noise)
         truth = self.data if isinstance(self.data, Formula) else self.truth
@@ -195,7 +201,7 @@ def _errors(split: str, target: np.ndarray, predicted: np.ndarray) -> dict[str, 
     return {f"{split}_rows": len(target), f"{split}_rmse": math.sqrt(square), f"{split}_r2": r2, f"{split}_loss": square}
 
 
-def _numbers(judgement: Judgement) -> dict[str, float | int]:
+def _numbers(judgement: "Judgement") -> dict[str, float | int]:
     """What the tables count."""
     covered, constants = judgement.covered
     flags = ("found", "numeric", "symbolic", "compact", "structure", "within", "srbench", "wrong", "claimed", "nice")
@@ -210,7 +216,7 @@ def _numbers(judgement: Judgement) -> dict[str, float | int]:
     }
 
 
-def _texts(judgement: Judgement) -> dict[str, str]:
+def _texts(judgement: "Judgement") -> dict[str, str]:
     pulls = ", ".join(f"{name} {pull:+.2f}" for name, pull in judgement.pulls)
     words = {"proof": judgement.proof, "pulls": pulls, "wrongly_snapped": ", ".join(judgement.wrongly_snapped)}
     return {key: word for key, word in words.items() if word}
