@@ -61,7 +61,7 @@ def pykan(X, y, *, names, output, seed, seconds, **_):
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         os.chdir(folder)
         try:
-            model = KAN(width=[X.shape[1], 5, 1], grid=3, k=3, seed=seed, auto_save=False)
+            model = KAN(width=[X.shape[1], 5, 1], grid=3, k=3, seed=seed)
             model.fit(data, opt="LBFGS", steps=50, lamb=0.001)
             model = model.prune()
             model.fit(data, opt="LBFGS", steps=50)
