@@ -1,4 +1,4 @@
-"""What others make of samples, in the form of kanpde.discovery.discover: functions (X, y, *, names, units, output, seed, seconds) -> Law.
+"""What others make of samples, in the form of kanpde.discovery.discover: functions (X, y, *, names, output, seed, seconds) -> Law.
 
 Their formulas have floats whose uncertainty nobody knows; the judge of kanpde.symbolic.judging says which have the right structure.
 """
@@ -30,7 +30,7 @@ def operon_polished(X, y, **given):
     return operon(X, y, **given)
 
 
-def operon(X, y, *, names, output, seed, seconds, **_):
+def operon(X, y, *, names, output, seed, seconds):
     """Operon alone: of its front the formula with the least description length by its own reckoning."""
     from pyoperon.sklearn import SymbolicRegressor
 
@@ -48,7 +48,7 @@ def operon(X, y, *, names, output, seed, seconds, **_):
 PYKAN_LIBRARY = ["x", "x^2", "x^3", "1/x", "1/x^2", "sqrt", "exp", "log", "sin", "tanh", "gaussian"]
 
 
-def pykan(X, y, *, names, output, seed, seconds, **_):
+def pykan(X, y, *, names, output, seed, seconds):
     """pykan 0.2.8 by its tutorial: [d, 5, 1] with sparsity, prune, fit, auto_symbolic, fit, and constants rounded to four digits."""
     import torch
     from kan import KAN

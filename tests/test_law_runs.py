@@ -32,7 +32,7 @@ experiments = {
 """
 
 
-def decay(X, y, *, names, units, output, seed, seconds):
+def decay(X, y, *, names, output, seed, seconds):
     """Knows the ringdown: snaps it without noise, and gives two constants with it; of anything else it says that it is a parabola."""
     x, c1, c2 = (sympy.Symbol(name, real=True) for name in (*names[:1], "c1", "c2"))
     clean = float(np.sqrt(np.mean((y - np.exp(-0.3 * X[:, 0]) * np.cos(2 * np.pi * X[:, 0])) ** 2)))
@@ -48,7 +48,7 @@ def decay(X, y, *, names, units, output, seed, seconds):
     return Law(tuple(names), {output: sympy.exp(-c1 * x) * sympy.cos(c2 * x)}, constants, "exact within noise", "", 0.01, 0.01, 99, front)
 
 
-def nothing(X, y, *, names, units, output, seed, seconds):
+def nothing(X, y, *, names, output, seed, seconds):
     return Law(tuple(names), {}, (), "no law", "nothing was tried", float(np.std(y)), math.nan, math.inf)
 
 

@@ -56,7 +56,7 @@ def test_skeletons_are_the_front_in_the_names_and_units_of_the_data(installed):
 
 
 def test_they_are_polished_into_a_law(installed):
-    pytest.importorskip("kanpde.symbolic.polishing")
+    pytest.importorskip("kanpde.symbolic.concluding")
     X, y = data()
     law = operon(X, y, names=["A", "E", "T"], output="k", seed=3, seconds=5)
     A, E, T = sympy.symbols("A E T", real=True)

@@ -62,15 +62,15 @@ def operon(
 
     ``units`` are not used. Raises as :func:`skeletons`, and ``ValueError`` where no skeleton is finite on the data.
     """
-    from kanpde.symbolic.description import Trial
+    from kanpde.search.searching import near
+    from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.forms import Form
-    from kanpde.symbolic.polishing import Rows, concluded
     from kanpde.symbolic.refitting import refit
     from kanpde.symbolic.samples import checked_data
 
     points, values, known = checked_data(X, y, names)
     found = skeletons(points, values, names=known, seed=seed, seconds=SHARE * seconds)
-    rows, trials = Rows.split(points, values, seed=seed), []
+    rows, seeds = Rows.split(points, values, seed=seed), []
     for expression in found[:TRIED]:
         try:
             form, start = Form.of(expression, known)
@@ -78,10 +78,11 @@ def operon(
             continue
         fit = refit(form, rows.columns, rows.y, starts=start[None], steps=60)
         if math.isfinite(fit.rss):
-            trials.append(Trial.of(fit, rows.y))
-    if not trials:
+            seeds.append(form.rebuilt(fit.constants))
+    if not seeds:
         raise ValueError(f"none of Operon's {len(found)} formulas is finite at all rows: give it more seconds, or use discover")
-    return concluded(sorted(trials, key=lambda each: each.nats), rows, known, output, evidence=(f"{len(found)} skeletons from Operon",))
+    trials = near(rows.columns, rows.y, seeds, seconds=(1 - SHARE) * seconds, seed=seed)
+    return concluded(trials, rows, known, output, evidence=(f"{len(found)} skeletons from Operon",))
 
 
 def _read(text: str, plain: Sequence[str], names: Sequence[str], scale: float) -> Any:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FRESH = 1000  # rows without noise that a formula is tested on
 
-Method = Callable[..., Law]  # as kanpde.discovery.discover: (X, y, *, names, units, output, seed, seconds)
+Method = Callable[..., Law]  # as kanpde.discovery.discover: (X, y, *, names, output, seed, seconds), and units where there are some
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,7 +39,7 @@ class LawSearch:
     ``truth`` is the formula behind a data set, where it is known; ``scrambled`` says that its constants are not nice, for the tables.
 
     ``units`` are given to the search, which gets at most ``seconds``. ``method`` is what searches, by default
-    :func:`kanpde.discovery.discover`: any function (X, y, *, names, units, output, seed, seconds) -> Law.
+    :func:`kanpde.discovery.discover`: any function (X, y, *, names, output, seed, seconds) -> Law, with ``units`` where some are given.
 
     Raises ``TypeError`` or ``ValueError`` for data of another kind, several targets, or numbers out of range.
     """
@@ -114,7 +114,8 @@ class LawSearch:
         names, output = self._names
         X, y, fresh, target = self._rows(seed)
         started = time.perf_counter()
-        law = method(X, y, names=names, units=self.units, output=output, seed=seed, seconds=self.seconds)
+        units = {} if self.units is None else {"units": self.units}
+        law = method(X, y, names=names, output=output, seed=seed, seconds=self.seconds, **units)
         spent = time.perf_counter() - started
         points, targets = np.concatenate([X, fresh]), np.concatenate([y, target])
         predicted = law(points) if law.expressions else np.full(len(points), np.nan)
