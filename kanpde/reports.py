@@ -73,8 +73,10 @@ def _law(result: Result) -> list[str]:
     """The formulas of the law, the last with the verdict."""
     if result.law is None:
         return []
-    lines = str(result.law["formula"]).splitlines()
-    return [*lines[:-1], f"{lines[-1]}  ({result.law['verdict']})"] if lines else [f"{result.law['verdict']}: {result.law['reason']}"]
+    lines, verdict = str(result.law["formula"]).splitlines(), result.law["verdict"]
+    if verdict == "no law":
+        return [f"{verdict}: {result.law['reason']}", *(f"best of those tried: {line}" for line in lines)]
+    return [*lines[:-1], f"{lines[-1]}  ({verdict})"]
 
 
 def overfitting(metrics: Mapping[str, Any]) -> str:

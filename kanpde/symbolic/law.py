@@ -193,7 +193,11 @@ class Law:
         lead = f"lead {self.lead:.1f} nats" if math.isfinite(self.lead) else "no other structure was a candidate"
         sizes = [f"residual rms {self.rms:.3g}"] if math.isfinite(self.rms) else []
         sizes += [f"noise {self.noise:.3g}"] if math.isfinite(self.noise) else []
-        lines = [self.formula, f"{self.verdict}: {self.reason}" if self.reason else self.verdict]
+        verdict = f"{self.verdict}: {self.reason}" if self.reason else self.verdict
+        if self.verdict == "no law":
+            tried = f"the best of the formulas tried: {self.formula}" if self.expressions else ""
+            return "\n".join(filter(None, [verdict, tried, ", ".join(sizes)]))
+        lines = [self.formula, verdict]
         if self.verdict != "proved":
             lines.append("; ".join([*([", ".join(sizes)] if sizes else []), lead]))
         return "\n".join(filter(None, lines))
