@@ -15,7 +15,7 @@ FLOORS = (
     {"arguments", "functions", "jets", "domains", "edges", "hdf5", "notation", "science", "provenance", "trainable"},
     {"law_files", "version_files"},
     {"results"},
-    {"drawing"},
+    {"drawing", "law_reports"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"calls", "primitives", "figures", "initial", "scaling", "splits"},
     {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "synthetic", "metrics"},
@@ -34,7 +34,7 @@ FLOORS = (
     {"training", "objections", "version_keeping"},
     {"checkpoints"},
     {"experiment"},
-    {"growth", "problem_files"},
+    {"discovery", "growth", "problem_files"},
     {"cli"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -80,12 +80,15 @@ def proof_of_equality(one: Any, other: Any, ranges: Mapping[str, tuple[float, fl
         return "sympy"
     if one.count_ops() + other.count_ops() > LARGEST:
         return "mpmath"
-    ratio: Any = sympy.powdenest(one / other, force=True)
+
+    def ratio() -> Any:
+        return sympy.powdenest(one / other, force=True)
+
     ways: Sequence[Callable[[], Any]] = (
         lambda: sympy.expand(difference),
         lambda: sympy.cancel(sympy.together(sympy.expand(difference))),
         lambda: sympy.simplify(difference),
-        lambda: sympy.simplify(ratio) - 1,
+        lambda: sympy.simplify(ratio()) - 1,
         lambda: sympy.simplify(sympy.expand(sympy.Add(one**2, -(other**2)))),  # of one sign, as the values say
         lambda: sympy.simplify(difference.rewrite(sympy.exp)),
     )

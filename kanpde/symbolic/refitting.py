@@ -34,7 +34,9 @@ class Fit:
 
 
 @torch.no_grad()
-def refit(form: Form, columns: Tensor, y: Tensor, *, starts: Tensor | None = None, weights: Tensor | None = None, steps: int = STEPS) -> Fit:
+def refit(
+    form: Form, columns: Tensor, y: Tensor, *, starts: Tensor | None = None, weights: Tensor | None = None, steps: int = STEPS
+) -> Fit:
     """The best constants for values y (N,) at columns (inputs, N), from ``starts`` (B, count), by default those of the form.
 
     ``weights`` (N,) multiply the residuals. Formulas that are not finite at all points with a start are left there.
