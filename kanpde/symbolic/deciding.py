@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import pickle
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ SMALL = 1e-40  # relative to the terms
 FLOOR = 1e-20  # of the terms' sizes, for a residual that is a single product
 POINTS = 100
 NODES = 24  # of Gauss and Legendre's along an axis
+GIVES_UP = (TooLarge, sympy.PolynomialError, NotImplementedError, ZeroDivisionError, RecursionError)
 
 Boxes = tuple[dict[str, Any], ...]
 
@@ -44,15 +45,18 @@ def decide(task: Task, tell: Callable[[Any], None]) -> None:
     """Solve for the constants, then settle one claim after the other."""
     order = sorted(range(len(task.residuals)), key=lambda n: (bool(task.boxes[n]), task.residuals[n].count_ops()))
     solver = Solver(task.values, task.tolerance)
+    equations: dict[int, list[Any]] = {}  # that suffice for a claim
     for number in order if task.values else ():
-        with contextlib.suppress(TooLarge, sympy.PolynomialError, NotImplementedError, ZeroDivisionError, RecursionError):
-            solver.add(_equations(task, number, solver.known(task.residuals[number])))
+        with contextlib.suppress(*GIVES_UP):
+            equations[number] = _equations(task, number, solver)
+            solver.add(equations[number])
     tell(("constants", solver.exact))
     free = {symbol: value for symbol, value in task.values.items() if symbol not in solver.exact}
     formulas = [solver.known(each) for each in task.formulas]
     tell(("singular", _irregular(task, formulas, free)))
     for number in order:
-        tell((number, *_settled(task, number, solver.known(task.residuals[number]), free, tell)))
+        sufficient = [solver.known(each) for each in equations[number]] if number in equations else None
+        tell((number, *_settled(task, number, solver.known(task.residuals[number]), sufficient, free, tell)))
 
 
 def serve() -> None:
@@ -66,11 +70,11 @@ def serve() -> None:
     decide(pickle.load(sys.stdin.buffer), tell)
 
 
-def _equations(task: Task, number: int, residual: Any) -> Iterable[Any]:
-    coordinates, boxes = list(task.coordinates), task.boxes[number]
+def _equations(task: Task, number: int, solver: Solver) -> list[Any]:
+    residual, boxes = task.residuals[number], task.boxes[number]
     if boxes:
-        return [_integrated(residual, boxes, task)]
-    return equations_for_zero(residual, coordinates, task.values, tolerance=task.tolerance)
+        return [_integrated(solver.known(residual), boxes, task)]
+    return equations_for_zero(residual, list(task.coordinates), task.values, tolerance=task.tolerance)
 
 
 def _irregular(task: Task, formulas: Sequence[Any], free: Mapping[Any, float]) -> str | None:
@@ -85,8 +89,10 @@ def _irregular(task: Task, formulas: Sequence[Any], free: Mapping[Any, float]) -
     return None if undecided else ""
 
 
-def _settled(task: Task, number: int, residual: Any, free: Mapping[Any, float], tell: Callable[[Any], None]) -> tuple[str, str]:
-    """How a claim was proved, and what came out."""
+def _settled(
+    task: Task, number: int, residual: Any, sufficient: list[Any] | None, free: Mapping[Any, float], tell: Callable[[Any], None]
+) -> tuple[str, str]:
+    """How a claim was proved, and what came out; ``sufficient`` are expressions of which all must vanish for it, if such are known."""
     if task.boxes[number]:
         return _settled_integral(task, number, residual, free, tell)
     if residual == 0:
@@ -96,8 +102,11 @@ def _settled(task: Task, number: int, residual: Any, free: Mapping[Any, float], 
     size, place = _worst(task, residual, free, 4)
     if not size <= SMALL:
         return "", f"off by {_off(task, residual, free, place)}"
-    with contextlib.suppress(TooLarge, sympy.PolynomialError, NotImplementedError, ZeroDivisionError, RecursionError):
-        values = {symbol: sympy.Float(value, DIGITS) for symbol, value in free.items()}
+    values = {symbol: sympy.Float(value, DIGITS) for symbol, value in free.items()}
+    with contextlib.suppress(*GIVES_UP):
+        if sufficient and all(is_zero(each, values) for each in sufficient):
+            return "sympy", "0"
+    with contextlib.suppress(*GIVES_UP):
         found = equations_for_zero(residual, list(task.coordinates), values, tolerance=1e-40, digits=DIGITS)
         if all(is_zero(each, values) for each in found):
             return "sympy", "0"
@@ -107,7 +116,7 @@ def _settled(task: Task, number: int, residual: Any, free: Mapping[Any, float], 
     if part := rough(residual):
         return "", f"{part} in it is not smooth: its values at points prove nothing"
     tell((number, "mpmath", f"below {SMALL:g} of its terms at {POINTS} points"))
-    with contextlib.suppress(NotImplementedError, ZeroDivisionError, RecursionError):
+    with contextlib.suppress(*GIVES_UP):
         if sympy.simplify(residual) == 0:
             return "sympy", "0"
     return "mpmath", f"below {SMALL:g} of its terms at {POINTS} points"
@@ -166,7 +175,7 @@ def _settled_integral(task: Task, number: int, residual: Any, free: Mapping[Any,
         return "", f"its integral is off by {size:.3g} of its terms"
     if size <= 1e-25:
         tell((number, "mpmath", f"below 1e-25 of its terms by Gauss and Legendre's formula with {NODES} points an axis"))
-    with contextlib.suppress(NotImplementedError, ZeroDivisionError, RecursionError, sympy.PolynomialError):
+    with contextlib.suppress(*GIVES_UP):
         if is_zero(_integrated(residual, task.boxes[number], task), free):
             return "sympy", "0"
     if size <= 1e-25:

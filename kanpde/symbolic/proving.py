@@ -189,16 +189,16 @@ def _verdict(found: list[Claim], settled: list[tuple[str, str]], regular: Any, f
 
 def _lines(problem: Problem, found: list[Claim], settled: list[tuple[str, str]]) -> list[str]:
     """What was put in, and what came out, one line a claim."""
-    texts, lines = written(problem), []
+    texts = written(problem)
+    together: dict[tuple[str, str], list[str]] = {}
     for claim, (by, words) in zip(found, settled, strict=True):
-        text = texts.get(claim.where, "")
-        what = f"{claim.words}{f', {text} = 0' if text else ''}"
-        if by == "sympy":
-            lines.append(f"{what}: identically zero (sympy)")
-        elif by == "mpmath":
-            lines.append(f"{what}: {words} (mpmath)")
-        else:
-            lines.append(f"{what}: not satisfied, {words}")
+        outcome = "identically zero (sympy)" if by == "sympy" else f"{words} (mpmath)" if by else f"not satisfied, {words}"
+        where = ", ".join(f"{name} = {value}" for name, value in claim.fixed.items())
+        together.setdefault((claim.where, outcome), []).append(where)
+    lines = []
+    for (what, outcome), places in together.items():
+        text, at = texts.get(what, ""), "; ".join(dict.fromkeys(filter(None, places)))
+        lines.append(f"{what}{f', {text} = 0' if text else ''}{f', at {at}' if at else ''}: {outcome}")
     return lines
 
 

@@ -95,7 +95,7 @@ class Solver:
 
     def _step(self) -> tuple[Any, Any] | None:
         """A constant and its value from the simplest equation that gives one."""
-        for rule in (self._linear, self._alone, self._quotient, self._root):
+        for rule in (self._linear, self._alone, self._quotient, self._root, self._logarithm):
             for equation in self.waiting:
                 symbols = sorted(equation.free_symbols & set(self.values), key=str, reverse=True)
                 for symbol in symbols:
@@ -133,6 +133,16 @@ class Solver:
         found = [self._checked(symbol, root) for root in sympy.roots(polynomial)]
         return min((root for root in found if root is not None), key=lambda root: abs(self._at(root) - self._fitted(symbol)), default=None)
 
+    def _logarithm(self, equation: Any, symbol: Any, symbols: Sequence[Any]) -> Any:
+        """a e^c + b = 0."""
+        power = sympy.Dummy("power", positive=True)
+        found = sympy.expand(equation.xreplace({symbol: sympy.log(power)}))
+        slope = found.diff(power)
+        if found.has(sympy.log(power)) or slope.has(power) or slope == 0:
+            return None
+        value = sympy.simplify(-found.xreplace({power: sympy.S.Zero}) / slope)
+        return self._checked(symbol, sympy.expand_log(sympy.log(value)), denested=False)
+
     def _fitted(self, symbol: Any) -> complex:
         return complex(self.values[symbol])
 
@@ -143,13 +153,13 @@ class Solver:
         except TypeError:
             return complex("nan")
 
-    def _checked(self, symbol: Any, value: Any) -> Any:
+    def _checked(self, symbol: Any, value: Any, *, denested: bool = True) -> Any:
         """A value if it is what was fitted, nearly."""
         value = sympy.expand(value)
         gap = abs(self._at(value) - self._fitted(symbol))
         if not gap <= self.tolerance * max(1.0, abs(self._fitted(symbol))):
             return None
-        return _denested(value)
+        return _denested(value) if denested else value
 
 
 def _denested(value: Any) -> Any:
