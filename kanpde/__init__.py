@@ -105,6 +105,7 @@ from kanpde.structure import (
 )
 from kanpde.supervised import Classification, Regression
 from kanpde.symbolic.compiler import compile_expression
+from kanpde.symbolic.law import Law
 from kanpde.symbolic.tidying import tidy
 from kanpde.symbolic.writing import as_expression
 from kanpde.version_keeping import KeepVersions
@@ -118,7 +119,7 @@ __all__ = [
     "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet",
     "EarlyStopping", "Exchange", "Experiment", "Extended", "Field", "Film", "Finding", "FixEdges", "Fixed", "Fourier",
     "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
-    "KeepVersions", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput",
+    "KeepVersions", "Law", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput",
     "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune", "PruneReport", "Pruned", "RationalChebyshev",
     "Record", "Refine", "Reflect", "Regression", "Released", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale",
     "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate", "Tree", "Unknown",

@@ -53,11 +53,16 @@ def exact(value: Any) -> Any:
 def numeric(expression: Any) -> tuple[list[str], Callable[..., Any]]:
     """A sympy expression as a NumPy function of its free symbols, which are named in order."""
     symbols = sorted(expression.free_symbols, key=str)
+    return [str(symbol) for symbol in symbols], evaluated(symbols, expression)
+
+
+def evaluated(symbols: list[Any], expression: Any) -> Callable[..., Any]:
+    """A sympy expression as a NumPy function of ``symbols``."""
     extremes = {  # sympy's own take no numbers beside arrays
         name: (lambda values, axis, of=function: of.reduce(np.broadcast_arrays(*values)))
         for name, function in (("amax", np.maximum), ("amin", np.minimum))
     }
-    return [str(symbol) for symbol in symbols], lambdified(symbols, expression, [extremes, "scipy", "numpy"])
+    return lambdified(symbols, expression, [extremes, "scipy", "numpy"])
 
 
 def lambdified(symbols: list[Any], expression: Any, modules: list[Any]) -> Callable[..., Any]:

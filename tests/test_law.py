@@ -1,0 +1,227 @@
+"""Laws as values: what they print, what they compute, and that they come back from plain data as they were."""
+
+import doctest
+import json
+import math
+import pickle
+
+import numpy as np
+import pytest
+import sympy
+
+from kanpde.symbolic import law as law_module
+from kanpde.symbolic import spelling
+from kanpde.symbolic.law import VERDICTS, Candidate, Law, LawConstant, nodes
+from kanpde.symbolic.spelling import typeset, uncertain
+
+
+def real(names):
+    return sympy.symbols(names, real=True, seq=True)
+
+
+def of(expression, names, constants=(), **others):
+    """A law of one output for tests."""
+    given = dict(verdict="candidate", reason="it is a test", rms=0.01, noise=0.02, lead=6.5) | others
+    return Law(tuple(names.split()), {"y": expression}, constants, **given)
+
+
+def ringdown():
+    t, c1, c2 = real("t c1 c2")
+    front = (
+        Candidate(sympy.Float(0.1) + 0.3 * t, 5, 0.4, 120.0),
+        Candidate(sympy.exp(-0.3 * t) * sympy.cos(2 * sympy.pi * t), 12, 0.01, 60.5),
+    )
+    constants = (LawConstant("c1", 0.30018, 0.00042), LawConstant("c2", -1.5e-7, 2.3e-9), LawConstant("c3", 6.2832, 1e-4, "2*pi"))
+    formula = sympy.exp(-c1 * t) * sympy.cos(2 * sympy.pi * t) + c2
+    return Law(("t",), {"u": formula}, constants, "exact within noise", "chi2 is 1.02", 0.01, 0.0101, 132.25, front, ("400 fresh rows",))
+
+
+@pytest.mark.parametrize("module", [law_module, spelling])
+def test_the_examples_in_the_docstrings(module):
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "sigma", "text"),
+    [
+        (0.30018, 0.00042, "0.3002(4)"),
+        (0.30018, 0.00012, "0.30018(12)"),
+        (-0.30018, 0.00097, "-0.3002(10)"),
+        (1.5e-7, 2.3e-9, "1.50(2)e-7"),
+        (0.0, 0.02, "0.00(2)"),
+        (299792458.0, 31.0, "2.9979246(3)e8"),
+        (12.0, 3.0, "12(3)"),
+        (120.0, 30.0, "1.2(3)e2"),
+        (2.0, 0.0, "2"),
+        (math.pi, 0.0, "3.14159265358979"),
+        (1 / 3, math.nan, "0.333333"),
+        (1.0, 0.0996, "1.00(10)"),
+        (9.9999, 0.02, "10.00(2)"),
+    ],
+)
+def test_uncertain_numbers(value, sigma, text):
+    assert uncertain(value, sigma) == text
+
+
+def test_a_law_prints_its_formula_verdict_and_lead():
+    assert str(ringdown()).splitlines() == [
+        "u = -1.50(2)e-7 + exp(-0.3002(4)*t)*cos(2*pi*t)",
+        "exact within noise: chi2 is 1.02",
+        "residual rms 0.01, noise 0.0101; lead 132.2 nats",
+    ]
+    assert "no other structure" in str(of(real("x")[0], "x", lead=math.inf))
+    assert str(of(real("x")[0], "x", verdict="proved", reason="the residual is identically zero")) == (
+        "y = x\nproved: the residual is identically zero"
+    )
+
+
+def test_latex():
+    lines = ringdown().latex().splitlines()
+    assert lines[0] == r"u = c_{2} + e^{- c_{1} t} \cos{\left(2 \pi t \right)}"
+    assert lines[1] == r"c_{1} = 0.3002(4), \quad c_{2} = -1.50(2) \times 10^{-7}"
+    names = {
+        "u_xx": "u_{xx}",
+        "omega_0": r"\omega_{0}",
+        "rho_c_0": r"\rho_{c,0}",
+        "x12": "x_{12}",
+        "Re": r"\mathrm{Re}",
+        "theta1": r"\theta_{1}",
+    }
+    names |= {"wave length": r"\mathrm{wave\ length}", "E_kin": r"E_{\mathrm{kin}}", "g_": "g", "lambda": r"\lambda"}
+    assert {name: typeset(name) for name in names} == names
+
+
+CLASHING = (
+    "I",
+    "E",
+    "S",
+    "N",
+    "beta",
+    "gamma",
+    "lambda",
+    "sin",
+    "pi",
+    "Q",
+    "O",
+    "zeta",
+    "exp",
+    "wave length",
+    "v1",
+    "lambda_",
+    "µ",
+    "None",
+)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x, y: sympy.sqrt(2) * sympy.exp(-(x**2) / 2) / (2 * sympy.sqrt(sympy.pi)),
+        lambda x, y: sympy.exp(1) * x + sympy.E**y + sympy.pi,
+        lambda x, y: 0.1 * x + sympy.Rational(1, 10) * y + sympy.Float(1 / 3),
+        lambda x, y: sympy.factor(2 * x * y + 2 * y) / 3,
+        lambda x, y: sympy.Mul(2, x + 1, evaluate=False) - sympy.Mul(3, y - x, evaluate=False),
+        lambda x, y: 2 * (x + 1) * sympy.exp(y),
+        lambda x, y: x ** sympy.Rational(-3, 2) * (-y) ** 3 / (2 * (x + y)),
+        lambda x, y: sympy.coth(x) - 1 / x + sympy.Abs(y) + sympy.Max(x, y, 1) + sympy.Heaviside(x),
+        lambda x, y: sympy.atan2(y, x) + sympy.asin(x) * sympy.erf(y) + sympy.sinc(x) + sympy.sign(y),
+        lambda x, y: 1e-300 * x + sympy.Float(1.2345678901234567e80) * y,
+        lambda x, y: 2 ** sympy.Rational(1, 3) * 3 ** sympy.Rational(2, 3) * x - y**sympy.pi,
+    ],
+)
+def test_every_formula_comes_back(make):
+    for first, second in [("x", "y"), *zip(CLASHING, CLASHING[1:], strict=False)]:
+        one, other = sympy.Symbol(first, real=True), sympy.Symbol(second, real=True)
+        expression = make(one, other)
+        law = Law((first, second), {"y": expression}, (), "candidate", "", 0.0, 0.0, 1.0, (Candidate(expression, 1, 0.0, 1.0),))
+        assert law.expression == expression, f"{first}, {second}: {law.expression} for {expression}"
+        assert Law.from_plain(json.loads(json.dumps(law.to_plain()))) == law
+        assert pickle.loads(pickle.dumps(law)) == law
+
+
+def test_a_law_comes_back_with_all_it_says():
+    law = ringdown()
+    again = Law.from_plain(json.loads(json.dumps(law.to_plain())))
+    assert again == law and str(again) == str(law) and again.to_plain() == law.to_plain()
+    assert law.to_plain()["best"] == 1 and hash(law.constants) == hash(again.constants)
+    nothing = Law(("x",), {}, (), "no law", "there is nothing to explain", 1.0, math.nan, math.inf)
+    assert Law.from_plain(nothing.to_plain()).verdict == "no law" and str(nothing).startswith("no law: there is nothing")
+
+
+def test_other_assumptions_become_real():
+    x = sympy.Symbol("x", positive=True)
+    assert of(sympy.sqrt(x), "x").expression.free_symbols == {sympy.Symbol("x", real=True)}
+
+
+def test_python_code_stands_alone():
+    names = "lambda numpy x y"
+    symbols = real(names)
+    functions = sum(
+        (getattr(sympy, name)(symbols[2]) for name in ("coth", "sec", "cbrt", "asinh", "Abs", "sech", "csc", "cot")), sympy.Integer(0)
+    )
+    c1 = sympy.Symbol("c1", real=True)
+    formula = (
+        functions + sympy.Max(*symbols) ** 2 + c1 * sympy.sqrt(symbols[0]) / sympy.pi + sympy.Min(1, symbols[3]) + sympy.exp(symbols[1]) / 3
+    )
+    law = of(formula, names, (LawConstant("c1", -0.3, 0.01),))
+    space: dict = {}
+    exec(law.python(), space)
+    points = np.random.default_rng(0).uniform(0.2, 1.4, (20, 4))
+    assert space["y_"](*points.T) == pytest.approx(law(points), rel=1e-14)
+    assert space["y_"](*points[0].tolist()) == pytest.approx(law(points)[0], rel=1e-14)
+    x = real("x")[0]
+    exec(of(sympy.erf(x), "x").python(), space)
+    assert space["y"](0.5) == pytest.approx(math.erf(0.5))
+
+
+def test_values():
+    law = ringdown()
+    t = np.linspace(0, 3, 7)
+    wanted = np.exp(-0.30018 * t) * np.cos(2 * np.pi * t) - 1.5e-7
+    for given in (t, t[:, None], {"t": t, "other": 0}):
+        assert law(given) == pytest.approx(wanted, rel=1e-13)
+    x, y = real("x y")
+    assert of(sympy.Integer(3), "x").__call__(np.ones((4, 1))).tolist() == [3.0] * 4
+    assert np.isnan(of(sympy.sqrt(x), "x")([[-1.0]])).all()
+    pair = Law(("x", "y"), {"u": x, "v": x * y}, (), "candidate", "", 0, 0, 1)
+    assert pair([[2, 3], [4, 5]]).tolist() == [[2, 6], [4, 20]] and pair({"x": 2, "y": [3, 4]}).shape == (2, 2)
+    assert of(real("sin")[0] * 2, "sin")([[2.0]]).tolist() == [4.0]
+
+
+def test_numbers_are_put_in():
+    law = ringdown()
+    assert law.numbers.free_symbols == {sympy.Symbol("t", real=True)} and law.valued["u"] == law.numbers
+    assert [each.name for each in law.free] == ["c1", "c2"] and law.constants[2].snapped and str(law.constants[2]).endswith("that is 2*pi")
+
+
+def test_nodes():
+    x, y = real("x y")
+    assert [nodes(each) for each in (x, x * y, x / 3, x**2, sympy.sqrt(2), sympy.exp(-x))] == [1, 3, 3, 3, 3, 4]
+
+
+def test_mistakes_are_named():
+    x = real("x")[0]
+    with pytest.raises(ValueError, match="a verdict is one of proved, exact within noise, candidate, no law, got 'sure'"):
+        of(x, "x", verdict="sure")
+    with pytest.raises(ValueError, match="z, which is neither an input nor a constant: they are x"):
+        of(real("z")[0], "x")
+    with pytest.raises(ValueError, match="x is there twice"):
+        of(x, "x", (LawConstant("x", 1.0, 0.1),))
+    with pytest.raises(ValueError, match="finite and real"):
+        of(x * sympy.I, "x")
+    with pytest.raises(ValueError, match="no function 'besselj'"):
+        of(sympy.besselj(0, x), "x")
+    with pytest.raises(TypeError, match="sympy expression, got 'x"):
+        of("x + 1", "x")
+    with pytest.raises(ValueError, match="points are an array"):
+        of(x, "x")(np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="columns are missing for x"):
+        of(x, "x")({"y": 1.0})
+    with pytest.raises(ValueError, match="has a finite value and sigma >= 0"):
+        LawConstant("c", 1.0, -1.0)
+    with pytest.raises(ValueError, match="lacks 'constants'"):
+        Law.from_plain({key: value for key, value in ringdown().to_plain().items() if key != "constants"})
+    with pytest.raises(ValueError, match="neither arithmetic, a function"):
+        Law.from_plain(ringdown().to_plain() | {"expressions": ["__import__('os').system('true')"]})
+    with pytest.raises(ValueError, match="2 formulas"):
+        _ = Law(("x",), {"u": x, "v": x}, (), VERDICTS[2], "", 0, 0, 1).expression
