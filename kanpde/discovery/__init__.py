@@ -1,0 +1,1 @@
+"""From trained networks and data to laws."""
