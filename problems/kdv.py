@@ -9,6 +9,7 @@ for the speeds 6 and 2 and the places -2 and 2 at the start, as 8 (6 cosh^2 b + 
 
 from kanpde import (
     Box,
+    BSpline,
     Chebyshev,
     Dirichlet,
     Experiment,
@@ -18,7 +19,6 @@ from kanpde import (
     Problem,
     SeparableKAN,
     Slabs,
-    Until,
 )
 from kanpde.functions import cosh, sinh, sqrt
 
@@ -50,7 +50,7 @@ def kdv(u):
     return u.t + 6 * u * u.x + u.xxx
 
 
-steps = LevenbergMarquardt(steps=30, damping=1e-6, acceleration=False, patience=3, progress=0.3)
+steps = LevenbergMarquardt(steps=6, damping=1e-6, acceleration=False, patience=3, progress=0.3)
 experiment = Experiment(
     Problem(
         strip,
@@ -62,7 +62,7 @@ experiment = Experiment(
         ],
         exact=exact,
     ),
-    model=SeparableKAN(2, 1, rank=8, basis=(Chebyshev(degree=100), Chebyshev(degree=12))),
-    training=[Slabs("t", 20), steps, Until(loss=1e-18)],
+    model=SeparableKAN(2, 1, rank=7, basis=(BSpline(7, 110), Chebyshev(degree=7))),
+    training=[Slabs("t", 50), steps],
     quick=[Slabs("t", edges=(0, 5)), steps],
 )
