@@ -106,6 +106,7 @@ from kanpde.structure import (
 from kanpde.supervised import Classification, Regression
 from kanpde.symbolic.compiler import compile_expression
 from kanpde.symbolic.law import Law
+from kanpde.symbolic.law_storage import draw_law, load_law, save_law
 from kanpde.symbolic.tidying import tidy
 from kanpde.symbolic.writing import as_expression
 from kanpde.version_keeping import KeepVersions
@@ -119,15 +120,15 @@ __all__ = [
     "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet",
     "EarlyStopping", "Exchange", "Experiment", "Extended", "Field", "Film", "Finding", "FixEdges", "Fixed", "Fourier",
     "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
-    "KeepVersions", "Law", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput",
-    "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune", "PruneReport", "Pruned", "RationalChebyshev",
-    "Record", "Refine", "Reflect", "Regression", "Released", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale",
-    "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate", "Tree", "Unknown",
-    "Until", "VariableProjection", "Versions", "Wrapped", "activations", "adapt_ranges", "additive_parts", "additive_separability",
-    "as_expression", "attribution", "auto_swap", "compile_expression", "composition", "connection_cost", "dependence", "div",
-    "draw_network", "edge", "edge_functions", "expand_depth", "expand_width", "fix", "freeze", "generalised_separability", "grad",
-    "grow", "homogeneity", "interactions", "invariance", "laplacian", "load", "load_network", "manufactured",
-    "multiplicative_parts", "multiplicative_separability", "outside_grid", "periodicity", "perturb", "power", "primitive", "prune",
-    "release", "remove_edge", "remove_input", "remove_node", "save", "save_network", "sensitivity", "simplify", "structure_tree",
-    "suggest", "swap", "tidy", "unfreeze",
+    "KeepVersions", "Law", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts",
+    "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune", "PruneReport", "Pruned",
+    "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Released", "Resample", "Result", "Robin", "Rotate",
+    "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate",
+    "Tree", "Unknown", "Until", "VariableProjection", "Versions", "Wrapped", "activations", "adapt_ranges", "additive_parts",
+    "additive_separability", "as_expression", "attribution", "auto_swap", "compile_expression", "composition", "connection_cost",
+    "dependence", "div", "draw_law", "draw_network", "edge", "edge_functions", "expand_depth", "expand_width", "fix", "freeze",
+    "generalised_separability", "grad", "grow", "homogeneity", "interactions", "invariance", "laplacian", "load", "load_law",
+    "load_network", "manufactured", "multiplicative_parts", "multiplicative_separability", "outside_grid", "periodicity", "perturb",
+    "power", "primitive", "prune", "release", "remove_edge", "remove_input", "remove_node", "save", "save_law", "save_network",
+    "sensitivity", "simplify", "structure_tree", "suggest", "swap", "tidy", "unfreeze",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Figures of a finished run (solution, convergence, network), drawn from a :class:`Result` alone.
+"""Figures of a finished run (solution, convergence, network, law), drawn from a :class:`Result` alone.
 
 Every function returns a ``matplotlib.figure.Figure`` unknown to pyplot, and leaves the user's backend and settings as they were.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kanpde.data_figures import agreement
-from kanpde.drawing import WIDTH, canvas, draw_layers, style
+from kanpde.drawing import WIDTH, canvas, draw_layers, law_card, style
 from kanpde.hdf5 import write_whole
 from kanpde.notation import number, symbol
 from kanpde.results import Result
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 def draw(result: Result, directory_stem: str | Path) -> list[Path]:
-    """Write the figures that apply: ``<stem>-solution``, ``-convergence``, ``-network``, as .pdf and .png; their paths.
+    """Write the figures that apply: ``<stem>-solution``, ``-convergence``, ``-network``, ``-law``, as .pdf and .png; their paths.
 
     Creates the directory. Raises ResultsError (an OSError) naming the file that cannot be written; each is whole or absent.
     """
     stem, paths = Path(directory_stem), []
-    needs = {"solution": result.solution, "convergence": result.history.get("step", ()), "network": result.edges}
+    needs = {"solution": result.solution, "convergence": result.history.get("step", ()), "network": result.edges, "law": result.law or ()}
     for name in [name for name, need in needs.items() if len(need)]:
-        figure = {"solution": triptych, "convergence": convergence, "network": network}[name](result)
+        figure = {"solution": triptych, "convergence": convergence, "network": network, "law": card}[name](result)
         paths += saved(figure, stem.with_name(f"{stem.name}-{name}"), title=f"{result.problem}, {result.experiment}: {name}")
     return paths
 
@@ -282,3 +282,14 @@ def _finished(figure: Figure, result: Result) -> Figure:
 def network(result: Result, *, metric: str = "attribution") -> Figure:
     """The KAN that the result holds, every edge a small curve: see :func:`kanpde.drawing.draw_layers`. ValueError without edges."""
     return draw_layers(result.edges, result.architecture.get("input_names", result.coordinates), result.unknowns, metric=metric)
+
+
+def card(result: Result) -> Figure:
+    """The law card of a result, with the data of its only unknown if there are some; ValueError without a law."""
+    if result.law is None:
+        raise ValueError(f"{result.problem}, {result.experiment} has no law to draw")
+    target, prediction = None, None
+    if len(result.unknowns) == 1 and f"target_{result.unknowns[0]}" in result.solution:
+        target, prediction = result.solution[f"target_{result.unknowns[0]}"], result.solution[result.unknowns[0]]
+    words = [result.problem, result.experiment, f"seed {result.provenance.get('seed', '?')}"]
+    return law_card(result.law, target=target, prediction=prediction, title=" · ".join(words))

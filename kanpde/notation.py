@@ -1,6 +1,13 @@
-"""Names, numbers and formulas as mathtext."""
+"""Names, numbers and formulas as mathtext, and numbers with their uncertainty.
 
+>>> uncertain(0.30018, 0.00042)
+'0.3002(4)'
+"""
+
+import math
 import re
+
+DIGITS = 6  # of a number without a known uncertainty
 
 GREEK = re.compile(
     "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi|omega"
@@ -32,3 +39,33 @@ def formula(text: str) -> str:
     powers = re.sub(r"\^(-?[\w.]+|\([^()]*\))", r"^{\1}", plain)
     names = re.sub(r"(?<![\w.\\])[A-Za-z]\w*", lambda word: symbol(word[0])[1:-1], powers)
     return "$" + re.sub(r" ([+-]) ", r"\1", names).replace("*", r"\,").replace(" ", r"\,") + "$"
+
+
+def uncertain(value: float, sigma: float, *, power: str = "e{}") -> str:
+    """A number with its standard deviation in units of the last digit: one digit of it, two where the first is 1.
+
+    ``sigma`` 0 is a number known exactly, given to fifteen digits; NaN or infinite, one known to six. ``power`` writes the power of ten.
+    """
+    if not (math.isfinite(value) and math.isfinite(sigma) and sigma > 0):
+        digits, _, exponent = f"{value:.{15 if sigma == 0 else DIGITS}g}".partition("e")
+        return digits + (power.format(int(exponent)) if exponent else "")
+    leading, _, size = f"{sigma:.1e}".partition("e")
+    last = int(size) - (leading[0] == "1")  # the place of the last digit shown
+    top = max(math.floor(math.log10(abs(value))) if value else last, last)
+    if -4 <= top < 6 and last <= 0:
+        return f"{value:.{-last}f}({max(round(sigma / 10.0**last), 1)})"
+    shown = f"{value / 10.0**top:.{max(top - last, 0)}f}({max(round(sigma / 10.0**last), 1)})"
+    return shown + (power.format(top) if top else "")
+
+
+def typeset(name: str) -> str:
+    """LaTeX of a name: ``x12`` is x_{12}, ``u_xx`` a derivative u_{xx}, ``omega_0`` Greek, ``rate`` upright."""
+    base, _, index = name.strip("_").partition("_")
+    if not name.isidentifier() or not base or not index or base[-1:].isdigit():
+        return symbol(name).strip("$") if name.isidentifier() else rf"\mathrm{{{_escaped(name)}}}"
+    parts = [symbol(part).strip("$") if len(part) > 1 and set(part) - set("xyzt") else part for part in index.split("_")]
+    return f"{symbol(base).strip('$')}_{{{','.join(parts)}}}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(rf"\{letter}" if letter in "_$%#&{}" else r"\ " if letter == " " else letter for letter in text)

@@ -14,6 +14,19 @@ import torch
 
 def provenance(experiment: Any, seed: int, device: str, dtype: torch.dtype, source: str) -> dict[str, Any]:
     """What a result keeps of its origin; ``source`` is the problem file's text."""
+    return {
+        **origin(),
+        "device": device,
+        "dtype": str(dtype).removeprefix("torch."),
+        "seed": seed,
+        "threads": torch.get_num_threads(),
+        "problem_source": source,
+        "experiment_repr": repr(experiment),
+    }
+
+
+def origin() -> dict[str, Any]:
+    """Command, time, versions, machine and commit."""
     from kanpde import __version__
 
     commit, dirty = _git()
@@ -27,12 +40,6 @@ def provenance(experiment: Any, seed: int, device: str, dtype: torch.dtype, sour
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "git_commit": commit,
         "git_dirty": dirty,
-        "device": device,
-        "dtype": str(dtype).removeprefix("torch."),
-        "seed": seed,
-        "threads": torch.get_num_threads(),
-        "problem_source": source,
-        "experiment_repr": repr(experiment),
     }
 
 

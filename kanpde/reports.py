@@ -32,6 +32,7 @@ def report(result: Result, files: Sequence[Path]) -> str:
         f"  time      {metrics['seconds']:.1f} s on {result.provenance['device']}, {result.provenance['threads']} threads",
         f"  network   {_short(result.architecture['model'])}, {metrics['parameters']} parameters",
         *(f"  formula   {words}" for words in _formulas(result)),
+        *(f"  law       {words}" for words in _law(result)),
         *(f"  stopped   {words}" for words in _endings(str(result.provenance.get("stops", "")))),
         *(f"  caution   {words}" for words in [overfitting(metrics)] if words),
         f"  files     {os.path.relpath(files[0])}{_figures(files[1:])}",
@@ -43,6 +44,14 @@ def _formulas(result: Result) -> list[str]:
     """Each unknown's formula, where the network is symbolic, and once how far they are from it."""
     lines = result.equation.get("formula", "").splitlines()
     return [*lines[:-1], f"{lines[-1]}  (within {result.metrics['formula_deviation']:.1g} of the network)"] if lines else []
+
+
+def _law(result: Result) -> list[str]:
+    """The formulas of the law, the last with the verdict."""
+    if result.law is None:
+        return []
+    lines = str(result.law["formula"]).splitlines()
+    return [*lines[:-1], f"{lines[-1]}  ({result.law['verdict']})"] if lines else [f"{result.law['verdict']}: {result.law['reason']}"]
 
 
 def overfitting(metrics: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ from kanpde.hdf5 import (
     read_bytes,
     write_whole,
 )
+from kanpde.law_files import LAW_CONVENTIONS, read_law, write_law
 from kanpde.version_files import Version, read_versions, write_versions
 
 CONVENTIONS = "kanpde-1"
@@ -87,6 +88,7 @@ class Result:
     checkpoint: dict[str, np.ndarray | float | int | str] | None  # only in unfinished files
     network: dict[str, np.ndarray] = field(default_factory=dict)  # of a network that a replay cannot build: architecture["network"]
     versions: tuple[Version, ...] = ()  # of the networks on the way, if they were asked for
+    law: dict[str, Any] | None = None  # as Law.to_plain wrote it; Law.from_plain(result.law) is the law
 
     def __repr__(self) -> str:
         """A line: which run this is, and its main numbers."""
@@ -172,7 +174,7 @@ def write_index(directory: str | Path, paths: Iterable[str | Path]) -> Path:
 
 
 def _write_result(file: Node, result: Result) -> None:
-    """Fill an open file, group by group: provenance, domain, points, history, solution, metrics, model."""
+    """Fill an open file, group by group: provenance, domain, points, history, solution, metrics, law, model."""
     root = {"Conventions": CONVENTIONS, "title": f"{result.problem}, {result.experiment}"}
     root |= {"created": result.provenance.get("created") or datetime.now(UTC).isoformat(timespec="seconds")}
     root |= {"status": result.status, "problem": result.problem, "experiment": result.experiment}
@@ -196,6 +198,8 @@ def _write_result(file: Node, result: Result) -> None:
     put_group(file, "metrics", result.metrics)
     if result.versions:
         write_versions(file, result.versions)
+    if result.law is not None:
+        write_law(file, result.law)
     _write_model(put_group(file, "model", {"architecture": json.dumps(result.architecture)}), result)
     if result.checkpoint is not None:
         checkpoint = put_group(file, "checkpoint")
@@ -241,6 +245,8 @@ def _check_ours(file: Node) -> None:
         raise Foreign(f"is HDF5 but not of kanpde (its @Conventions is {found!r}); give a file that run_experiments.py wrote")
     if found == INDEX_CONVENTIONS:
         raise Foreign(f"is the index of a sweep; load one of the files it links to: {', '.join(file)}")
+    if found == LAW_CONVENTIONS:
+        raise Foreign("holds a law and no run; read it with load_law")
     if found != CONVENTIONS:
         raise Foreign(f"is {found!r}, not {CONVENTIONS!r}; read it with the kanpde that wrote it")
 
@@ -272,6 +278,7 @@ def _read_result(file: Node) -> Result:
         edges=tuple(map(_read_edges, file["model/edges"].values())),
         network=arrays(file["model/network"]) if "network" in file["model"] else {},
         versions=read_versions(file),
+        law=read_law(file),
         checkpoint=None if checkpoint is None else {**attributes(checkpoint), **arrays(checkpoint)},
     )
 

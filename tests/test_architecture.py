@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "kanpde"
 # A room (a module, or a package such as optimizers/) imports only from the floors below its own.
 FLOORS = (
     {"arguments", "functions", "jets", "domains", "edges", "hdf5", "notation", "science", "provenance", "trainable"},
-    {"version_files"},
+    {"law_files", "version_files"},
     {"results"},
     {"drawing"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining

@@ -17,6 +17,16 @@ from kanpde.results import Edges, Result
 pytestmark = pytest.mark.filterwarnings("error")
 
 
+LAW = {  # as kanpde.symbolic.law.Law.to_plain writes it
+    "kind": "solution", "verdict": "candidate", "reason": "the conditions do not hold", "rms": 0.5, "noise": float("nan"),
+    "lead": float("inf"),
+    "formula": "u = 0.30(2)*x", "latex": "u = c_{1} x", "names": ["x", "y"], "outputs": ["u"], "expressions": ["c1*x"], "nodes": [3],
+    "aliases": {"read": [], "name": []}, "best": 0, "evidence": [],
+    "constants": {"name": ["c1"], "value": [0.3], "sigma": [0.02], "exact": [""], "latex": [""]},
+    "candidates": {"sympy": ["0.3*x"], "latex": ["0.3 x"], "nodes": [3], "rms": [0.5], "description": [12.5]},
+}  # fmt: skip
+
+
 def edges(*widths):
     """A network of sum nodes."""
     generator, grid = np.random.default_rng(0), np.linspace(-1, 1, 11)
@@ -230,6 +240,15 @@ def test_the_network_of_a_result_bears_its_names():
         figures.network(replace(run(), edges=()))
 
 
+def test_the_card_of_a_result_has_its_data():
+    rows = {"u": np.array([1.0, 2.0]), "target_u": np.array([1.1, 1.9])}
+    figure = figures.card(replace(run(("x",)), law=LAW, solution=rows))
+    assert {line.get_gid() for ax in figure.axes for line in ax.lines} >= {"residuals", "chosen"}
+    assert [text.get_text() for text in figure.texts if text.get_gid() == "formula"] == ["$u = c_{1} x$"]
+    with pytest.raises(ValueError, match="has no law to draw"):
+        figures.card(run(("x",)))
+
+
 # --------------------------------------------------------------------------------------------------- files
 
 
@@ -241,8 +260,8 @@ def test_draw_writes_what_applies_and_the_same_bytes_again(tmp_path):
     assert paths[0].read_bytes().startswith(b"%PDF") and paths[1].read_bytes().startswith(b"\x89PNG")
     assert b"CreationDate" not in paths[0].read_bytes()
     before = [path.read_bytes() for path in paths[:2]]
-    again = figures.draw(replace(small, edges=(), history={}), tmp_path / "new" / "v1.5-s0")
-    assert [path.read_bytes() for path in again] == before
+    again = figures.draw(replace(small, edges=(), history={}, law=LAW), tmp_path / "new" / "v1.5-s0")
+    assert [path.read_bytes() for path in again[:2]] == before and [path.stem for path in again[2:]] == ["v1.5-s0-law"] * 2
 
 
 def test_settings_of_the_user_stay(tmp_path):

@@ -5,14 +5,15 @@ import json
 import math
 import pickle
 
+import h5py
 import numpy as np
 import pytest
 import sympy
 
+from kanpde import draw_law, load, load_law, notation, save_law
+from kanpde.notation import typeset, uncertain
 from kanpde.symbolic import law as law_module
-from kanpde.symbolic import spelling
 from kanpde.symbolic.law import VERDICTS, Candidate, Law, LawConstant, nodes
-from kanpde.symbolic.spelling import typeset, uncertain
 
 
 def real(names):
@@ -36,7 +37,7 @@ def ringdown():
     return Law(("t",), {"u": formula}, constants, "exact within noise", "chi2 is 1.02", 0.01, 0.0101, 132.25, front, ("400 fresh rows",))
 
 
-@pytest.mark.parametrize("module", [law_module, spelling])
+@pytest.mark.parametrize("module", [law_module, notation])
 def test_the_examples_in_the_docstrings(module):
     assert doctest.testmod(module).failed == 0
 
@@ -225,3 +226,114 @@ def test_mistakes_are_named():
         Law.from_plain(ringdown().to_plain() | {"expressions": ["__import__('os').system('true')"]})
     with pytest.raises(ValueError, match="2 formulas"):
         _ = Law(("x",), {"u": x, "v": x}, (), VERDICTS[2], "", 0, 0, 1).expression
+
+
+# ---- files ----
+
+
+def test_a_law_in_a_file_of_its_own(tmp_path):
+    law, t = ringdown(), np.linspace(0, 3, 50)
+    path = save_law(law, tmp_path / "new" / "law.h5", data=(t, law(t)), about={"data": "ringdown.csv"})
+    assert load_law(path) == law and [each.name for each in path.parent.iterdir()] == ["law.h5"]
+    with h5py.File(path) as file:
+        about = dict(file["provenance"].attrs)
+        assert about["rows"] == 50 and about["upper"] == [3.0] and len(about["data_sha256"]) == 64 and about["data"] == "ringdown.csv"
+        assert file["law"].attrs["verdict"] == "exact within noise"
+        assert file["law/constants/snapped"][()].tolist() == [False, False, True]
+        assert file["law/candidates/sympy"].asstr()[1] == "exp(-0.3*t)*cos(2*pi*t)"
+    nothing = Law(("x",), {}, (), "no law", "there is nothing to explain", 1.0, 2.0, math.inf)
+    assert load_law(save_law(nothing, tmp_path / "nothing.h5")) == nothing
+    names = Law(("lambda", "x"), {"E": real("lambda")[0] ** 2}, (), "candidate", "", 0, 0, 1)
+    assert load_law(save_law(names, tmp_path / "names.h5")) == names
+    with pytest.raises(ValueError, match="holds a law and no run; read it with load_law"):
+        load(path)
+
+
+def damaged(path, change):
+    with h5py.File(path, "r+") as file:
+        change(file)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda file: file.__delitem__("law"), "without a law"),
+        (lambda file: file["law"].__delitem__("constants"), "incomplete or damaged.*save the law again"),
+        (lambda file: file["law"].attrs.__delitem__("verdict"), "incomplete or damaged"),
+        (lambda file: file["law"].attrs.__setitem__("verdict", "sure"), "a verdict is one of"),
+        (lambda file: file["law/expressions"].__setitem__(0, "exit()"), "no function 'exit'"),
+        (lambda file: file["law/expressions"].__setitem__(0, "x*zz"), "zz, which is neither an input nor a constant"),
+        (lambda file: [file["law/constants"].__delitem__("name"), file["law/constants"].create_dataset("name", data=["c1"])], "lengths"),
+    ],
+)
+def test_a_damaged_law_is_said_to_be_so(tmp_path, change, words):
+    path = damaged(save_law(ringdown(), tmp_path / "law.h5"), change)
+    with pytest.raises(ValueError, match=words) as raised:
+        load_law(path)
+    assert str(path) in str(raised.value)
+
+
+def test_a_truncated_law(tmp_path):
+    path = save_law(ringdown(), tmp_path / "law.h5")
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(ValueError, match="truncated or damaged"):
+        load_law(path)
+    with pytest.raises(FileNotFoundError, match="could not read a law"):
+        load_law(tmp_path / "none.h5")
+
+
+# ---- the card ----
+
+
+def texts(figure, gid=None):
+    return [each.get_text() for each in figure.texts if gid is None or each.get_gid() == gid]
+
+
+def inside(figure):
+    """Whether all words lie on the figure."""
+    box = figure.bbox
+    extents = [each.get_window_extent() for each in figure.texts if each.get_text()]
+    return all(each.x0 >= box.x0 and each.x1 <= box.x1 + 1 and each.y0 >= box.y0 and each.y1 <= box.y1 + 1 for each in extents)
+
+
+def test_the_card_of_a_short_law():
+    law, t = ringdown(), np.linspace(0, 3, 200)
+    figure = draw_law(law, t, law(t) + 0.01, title="ring $ down")
+    assert texts(figure, "verdict") == ["exact within noise"] and texts(figure, "title") == [r"ring \$ down"]
+    assert texts(figure, "formula") == [r"$u = c_{2} + e^{- c_{1} t} \cos{\left(2 \pi t \right)}$"]
+    assert {"$0.3002(4)$", "$2 \\pi$", "free"} <= set(texts(figure, "table")) and "leads by 132.2 nats" in texts(figure, "words")[1]
+    assert len(figure.axes) == 4 and inside(figure)
+    chosen = [line for line in figure.axes[1].lines if line.get_gid() == "chosen"]
+    assert [float(each) for each in chosen[0].get_xydata()[0]] == [12.0, 0.01]
+    residuals = next(line for ax in figure.axes for line in ax.lines if line.get_gid() == "residuals")
+    assert residuals.get_ydata() == pytest.approx(0.01)
+
+
+def long_law(inner):
+    symbols = real("x y c1 c2 c3 c4 c5 c6 c7 c8 c9 c10")
+    x, y, constants = symbols[0], symbols[1], symbols[2:]
+    more = sum((sympy.cos(k * x + y) ** 2 for k in range(1, 20)), sympy.Integer(0)) if inner else 0
+    total = more + sum((c * sympy.sin(k * x) * sympy.exp(-k * y) / (1 + x**2) ** k for k, c in enumerate(constants, 1)), sympy.Integer(0))
+    values = tuple(LawConstant(f"c{k}", 1.5 * k, 1e-3) for k in range(1, 11))
+    return Law(("x", "y"), {"f": 1 / (1 + total) if inner else total}, values, "candidate", "word " * 60, 0.1, math.nan, 2.0)
+
+
+def test_the_card_of_a_long_law():
+    figure = draw_law(long_law(False))
+    assert len(texts(figure, "formula")) > 1 and texts(figure, "formula")[1].startswith(r"$\qquad ") and inside(figure)
+    assert "and 2 more" in texts(figure, "table")
+    figure = draw_law(long_law(True))  # cannot be broken: as text
+    assert texts(figure, "formula")[0].startswith("f = 1/(") and inside(figure)
+
+
+def test_cards_of_laws_that_lack_things():
+    x = real("x")[0]
+    nothing = Law(("x",), {}, (), "no law", "there is nothing to explain", 1.0, math.nan, math.inf, (Candidate(x, 1, 1.0, 3.0),))
+    proved = Law(("x",), {"u": x, "v": x**2}, (), "proved", "the residual is zero", 0, 0, math.inf, kind="solution")
+    for law in (nothing, proved):
+        figure = draw_law(law)
+        assert texts(figure, "verdict") == [law.verdict] and inside(figure)
+    assert len(texts(figure, "formula")) == 2
+    with pytest.raises(ValueError, match="give both"):
+        draw_law(proved, [[1.0]])

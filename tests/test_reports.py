@@ -30,6 +30,15 @@ def test_a_report_has_five_lines():
     assert found[1].split("error     ")[1] == "relative L2 1.25e-09, relative H1 2.00e-09, maximum 3.00e-09, MSE 1.00e-18"
 
 
+def test_a_law_is_reported_with_its_verdict():
+    def words(**law):
+        found = replace(run(steps=1, seconds=1.0, residual_rms=1e-6), law=law)
+        return [line[12:] for line in report(found, [Path("a.h5")]).splitlines() if line.startswith("  law ")]
+
+    assert words(formula="u = 0.30(2)*x\nv = x", verdict="candidate", reason="") == ["u = 0.30(2)*x", "v = x  (candidate)"]
+    assert words(formula="", verdict="no law", reason="nothing fits") == ["no law: nothing fits"]
+
+
 def test_three_figures_in_two_formats_are_three():
     names = [f"a-s0-{kind}.{end}" for kind in ("solution", "convergence", "network") for end in ("pdf", "png")]
     assert lines(["a-s0.h5", *names])[-1].endswith("a-s0.h5 and 3 figures beside it, as PDF and PNG")

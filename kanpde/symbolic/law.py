@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from kanpde.notation import typeset, uncertain
+
 VERDICTS = ("proved", "exact within noise", "candidate", "no law")
 KINDS = ("function", "solution", "equation")
 
@@ -62,8 +64,6 @@ class LawConstant:
         return bool(self.exact)
 
     def __str__(self) -> str:
-        from kanpde.symbolic.spelling import uncertain
-
         return f"{self.name} = {uncertain(self.value, self.sigma)}" + (f", that is {self.exact}" if self.exact else "")
 
 
@@ -200,7 +200,7 @@ class Law:
 
     def latex(self) -> str:
         """A line for each output, and a last one with the values and uncertainties of the free constants if there are any."""
-        from kanpde.symbolic.spelling import latex, typeset, uncertain
+        from kanpde.symbolic.spelling import latex
 
         lines = [f"{typeset(output)} = {latex(formula)}" for output, formula in self.expressions.items()]
         power = r" \times 10^{{{}}}"
@@ -264,6 +264,7 @@ class Law:
 
     def to_plain(self) -> dict[str, Any]:
         """Texts, numbers and lists of them, for HDF5 or JSON; :func:`from_plain` gives the law back, and executes nothing."""
+        from kanpde.symbolic.reading import read
         from kanpde.symbolic.spelling import aliases, latex, stored
 
         every = [*self.expressions.values(), *(each.expression for each in self.front)]
@@ -278,7 +279,10 @@ class Law:
             "aliases": {"read": list(alias), "name": list(alias.values())},
             "nodes": [nodes(each) for each in self.expressions.values()],
             "best": self.best,
-            "constants": {key: [getattr(each, key) for each in self.constants] for key in ("name", "value", "sigma", "exact")},
+            "constants": {
+                **{key: [getattr(each, key) for each in self.constants] for key in ("name", "value", "sigma", "exact")},
+                "latex": [latex(read(each.exact)) if each.exact else "" for each in self.constants],
+            },
             "candidates": {
                 "sympy": [stored(each.expression, alias) for each in self.front],
                 "latex": [latex(each.expression) for each in self.front],
@@ -317,8 +321,12 @@ def from_plain(plain: Mapping[str, Any]) -> Law:
             constants=tuple(LawConstant(str(name), float(value), float(sigma), str(exact)) for name, value, sigma, exact in constants),
             front=tuple(Candidate(restored(str(text), alias), int(size), float(rms), float(bits)) for text, size, rms, bits in front),
             evidence=tuple(map(str, plain["evidence"])),
-            **{name: str(plain[name]) for name in ("kind", "verdict", "reason")},
-            **{name: float(plain[name]) for name in ("rms", "noise", "lead")},
+            verdict=str(plain["verdict"]),
+            reason=str(plain["reason"]),
+            rms=float(plain["rms"]),
+            noise=float(plain["noise"]),
+            lead=float(plain["lead"]),
+            kind=str(plain["kind"]),
         )
     except KeyError as error:
         raise ValueError(f"what should be a law lacks {error}") from error

@@ -1,50 +1,15 @@
-"""Formulas as text: for people with uncertainties, for LaTeX, as Python code, and in full for a file that is read back.
+"""Formulas as text: for people with uncertainties, for LaTeX, as Python code, and in full for a file that is read back."""
 
->>> uncertain(0.30018, 0.00042)
-'0.3002(4)'
-"""
-
+import functools
 import keyword
-import math
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from kanpde.notation import symbol
+from kanpde.notation import DIGITS, typeset, uncertain
 from kanpde.symbolic.reading import CONSTANTS, FUNCTIONS, read
 
-DIGITS = 6  # of a number without a known uncertainty
 RECIPROCALS = {"coth": "tanh", "sech": "cosh", "csch": "sinh", "sec": "cos", "csc": "sin", "cot": "tan"}  # which NumPy lacks
-
-
-def uncertain(value: float, sigma: float, *, power: str = "e{}") -> str:
-    """A number with its standard deviation in units of the last digit: one digit of it, two where the first is 1.
-
-    ``sigma`` 0 is a number known exactly, given to fifteen digits; NaN or infinite, one known to six. ``power`` writes the power of ten.
-    """
-    if not (math.isfinite(value) and math.isfinite(sigma) and sigma > 0):
-        digits, _, exponent = f"{value:.{15 if sigma == 0 else DIGITS}g}".partition("e")
-        return digits + (power.format(int(exponent)) if exponent else "")
-    leading, _, size = f"{sigma:.1e}".partition("e")
-    last = int(size) - (leading[0] == "1")  # the place of the last digit shown
-    top = max(math.floor(math.log10(abs(value))) if value else last, last)
-    if -4 <= top < 6 and last <= 0:
-        return f"{value:.{-last}f}({max(round(sigma / 10.0**last), 1)})"
-    shown = f"{value / 10.0**top:.{max(top - last, 0)}f}({max(round(sigma / 10.0**last), 1)})"
-    return shown + (power.format(top) if top else "")
-
-
-def typeset(name: str) -> str:
-    """LaTeX of a name: ``x12`` is x_{12}, ``u_xx`` a derivative u_{xx}, ``omega_0`` Greek, ``rate`` upright."""
-    base, _, index = name.strip("_").partition("_")
-    if not name.isidentifier() or not base or not index or base[-1:].isdigit():
-        return symbol(name).strip("$") if name.isidentifier() else rf"\mathrm{{{_escaped(name)}}}"
-    parts = [symbol(part).strip("$") if len(part) > 1 and set(part) - set("xyzt") else part for part in index.split("_")]
-    return f"{symbol(base).strip('$')}_{{{','.join(parts)}}}"
-
-
-def _escaped(text: str) -> str:
-    return "".join(rf"\{letter}" if letter in "_$%#&{}" else r"\ " if letter == " " else letter for letter in text)
 
 
 # ---- for people ----
@@ -105,17 +70,15 @@ def code(output: str, expression: Any, names: Iterable[str], constants: Mapping[
         def _print_Symbol(self, expr: Any) -> str:
             return safe[expr.name]
 
-        def _print_Max(self, expr: Any) -> str:
+        def _print_Max(self, expr: Any) -> Any:
             return self._nested("maximum", expr.args)
 
-        def _print_Min(self, expr: Any) -> str:
+        def _print_Min(self, expr: Any) -> Any:
             return self._nested("minimum", expr.args)
 
         def _nested(self, name: str, arguments: Any) -> str:
-            last = self._print(arguments[0])
-            for each in arguments[1:]:
-                last = f"{self._module_format('numpy.' + name)}({last}, {self._print(each)})"
-            return last
+            self._module_format(f"numpy.{name}")  # which imports numpy
+            return functools.reduce(lambda last, each: f"numpy.{name}({last}, {each})", [str(self._print(each)) for each in arguments])
 
     printer = Printer()
     body = printer.doprint(computable(expression))
@@ -156,7 +119,7 @@ def stored(expression: Any, alias: Mapping[str, str]) -> str:
 
     class Printer(StrPrinter):
         def _print_Symbol(self, expr: Any) -> str:
-            return names.get(expr.name, expr.name)
+            return str(names.get(expr.name, expr.name))
 
         def _print_Float(self, expr: Any) -> str:
             return repr(float(expr))
@@ -186,7 +149,7 @@ def normal(expression: Any, what: str) -> Any:
         raise TypeError(f"{what} is a sympy expression, got {expression!r}")
     if expression.has(sympy.I, sympy.oo, -sympy.oo, sympy.zoo, sympy.nan):
         raise ValueError(f"{what} must be finite and real, got {expression}")
-    alias = aliases({each.name for each in expression.free_symbols})
+    alias = aliases({str(each) for each in expression.free_symbols})
     try:
         return restored(stored(expression, alias), alias)
     except ValueError as error:
