@@ -13,8 +13,8 @@ from kanpde import (
     Chebyshev,
     Dirichlet,
     Experiment,
+    GaussNewton,
     Initial,
-    LevenbergMarquardt,
     Neumann,
     Problem,
     SeparableKAN,
@@ -27,11 +27,11 @@ strip = Box(x=(0, 20), t=(0, 5))
 
 def parts(x, t):
     """Numerator and denominator of the solution, and their derivatives by x."""
-    k, l = sqrt(6), sqrt(2)
-    a, b = k * (x + 2 - 6 * t) / 2, l * (x - 2 - 2 * t) / 2
+    k, m = sqrt(6), sqrt(2)
+    a, b = k * (x + 2 - 6 * t) / 2, m * (x - 2 - 2 * t) / 2
     above = 6 * cosh(b) ** 2 + 2 * sinh(a) ** 2
-    below = (k - l) * cosh(a + b) + (k + l) * cosh(a - b)
-    above_x = 6 * l * cosh(b) * sinh(b) + 2 * k * sinh(a) * cosh(a)
+    below = (k - m) * cosh(a + b) + (k + m) * cosh(a - b)
+    above_x = 6 * m * cosh(b) * sinh(b) + 2 * k * sinh(a) * cosh(a)
     below_x = 2 * sinh(a + b) + 2 * sinh(a - b)
     return above, below, above_x, below_x
 
@@ -50,7 +50,6 @@ def kdv(u):
     return u.t + 6 * u * u.x + u.xxx
 
 
-steps = LevenbergMarquardt(steps=6, damping=1e-6, acceleration=False, patience=3, progress=0.3)
 experiment = Experiment(
     Problem(
         strip,
@@ -62,7 +61,7 @@ experiment = Experiment(
         ],
         exact=exact,
     ),
-    model=SeparableKAN(2, 1, rank=7, basis=(BSpline(7, 110), Chebyshev(degree=7))),
-    training=[Slabs("t", 50), steps],
-    quick=[Slabs("t", edges=(0, 5)), steps],
+    model=SeparableKAN(2, 1, rank=6, basis=(BSpline(7, 100), Chebyshev(degree=6))),
+    training=[Slabs("t", 40), GaussNewton(steps=6)],
+    quick=[Slabs("t", edges=(0, 5)), GaussNewton(steps=2)],
 )

@@ -23,6 +23,7 @@ LINES = 24
 MOST = 12  # functions of a coordinate
 GAP = 20.0  # between the singular values of what is there and of errors, at least
 PRODUCTS = 1500
+TERMS = 40  # of a formula: more are no law
 
 Sampled = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
@@ -109,10 +110,10 @@ def _lines(box: Box, axis: int, sampled: Sampled) -> tuple[np.ndarray, Mapping[s
 
 
 def _space(z: np.ndarray, values: np.ndarray, squares: np.ndarray, squared: np.ndarray) -> Space | None:
-    return _exponentials(z, values, False) or _exponentials(squares, squared, True)
+    return exponentials(z, values, False) or exponentials(squares, squared, True)
 
 
-def _exponentials(z: np.ndarray, values: np.ndarray, squared: bool) -> Space | None:
+def exponentials(z: np.ndarray, values: np.ndarray, squared: bool) -> Space | None:
     """The shift's eigenvalues as functions, or None if the lines are not combinations of a few."""
     size = float(np.abs(values).max())
     if not size > 0:
@@ -185,6 +186,8 @@ def _terms(
         if strong.all() or not strong.any():
             break
         kept = kept[strong]
+    if len(kept) > TERMS:
+        return None
     return [(size * float(a) / float(sizes[k]), products[k]) for a, k in zip(found, kept, strict=True)]
 
 
