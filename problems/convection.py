@@ -5,7 +5,7 @@
 The solution is sin(x - beta t); beta = 50 as in Krishnapriyan et al. (NeurIPS 2021), where networks fail from beta = 10 on.
 """
 
-from kanpde import Box, Chebyshev, Experiment, Fourier, Initial, LevenbergMarquardt, Periodic, Problem, SeparableKAN
+from kanpde import Box, Chebyshev, Experiment, Extract, Fourier, Initial, LevenbergMarquardt, Periodic, Problem, SeparableKAN
 from kanpde.functions import pi, sin
 
 circle = Box(x=(0, 2 * pi), t=(0, 1))
@@ -29,4 +29,5 @@ experiment = Experiment(
     ),
     model=SeparableKAN(2, 1, rank=3, basis=(Fourier(2), Chebyshev(degree=80))),
     training=[LevenbergMarquardt(steps=60)],
+    callbacks=[Extract()],
 )

@@ -8,7 +8,7 @@ with Re = 20, and p = 0 at one point of the outflow (Kovasznay, Proc. Cambridge 
 u = 1 - e^(l x) cos 2 pi y, v = l/(2 pi) e^(l x) sin 2 pi y, p = (1 - e^(2 l x))/2, with l = Re/2 - sqrt(Re^2/4 + 4 pi^2).
 """
 
-from kanpde import Box, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Point, Problem, Refine, SeparableKAN, laplacian
+from kanpde import Box, Chebyshev, Dirichlet, Experiment, Extract, LevenbergMarquardt, Point, Problem, Refine, SeparableKAN, laplacian
 from kanpde.functions import cos, exp, pi, sin, sqrt
 
 channel = Box(x=(-0.5, 1), y=(-0.5, 1.5))
@@ -52,4 +52,5 @@ experiment = Experiment(
     ),
     model=SeparableKAN(2, 3, rank=3, basis=Chebyshev(degree=14)),
     training=[LevenbergMarquardt(steps=60), Refine(18, 24)],
+    callbacks=[Extract()],
 )

@@ -9,7 +9,20 @@ function of time (Taylor and Green, Proc. R. Soc. A 158, 1937, 499). The solutio
 p = -(cos 2x + cos 2y) e^(-4 nu t)/4.
 """
 
-from kanpde import Box, Chebyshev, Experiment, Fourier, Initial, LevenbergMarquardt, Periodic, Point, Problem, SeparableKAN, laplacian
+from kanpde import (
+    Box,
+    Chebyshev,
+    Experiment,
+    Extract,
+    Fourier,
+    Initial,
+    LevenbergMarquardt,
+    Periodic,
+    Point,
+    Problem,
+    SeparableKAN,
+    laplacian,
+)
 from kanpde.functions import cos, exp, pi, sin
 
 torus = Box(x=(0, 2 * pi), y=(0, 2 * pi), t=(0, 1))
@@ -43,4 +56,5 @@ experiment = Experiment(
     ),
     model=SeparableKAN(3, 3, rank=3, basis=(Fourier(4), Fourier(4), Chebyshev(degree=6))),
     training=[LevenbergMarquardt(steps=60)],
+    callbacks=[Extract()],
 )

@@ -66,8 +66,13 @@ def refined(proposal: Proposal, points: Mapping[str, np.ndarray], samples: Mappi
     best, jacobian = start, evaluated(start)[1]
     if names:
         units = np.maximum(np.abs(start), 1e-3)
+
+        def slopes(y: np.ndarray) -> Any:
+            return evaluated(y * units)[1] * units
+
+        jac: Any = slopes
         found = least_squares(
-            lambda y: evaluated(y * units)[0], start / units, jac=lambda y: evaluated(y * units)[1] * units, method="trf", x_scale="jac",
+            lambda y: evaluated(y * units)[0], start / units, jac=jac, method="trf", x_scale="jac",
             max_nfev=steps, ftol=1e-15, xtol=1e-15, gtol=1e-15,
         )  # fmt: skip
         if found.cost <= 0.5 * float(np.sum(evaluated(start)[0] ** 2)):
@@ -83,6 +88,8 @@ def _with_derivatives(expression: Any, symbols: Sequence[Any], constants: int) -
     own = symbols[len(symbols) - constants :]
     used = [place for place, symbol in enumerate(own) if expression.has(symbol)]
     parts = [expression, *(sympy.diff(expression, own[place]) for place in used)]
+    replaced: Any
+    reduced: Any
     replaced, reduced = sympy.cse(parts, symbols=sympy.numbered_symbols("_s", real=True))
     function = lambdified_with(symbols, replaced, reduced)
 

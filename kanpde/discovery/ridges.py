@@ -58,9 +58,7 @@ def _direction(low: np.ndarray, high: np.ndarray, unknown: str, sampled: Sampled
     return direction / direction[np.argmax(np.abs(direction))]
 
 
-def _written(
-    names: Names, box: Box, direction: np.ndarray, z: np.ndarray, values: np.ndarray, factors: Sequence[Factor]
-) -> sympy.Expr:
+def _written(names: Names, box: Box, direction: np.ndarray, z: np.ndarray, values: np.ndarray, factors: Sequence[Factor]) -> sympy.Expr:
     table = np.stack([factor.values(z) for factor in factors], 1)
     size = np.linalg.norm(table, axis=0)
     coefficients = np.linalg.lstsq(table / size, values, rcond=None)[0] / size

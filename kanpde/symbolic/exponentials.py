@@ -51,19 +51,21 @@ class _Letters:
     def __init__(self, expression: Any, coordinates: Sequence[Any]) -> None:
         self.coordinates = set(coordinates)
         shares: dict[Any, list[Any]] = {}
-        for node in sorted(expression.atoms(sympy.exp), key=sympy.default_sort_key):
-            for share, base in self._parts(node.args[0]):
-                shares.setdefault(base, []).append(share)
         self.units: dict[Any, Any] = {}
+        exponentials: list[Any] = sorted(expression.atoms(sympy.exp), key=sympy.default_sort_key)
+        for node in exponentials:
+            argument: Any = node.args[0]
+            for share, base in self._parts(argument):
+                shares.setdefault(base, []).append(share)
         for base, found in shares.items():
-            unit = sympy.Rational(1, sympy.ilcm(*(share.q for share in found), 1))
+            unit = _unit(found)
             self.units[base] = -unit if all(share < 0 for share in found) else unit
         self.exponentials = {base: sympy.Dummy(f"E{number}") for number, base in enumerate(self.units)}
         self.others: dict[Any, Any] = {}  # expression -> letter
 
     @staticmethod
     def _parts(argument: Any) -> list[tuple[Any, Any]]:
-        terms = sympy.Add.make_args(sympy.expand(argument))
+        terms: Any = sympy.Add.make_args(sympy.expand(argument))
         return [term.as_coeff_Mul(rational=True) if not term.is_Rational else (term, sympy.S.One) for term in terms]
 
     def other(self, node: Any) -> Any:
@@ -79,8 +81,9 @@ class _Letters:
             return node.func(*map(self.spelled, node.args))
         if isinstance(node, sympy.Pow) and node.exp.is_Integer:
             return self.spelled(node.base) ** node.exp
-        if isinstance(node, sympy.Pow) and node.exp.is_Rational and node.free_symbols:  # a root of anything: its power
-            return self.other(node.base ** sympy.Rational(1, node.exp.q)) ** node.exp.p
+        if isinstance(node, sympy.Pow) and node.exp.is_Rational and node.free_symbols:  # a power of a root
+            power: Any = node.exp
+            return self.other(node.base ** sympy.Rational(1, power.q)) ** power.p
         if node.is_Float:
             return sympy.Rational(str(node))
         return self.other(node)
@@ -92,7 +95,7 @@ def expanded(expression: Any, coordinates: Sequence[Any]) -> Expanded:
     letters = _Letters(expression, coordinates)
     numerator, _ = sympy.fraction(sympy.together(letters.spelled(expression)))
     opened = {letter: node for node, letter in letters.others.items()}
-    symbols = sorted(numerator.free_symbols, key=lambda symbol: (str(symbol), symbol.dummy_index if symbol.is_Dummy else 0))
+    symbols: list[Any] = sorted(numerator.free_symbols, key=_rank)
     if not symbols:
         return Expanded([], [], [((), (), numerator)] if numerator != 0 else [])
     exponentials = {letter: base for base, letter in letters.exponentials.items()}
@@ -112,6 +115,15 @@ def expanded(expression: Any, coordinates: Sequence[Any]) -> Expanded:
     terms = [(mono, growth, sympy.expand(sympy.Add(*parts))) for (mono, growth), parts in collected.items()]
     bases = [letters.units[exponentials[s]] * exponentials[s] for s in growing]
     return Expanded([opened.get(s, s) for s in moving], bases, [term for term in terms if term[2] != 0])
+
+
+def _unit(shares: Sequence[Any]) -> Any:
+    """One over the common denominator."""
+    return sympy.Rational(1, sympy.ilcm(*(share.q for share in shares), 1))
+
+
+def _rank(symbol: Any) -> tuple[str, int]:
+    return str(symbol), symbol.dummy_index if symbol.is_Dummy else 0
 
 
 def number(expression: Any, values: Mapping[Any, Any], digits: int) -> Any:

@@ -108,7 +108,7 @@ def prove(
         else:
             outcomes[kind] = (record[0], record[1])
     known = {name: exact[own[name]] for name in numbers if own[name] in exact}
-    used = {symbol.name for each in task.residuals for symbol in each.free_symbols} | {s.name for f in formulas.values() for s in f.free_symbols}
+    used = {str(symbol) for each in [*task.residuals, *formulas.values()] for symbol in each.free_symbols}
     free = tuple(name for name in numbers if own[name] not in exact and name in used)
     missing = f"not settled within {seconds:g} s" if late else trouble or "not settled"
     settled = [outcomes.get(number, ("", missing)) for number in range(len(found))]
@@ -132,11 +132,11 @@ def _checked(problem: Problem, expressions: Mapping[str, Any], values: Mapping[s
     coordinates = set(problem.domain.names)
     formulas, numbers = {}, dict(problem.coefficients)
     for name in problem.unknowns:
-        formula = sympy.sympify(expressions[name])
+        formula: Any = sympy.sympify(expressions[name])
         if isinstance(formula, sympy.MatrixBase) or not isinstance(formula, sympy.Expr):
             raise ValueError(f"the formula of {name} is a sympy expression, got {expressions[name]!r}")
-        formulas[name] = formula.xreplace({symbol: sympy.Symbol(symbol.name, real=True) for symbol in formula.free_symbols})
-        for symbol in sorted(symbol.name for symbol in formula.free_symbols):
+        formulas[name] = formula.xreplace({symbol: sympy.Symbol(str(symbol), real=True) for symbol in formula.free_symbols})
+        for symbol in sorted(map(str, formula.free_symbols)):
             if symbol in coordinates or symbol in numbers:
                 continue
             if symbol not in values:

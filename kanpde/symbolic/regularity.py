@@ -7,6 +7,8 @@ from typing import Any
 import mpmath
 import sympy
 
+_iv: Any = mpmath.iv
+
 ROUGH = (
     sympy.Abs, sympy.sign, sympy.Heaviside, sympy.Min, sympy.Max, sympy.Piecewise, sympy.DiracDelta, sympy.floor, sympy.ceiling, sympy.Mod,
     sympy.arg, sympy.re, sympy.im, sympy.conjugate,
@@ -30,9 +32,9 @@ def singular(expression: Any, ranges: Mapping[Any, tuple[Any, Any]], values: Map
 
     ``values`` are numbers for constants that are free.
     """
-    written = expression.replace(
-        lambda node: isinstance(node, (sympy.tan, sympy.sec)), lambda node: node.rewrite(sympy.cos)
-    ).replace(lambda node: isinstance(node, (sympy.cot, sympy.csc, sympy.coth, sympy.csch)), lambda node: node.rewrite(sympy.exp))
+    written = expression.replace(lambda node: isinstance(node, (sympy.tan, sympy.sec)), lambda node: node.rewrite(sympy.cos)).replace(
+        lambda node: isinstance(node, (sympy.cot, sympy.csc, sympy.coth, sympy.csch)), lambda node: node.rewrite(sympy.exp)
+    )
     written = written.replace(lambda node: isinstance(node, sympy.sech), lambda node: 1 / sympy.cosh(node.args[0]))
     undecided = False
     for inner, positive in _delicate(written):
@@ -46,7 +48,8 @@ def singular(expression: Any, ranges: Mapping[Any, tuple[Any, Any]], values: Map
 def _delicate(expression: Any) -> list[tuple[Any, bool]]:
     """What must not vanish, and whether it must be positive."""
     found: dict[Any, bool] = {}
-    for node in sympy.preorder_traversal(expression):
+    every: Any = sympy.preorder_traversal(expression)
+    for node in every:
         if isinstance(node, sympy.Pow) and node.base.free_symbols and not isinstance(node.base, sympy.exp):
             if not node.exp.is_Integer:
                 found[node.base] = True
@@ -55,14 +58,16 @@ def _delicate(expression: Any) -> list[tuple[Any, bool]]:
         elif isinstance(node, sympy.log) and node.free_symbols:
             found[node.args[0]] = True
         elif isinstance(node, (sympy.asin, sympy.acos, sympy.atanh)):
-            found[1 - node.args[0] ** 2] = True
+            argument: Any = node.args[0]
+            found[1 - argument**2] = True
         elif isinstance(node, sympy.acosh):
-            found[node.args[0] - 1] = True
+            argument = node.args[0]
+            found[argument - 1] = True
     return sorted(found.items(), key=lambda pair: pair[0].count_ops())
 
 
 def _away_from_zero(inner: Any, positive: bool, ranges: Mapping[Any, tuple[Any, Any]], values: Mapping[Any, float]) -> str | None:
-    """"" if it keeps its sign in the box; what is wrong; None if that is not settled."""
+    """ "" if it keeps its sign in the box; what is wrong; None if that is not settled."""
     inner = inner.xreplace({symbol: sympy.Float(value, 30) for symbol, value in values.items()})
     axes = [symbol for symbol in ranges if symbol in inner.free_symbols]
     waiting = [{axis: tuple(mpmath.mpf(sympy.N(bound, 30)) for bound in ranges[axis]) for axis in axes}]
@@ -80,8 +85,8 @@ def _away_from_zero(inner: Any, positive: bool, ranges: Mapping[Any, tuple[Any, 
                 return f"{_short(inner)} {'is not positive' if positive or value.imag else 'vanishes'} in the domain, near {place}"
             sign = here
         try:
-            found = _interval(inner, {axis: mpmath.iv.mpf(list(pair)) for axis, pair in box.items()})
-        except (Unknown, ZeroDivisionError, ValueError, TypeError, mpmath.libmp.ComplexResult):
+            found = _interval(inner, {axis: _iv.mpf(list(pair)) for axis, pair in box.items()})
+        except (Unknown, ArithmeticError, ValueError, TypeError, NotImplementedError):
             return None
         if found.a > 0 or found.b < 0:
             continue
@@ -100,7 +105,7 @@ def _short(expression: Any) -> str:
 
 def _interval(node: Any, box: Mapping[Any, Any]) -> Any:
     """The values that an expression may have."""
-    iv = mpmath.iv
+    iv = _iv
     if node.is_Symbol:
         if node not in box:
             raise Unknown(str(node))
@@ -138,7 +143,7 @@ def _interval(node: Any, box: Mapping[Any, Any]) -> Any:
 def _rising(function: Any, inner: Any) -> Any:
     """The values of a function that rises."""
     low, high = function(mpmath.mpf(inner.a)), function(mpmath.mpf(inner.b))
-    return mpmath.iv.mpf([low - abs(low) * mpmath.mpf("1e-13"), high + abs(high) * mpmath.mpf("1e-13")])
+    return _iv.mpf([low - abs(low) * mpmath.mpf("1e-13"), high + abs(high) * mpmath.mpf("1e-13")])
 
 
 def real_points(ranges: Sequence[tuple[Any, Any]], count: int) -> list[tuple[Any, ...]]:

@@ -35,7 +35,8 @@ def is_zero(expression: Any, free: Mapping[Any, Any] | None = None) -> bool | No
 def _magnitude(expression: Any, values: Mapping[Any, Any], digits: int = 20) -> float:
     """|expression| at the values over the sum of the sizes of its terms; 0 for an empty sum."""
     at = {symbol: sympy.Float(values[symbol], digits) for symbol in expression.free_symbols if symbol in values}
-    terms = [term.xreplace(at).evalf(digits, maxn=200) for term in sympy.Add.make_args(expression)]
+    parts: Any = sympy.Add.make_args(expression)
+    terms = [term.xreplace(at).evalf(digits, maxn=200) for term in parts]
     if not all(term.is_number for term in terms):
         return float("inf")
     with mpmath.workdps(digits):
@@ -176,7 +177,7 @@ def _real_parts(equation: Any) -> list[Any]:
     """Real and imaginary part, constants being real; the equation itself where exponentials hide them."""
     if not equation.has(sympy.I):
         return [equation]
-    if any(node.has(sympy.I) for node in equation.atoms(sympy.exp, sympy.Function) | {p for p in equation.atoms(sympy.Pow) if p.has(sympy.I)}):
+    if any(node.has(sympy.I) for node in equation.atoms(sympy.Function, sympy.Pow)):
         equation = sympy.expand(sympy.expand(equation, complex=True))
         if any(node.has(sympy.I) for node in equation.atoms(sympy.Function)):
             return [equation]
