@@ -33,7 +33,7 @@ SAME = 0.1  # of what a proved formula may be off the network
 
 
 def extract_solution(
-    problem: Problem, solution: Network | Solution, *, seconds: float = 60.0, proof_seconds: float = 30.0, more: Sequence[Any] = ()
+    problem: Problem, solution: Network | Solution, *, seconds: float = 90.0, proof_seconds: float = 60.0, more: Sequence[Any] = ()
 ) -> Law:
     """The formula of a solved equation, proved where that is possible.
 

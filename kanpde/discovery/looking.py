@@ -18,7 +18,7 @@ class Extract:
     take at most. A failure to look for it is logged, and costs nothing else.
     """
 
-    seconds: float = 60.0
+    seconds: float = 90.0
 
     def __post_init__(self) -> None:
         real_number(self.seconds, "Extract(seconds=...)", above=0)

@@ -22,10 +22,13 @@ POINTS = 96  # along a line
 LINES = 24
 MOST = 12  # functions of a coordinate
 GAP = 20.0  # between the singular values of what is there and of errors, at least
+ROUGHEST = 1e-2  # of the largest: errors are smaller
+LEVELS = 3  # of such gaps are tried
 PRODUCTS = 1500
 TERMS = 40  # of a formula: more are no law
 
 Sampled = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
+Lines = tuple[np.ndarray, Mapping[str, np.ndarray], np.ndarray, Mapping[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,9 @@ class Space:
     error: float
 
 
+Terms = list[tuple[float, tuple[tuple[int, Factor], ...]]]  # coefficients and products of factors by axis
+Found = dict[str, tuple[str, Terms, list[Space]]]
+
 # what a function of the solution may be a sum of products: the solution itself, its inverse, ...
 LINKS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Callable[[Any], Any]]] = {
     "": (lambda u: u, lambda v: v),
@@ -65,12 +71,24 @@ LINKS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], Callable[[Any], Any]]
 
 
 def sums_of_products(box: Box, unknowns: Sequence[str], sampled: Sampled) -> Iterator[Proposal]:
-    """Proposals in which every unknown, or the same function of it, is a sum of products."""
+    """Proposals in which every unknown, or a function of it, is a sum of products; the shortest first, then those that fit better."""
     lines = [_lines(box, axis, sampled) for axis in range(len(box.names))]
     points = sobol(3000, len(box.names), 7)
     places = {name: box.lower[axis] + (box.upper[axis] - box.lower[axis]) * points[:, axis] for axis, name in enumerate(box.names)}
     samples = sampled(places)
-    found: dict[str, tuple[str, list[tuple[float, tuple[tuple[int, Factor], ...]]], list[Space]]] = {}
+    seen: list[Found] = []
+    for level in range(LEVELS):
+        found = _found(unknowns, level, lines, places, samples)
+        if found is not None and found not in seen:
+            seen.append(found)
+            yield _written(box, found)
+
+
+def _found(
+    unknowns: Sequence[str], level: int, lines: Sequence[Lines], places: Mapping[str, np.ndarray], samples: Mapping[str, np.ndarray]
+) -> Found | None:
+    """The terms of each unknown, with as many functions as the ``level``-th gap leaves."""
+    found: Found = {}
     for name in unknowns:
         for link, (forward, _) in LINKS.items():
             with np.errstate(all="ignore"):
@@ -80,17 +98,17 @@ def sums_of_products(box: Box, unknowns: Sequence[str], sampled: Sampled) -> Ite
                 continue
             if link == "the square" and not (samples[name] > 0).all():
                 continue
-            spaces = [_space(*each) for each in along]
+            spaces = [_space(level, *each) for each in along]
             terms = _terms(places, wanted, spaces) if all(spaces) else None
             if terms is not None:
                 found[name] = (link, terms, [space for space in spaces if space])
                 break
         else:
-            return
-    yield _written(box, found)
+            return None
+    return found
 
 
-def _lines(box: Box, axis: int, sampled: Sampled) -> tuple[np.ndarray, Mapping[str, np.ndarray], np.ndarray, Mapping[str, np.ndarray]]:
+def _lines(box: Box, axis: int, sampled: Sampled) -> Lines:
     """Samples (POINTS, lines) at equal steps along a coordinate, and at equal steps of its square."""
     low, high = box.lower[axis], box.upper[axis]
     others = sobol(LINES if len(box.names) > 1 else 1, len(box.names), 3)
@@ -109,24 +127,31 @@ def _lines(box: Box, axis: int, sampled: Sampled) -> tuple[np.ndarray, Mapping[s
     return z, along(z), squares, along(roots)
 
 
-def _space(z: np.ndarray, values: np.ndarray, squares: np.ndarray, squared: np.ndarray) -> Space | None:
-    return exponentials(z, values, False) or exponentials(squares, squared, True)
+def _space(level: int, z: np.ndarray, values: np.ndarray, squares: np.ndarray, squared: np.ndarray) -> Space | None:
+    """Functions of the coordinate, or of its square where these are fewer by far."""
+    plain, other = exponentials(z, values, False), exponentials(squares, squared, True)
+    if other and (not plain or len(plain[0].factors) > len(other[0].factors) + 1):
+        plain = other
+    return plain[min(level, len(plain) - 1)] if plain else None
 
 
-def exponentials(z: np.ndarray, values: np.ndarray, squared: bool) -> Space | None:
-    """The shift's eigenvalues as functions, or None if the lines are not combinations of a few."""
+def exponentials(z: np.ndarray, values: np.ndarray, squared: bool) -> list[Space]:
+    """The shift's eigenvalues as functions, few and then more of them; none if the lines are not combinations of a few."""
     size = float(np.abs(values).max())
     if not size > 0:
-        return Space((Factor(),), squared, 0.0)
+        return [Space((Factor(),), squared, 0.0)]
     window = len(z) // 2
     columns = np.lib.stride_tricks.sliding_window_view(values / size, window, axis=0).reshape(-1, window).T
     left, singular, _ = np.linalg.svd(columns, full_matrices=False)
     # errors need not be independent: a floor keeps gaps between rounding errors from being seen
     singular = np.maximum(singular / singular[0], 1e-15)
     gaps = singular[:MOST] / singular[1 : MOST + 1]
-    order = int(np.argmax(gaps)) + 1
-    if not gaps[order - 1] > GAP:
-        return None
+    orders = [order for order in range(1, MOST + 1) if gaps[order - 1] > GAP and singular[order] < ROUGHEST]
+    found = [_of_order(order, z, values, left, singular, squared) for order in orders]
+    return [space for space in found if space is not None]
+
+
+def _of_order(order: int, z: np.ndarray, values: np.ndarray, left: np.ndarray, singular: np.ndarray, squared: bool) -> Space | None:
     signal = left[:, :order]
     shifts = np.linalg.eigvals(np.linalg.lstsq(signal[:-1], signal[1:], rcond=None)[0])
     if not (np.abs(shifts) > 1e-8).all():
@@ -157,9 +182,7 @@ def _factors(exponents: np.ndarray, length: float, error: float, polynomial: boo
     return found or [Factor()]
 
 
-def _terms(
-    places: Mapping[str, np.ndarray], wanted: np.ndarray, spaces: Sequence[Space | None]
-) -> list[tuple[float, tuple[tuple[int, Factor], ...]]] | None:
+def _terms(places: Mapping[str, np.ndarray], wanted: np.ndarray, spaces: Sequence[Space | None]) -> Terms | None:
     """Coefficients and products, the fewest that will do; None if the products do not make up the samples."""
     own = [space for space in spaces if space]
     products = _products(own)
@@ -208,7 +231,7 @@ def _products(spaces: Sequence[Space]) -> list[tuple[tuple[int, Factor], ...]] |
     return found
 
 
-def _written(box: Box, found: Mapping[str, tuple[str, list[tuple[float, tuple[tuple[int, Factor], ...]]], list[Space]]]) -> Proposal:
+def _written(box: Box, found: Found) -> Proposal:
     names, expressions, kinds = Names(), {}, []
     for unknown, (link, terms, spaces) in found.items():
         letters: dict[tuple[int, str, float], Any] = {}

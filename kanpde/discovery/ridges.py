@@ -33,10 +33,10 @@ def ridges(box: Box, unknowns: Sequence[str], sampled: Sampled) -> Iterator[Prop
         values = np.asarray(sampled(dict(zip(box.names, points.T, strict=True)))[unknown])
         # along w, w . x grows by w . w a unit of s
         start = float(0.5 * (low + high) @ direction)
-        space = exponentials(start + s * float(direction @ direction), values[:, None], False)
-        if space is None:
+        spaces = exponentials(start + s * float(direction @ direction), values[:, None], False)
+        if not spaces:
             return
-        expressions[unknown] = _written(names, box, direction, start + s * float(direction @ direction), values, space.factors)
+        expressions[unknown] = _written(names, box, direction, start + s * float(direction @ direction), values, spaces[0].factors)
     yield Proposal(expressions, names.values, "a function of one direction")
 
 

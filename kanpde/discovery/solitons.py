@@ -29,6 +29,7 @@ from kanpde.symbolic.equations import equations, symbols
 ALONG = 128  # Chebyshev points on a line
 SLICES = 24
 EXPONENTIALS = (2, 3, 4, 8)
+NOUGHT = 1e-4  # of the exponents' range: smaller ones are none
 FIT = 3e-2  # of the highest term, left over by the linear equation for the roots
 
 Terms = tuple[np.ndarray, np.ndarray, np.ndarray]  # of tau: exponents along the axis and the other coordinate, logarithms of amplitudes
@@ -84,7 +85,7 @@ def _terms(box: Box, axis: str, order: int, a: float, values: Callable[[Mapping[
     derivatives = [chebyshev.chebval(nodes, chebyshev.chebder(slopes, k)).T / half**k for k in range(max(EXPONENTIALS))]
     table = _bell(derivatives, max(EXPONENTIALS))
     potential = chebyshev.chebval(nodes, chebyshev.chebint(slopes, lbnd=-1)).T * half
-    found = [_shape(x, lines, table[: count + 1], potential) for count in EXPONENTIALS]
+    found = [_shape(x, lines, table[: count + 1], potential, shifted=order == 2) for count in EXPONENTIALS]
     return [shape for shape in found if shape is not None]
 
 
@@ -96,7 +97,7 @@ def _bell(derivatives: Sequence[np.ndarray], count: int) -> list[np.ndarray]:
     return found
 
 
-def _shape(x: np.ndarray, lines: np.ndarray, table: Sequence[np.ndarray], potential: np.ndarray) -> Terms | None:
+def _shape(x: np.ndarray, lines: np.ndarray, table: Sequence[np.ndarray], potential: np.ndarray, *, shifted: bool) -> Terms | None:
     """Exponents from the lines that show them best; amplitudes by line lie on straight lines."""
     count, seen = len(table) - 1, []
     for line in range(len(lines)):
@@ -111,12 +112,12 @@ def _shape(x: np.ndarray, lines: np.ndarray, table: Sequence[np.ndarray], potent
     if len(good) < 3:
         return None
     best = good[: max(3, len(good) // 3)]
-    exponents = np.median([roots - roots[0] for *_, roots in best], 0)
-    if (np.diff(exponents) < 1e-3 * exponents[-1]).any():
+    exponents = np.median([roots - shifted * roots[0] for *_, roots in best], 0)
+    if (np.diff(exponents) < 1e-3 * np.ptp(exponents)).any():
         return None
     places, logarithms = [], []
     for *_, line, roots in best:
-        growth = np.outer(x, exponents + np.mean(roots - exponents)) - potential[:, line, None]
+        growth = np.outer(x, exponents + shifted * np.mean(roots - exponents)) - potential[:, line, None]
         largest = growth.max(0)
         amplitudes = np.linalg.lstsq(np.exp(growth - largest), np.ones(len(x)), rcond=None)[0]
         if (amplitudes > 0).all():
@@ -139,7 +140,8 @@ def _straight(t: np.ndarray, values: np.ndarray) -> tuple[float, float]:
 def _written(box: Box, axis: str, unknown: str, order: int, a: sympy.Expr, terms: Terms) -> Proposal:
     names = Names()
     x, other = (sympy.Symbol(name, real=True) for name in (axis, box.names[1 - box.names.index(axis)]))
-    tau = sympy.S.One
+    first = float(terms[0][0])
+    tau = sympy.exp(names.new(first) * x) if abs(first) > NOUGHT * float(np.ptp(terms[0])) else sympy.S.One
     for k, w, level in list(zip(*terms, strict=True))[1:]:
         amplitude = names.new(math.exp(level))
         tau = tau + amplitude * sympy.exp(names.new(k) * x + names.new(w) * other)

@@ -50,7 +50,7 @@ def decide(task: Task, tell: Callable[[Any], None]) -> None:
         with contextlib.suppress(*GIVES_UP):
             equations[number] = _equations(task, number, solver)
             solver.add(equations[number])
-    tell(("constants", solver.exact))
+    tell(("constants", {symbol: sympy.powsimp(sympy.factor_terms(value)) for symbol, value in solver.exact.items()}))
     free = {symbol: value for symbol, value in task.values.items() if symbol not in solver.exact}
     formulas = [solver.known(each) for each in task.formulas]
     tell(("singular", _irregular(task, formulas, free)))

@@ -204,7 +204,7 @@ class _Groups:
                 parts.append((size, exponent, [(0, sympy.S.Zero, factor)]))
         found, whole = [], []
         for _, first, same in parts:
-            sum_ = sympy.expand(sympy.Add(*(sympy.I ** (turns % 4) * factor for turns, _, factor in same)))
+            sum_ = sympy.Add(*(factor if turns % 4 == 0 else sympy.expand(sympy.I ** (turns % 4) * factor) for turns, _, factor in same))
             size = mpmath.fsum(abs(number(factor, self.values, self.digits)) for _, _, factor in same)
             if not abs(number(sum_, self.values, self.digits)) <= self.tolerance * size:
                 whole += [sympy.exp(first + difference) * factor for _, difference, factor in same]

@@ -56,6 +56,7 @@ class Solver:
     tolerance: float = 1e-3
     exact: dict[Any, Any] = field(default_factory=dict)
     waiting: list[Any] = field(default_factory=list)
+    _factors: dict[Any, Any] = field(default_factory=dict)
 
     def known(self, expression: Any) -> Any:
         """An expression with the known constants put in."""
@@ -74,12 +75,17 @@ class Solver:
 
     def _tidied(self) -> list[Any]:
         found: dict[Any, None] = {}
+        done = {symbol for symbol, value in self.exact.items() if not value.free_symbols}
         for each in self.waiting:
+            if not each.free_symbols & set(self.values) - done:
+                continue
             rest = sympy.expand(self.known(each))
             if not rest.free_symbols & set(self.values):
                 continue
             for part in _real_parts(rest):
-                factor = self._factor(part) if part.count_ops() < OPERATIONS else part
+                if part not in self._factors:
+                    self._factors[part] = self._factor(part) if part.count_ops() < OPERATIONS else part
+                factor = self._factors[part]
                 if factor.free_symbols & set(self.values):
                     found[factor] = None
         return sorted(found, key=lambda each: (each.count_ops(), str(each)))
