@@ -26,6 +26,7 @@ from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.datasets import Dataset
 from kanpde.discovery.runs import LawSearch
+from kanpde.discovery.looking import Extract
 from kanpde.domains import Box
 from kanpde.editing import (
     AdaptRanges,
@@ -119,7 +120,7 @@ __version__ = "0.1.0"
 __all__ = [
     "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "Augmented", "BSpline", "Balance",
     "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet",
-    "EarlyStopping", "Exchange", "Experiment", "Extended", "Field", "Film", "Finding", "FixEdges", "Fixed", "Fourier",
+    "EarlyStopping", "Exchange", "Experiment", "Extended", "Extract", "Field", "Film", "Finding", "FixEdges", "Fixed", "Fourier",
     "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
     "KeepVersions", "Law", "LawSearch", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann",
     "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune", "PruneReport", "Pruned",

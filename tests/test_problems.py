@@ -27,6 +27,8 @@ QUICK = {
     "heat/rod": 5e-14,
     "helmholtz/composed": 1e-2,
     "helmholtz/separable": 1e-4,
+    "kdv/experiment": 0.5,
+    "kovasznay/experiment": 1e-9,
     "poisson/experiment": 5e-6,
     "poisson_nd/cosines": 3e-14,
     "poisson_nd/pairs": 1e-14,
@@ -34,6 +36,7 @@ QUICK = {
     "poisson_nd/ridge": 1e-4,
     "poisson_nd/squares": 5e-14,
     "poisson_paper/experiment": 5e-6,
+    "taylor_green/experiment": 1e-12,
     "wave/experiment": 1e-11,
 }
 LAWS = ("feynman", "laws")  # benchmarks, which tests/test_law_runs.py runs with another method
@@ -66,6 +69,9 @@ EQUATIONS = {
     "convection": "u_t + beta u_x = 0",
     "heat": "u_t = laplacian(u) / 4",
     "hello_kan": "exp(sin(pi x) + y^2)",
+    "kdv": "u_t - c u_x + 6 u u_x + u_xxx = 0",
+    "kovasznay": "u u_x + v u_y + p_x = laplacian(u) / Re",
+    "taylor_green": "u_t + u u_x + v u_y + p_x = nu laplacian(u)",
     "helmholtz": "u_xx + u_yy + k^2 u = q",
     "poisson": "u_xx + u_yy",
     "poisson_nd": "laplacian(u) = f",
