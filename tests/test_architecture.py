@@ -28,6 +28,7 @@ FLOORS = (
     {"objective", "editing"},
     {"measures", "penalised", "solution", "supervised", "uncertainty", "versions"},
     {"optimizers", "symbolic", "sampling", "slabs"},
+    {"search"},
     {"changes"},
     {"schedule"},
     {"starts"},

@@ -70,3 +70,11 @@ def _names(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
     if bad := [name for name in found if not name.isidentifier()]:
         raise ValueError(f"{bad[0]!r} is no name for a variable: use letters, digits and _")
     return found
+
+
+def checked_output(output: str, names: Sequence[str]) -> None:
+    """``ValueError`` for the name of an output that is no name, or that of a column."""
+    if not isinstance(output, str) or not output.isidentifier():
+        raise ValueError(f"the output needs a name such as 'y', got {output!r}")
+    if output in names:
+        raise ValueError(f"the output is called {output!r}, as a column is: give it another name with output=")
