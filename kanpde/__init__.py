@@ -25,8 +25,8 @@ from kanpde.bases import (
 from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.datasets import Dataset
-from kanpde.discovery.runs import LawSearch
 from kanpde.discovery.looking import Extract
+from kanpde.discovery.runs import LawSearch
 from kanpde.domains import Box
 from kanpde.editing import (
     AdaptRanges,

@@ -1,7 +1,7 @@
-"""Laws of data: :func:`discover` finds one, :func:`extract` reads it off a trained network, :func:`polish` improves a formula from elsewhere.
+"""Laws of data: :func:`discover` finds one, :func:`extract` reads it off a network, :func:`polish` improves a formula from elsewhere.
 
-What they share: formulas are searched for and refitted whole (:mod:`kanpde.search`), compared by description length, their constants snapped
-where they are nice, written plainly, and verified on rows that were kept for that (:mod:`kanpde.symbolic.concluding`).
+What they share: formulas are searched for and refitted whole (:mod:`kanpde.search`), compared by description length, their constants
+snapped where they are nice, written plainly, and verified on rows that were kept for that (:mod:`kanpde.symbolic.concluding`).
 """
 
 import time
@@ -41,8 +41,8 @@ def discover(
     """The law y = f(x_1, ..., x_d) that values ``y`` (n,) at rows ``X`` (n, d) follow, with a verdict; X may be columns by name.
 
     A search through sums, products and quotients of monomials and functions, under outer links, with every candidate refitted whole; where
-    the data are noisy, also of what a smooth network makes of them. ``units``, such as ``{"v": "m/s", ..., "E": "kg*m^2/s^2"}`` of all columns
-    and of the output, also try dimensionless groups (Buckingham, Phys. Rev. 4, 1914, 345). ``primitives`` of one's own come on top of the
+    the data are noisy, also of what is smooth in them. ``units``, such as ``{"v": "m/s", ..., "E": "kg*m^2/s^2"}`` of all columns and of
+    the output, also try dimensionless groups (Buckingham, Phys. Rev. 4, 1914, 345). ``primitives`` of one's own come on top of the
     library: names, formulas or :class:`~kanpde.Primitive`. It stops at an exact law, or after about ``seconds``.
 
     >>> import numpy as np
@@ -93,8 +93,8 @@ def polish(
     >>> polish("0.9*exp(-1.1*x)", x, 2 * np.exp(-x / 2), names=["x"]).formula
     'y = 2*exp(-x/2)'
 
-    Raises ``ValueError`` and ``TypeError`` as :func:`discover` does, and for formulas that are not finite at the rows or have functions that
-    no primitive is.
+    Raises ``ValueError`` and ``TypeError`` as :func:`discover` does, and for formulas that are not finite at the rows or have functions
+    that no primitive is.
     """
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.reading import read
@@ -115,9 +115,9 @@ def polish(
 def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, seed: int = 0) -> Law:
     """The law of a trained network: of an equation that it solves, proved if possible, or of data that it was fitted to.
 
-    ``model`` is a network or a :class:`~kanpde.solution.Solution`; ``data`` the problem that it was trained on, or (X, y). Of a problem with
-    an equation see :func:`~kanpde.discovery.extraction.extract_solution`. Of data, the search begins with what the network's edges look like,
-    and has the network's values as what is smooth in the data; the law is fitted to the data, and judged by them, not by the network.
+    ``model`` is a network or a :class:`~kanpde.solution.Solution`; ``data`` the problem that it was trained on, or (X, y). Of a problem
+    with an equation see :func:`~kanpde.discovery.extraction.extract_solution`. Of data, the search begins with what the network's edges
+    look like, and has the network's values as what is smooth in the data; the law is fitted to the data, and judged by them.
 
     Raises ``TypeError`` for other arguments, ``ValueError`` for networks of several outputs.
     """
@@ -149,7 +149,7 @@ def _rows_of(data: Any, network: Network) -> tuple[Any, Any, Sequence[str] | Non
     """Inputs, targets, names and the name of the target."""
     if isinstance(data, (tuple, list)) and len(data) == 2:
         return data[0], data[1], None, "y"
-    dataset = getattr(data, "data", data)
+    dataset: Any = getattr(data, "data", data)
     if not hasattr(dataset, "target_names"):
         raise TypeError(f"extract(model, data) takes a problem, a Dataset, or (X, y), got {data!r:.80}")
     if len(dataset.target_names) != 1 or network.outputs != 1:
@@ -160,8 +160,18 @@ def _rows_of(data: Any, network: Network) -> tuple[Any, Any, Sequence[str] | Non
 
 def _searched(rows: Any, seconds: float, *, seeds: Any = (), smooth: Any = None, extra: Any = (), seed: int = 0) -> "list[Trial]":
     from kanpde.search.searching import searched
+    from kanpde.symbolic.concluding import clear
 
-    return searched(rows.columns, rows.y, seconds=max(seconds, 0.1), seeds=seeds, smooth=smooth, extra=extra, seed=seed)
+    return searched(
+        rows.columns,
+        rows.y,
+        seconds=max(seconds, 0.1),
+        seeds=seeds,
+        smooth=smooth,
+        extra=extra,
+        seed=seed,
+        enough=lambda trials: clear(trials, rows),
+    )
 
 
 def _near(node: "Node", rows: Any, seconds: float, seed: int) -> "list[Trial]":

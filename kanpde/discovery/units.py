@@ -66,7 +66,8 @@ def dimensionless(units: Mapping[str, str], names: Sequence[str], output: str) -
     solution = sympy.linsolve((matrix, target), *unknown) if bases else {tuple(sympy.Integer(0) for _ in names)}
     if not solution:
         raise ValueError(f"the units do not balance: no product of powers of {', '.join(names)} has the unit {units[output]} of {output}")
-    factor = [sympy.sympify(each).subs({p: 0 for p in unknown}) for each in next(iter(solution))]
+    chosen: Any = next(iter(solution))
+    factor = [sympy.sympify(each).subs({p: 0 for p in unknown}) for each in chosen]
     null = matrix.nullspace() if bases else [sympy.eye(len(names))[:, k] for k in range(len(names))]
     groups = []
     for vector in null:

@@ -1,18 +1,17 @@
 """Changes to a formula where it stands: a term inserted at any node, a part left out, a function or a power exchanged.
 
-With the derivative a of the formula by one of its nodes, a term c t inserted there changes the formula by c a t to first order, and a factor
-(1 + c t) by c a (node) t. All terms are scored by what they take from the residual that the free constants cannot; then the formula is
-refitted whole (in context, as in arXiv 2603.15250).
+With the derivative a of the formula by one of its nodes, a term c t inserted there changes the formula by c a t to first order, and a
+factor (1 + c t) by c a (node) t. All terms are scored by what they take
+from the residual that the free constants cannot; then the formula is refitted whole (in context, as in arXiv 2603.15250).
 """
 
 from fractions import Fraction
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from kanpde.primitives import PRIMITIVES
-from kanpde.search.pool import TEMPERATURES, Entry, leading
+from kanpde.search.pool import TEMPERATURES, Entry, Pool, leading
 from kanpde.search.terms import Term, Terms
 from kanpde.symbolic.forms import Form, Node, constant, number, variable
 
@@ -26,12 +25,23 @@ ALIKE = 1e-6
 
 def expand(terms: Terms, entry: Entry) -> None:
     """Offer the neighbours of a formula."""
+    exchange(terms.pool, entry)
     entry.expanded = True
-    for neighbours in (_simpler, _exchanged, partial(_inserted, terms)):
-        for node in neighbours(entry):
-            if terms.pool.over:
-                return
-            terms.pool.offer(node)
+    for node in _inserted(terms, entry) if not terms.pool.over else ():
+        if terms.pool.over:
+            return
+        terms.pool.offer(node)
+
+
+def exchange(pool: Pool, entry: Entry) -> None:
+    """Offer those of its neighbours that take no term from the library: they are few."""
+    if entry.exchanged:
+        return
+    entry.exchanged = True
+    for node in (*_simpler(entry), *_exchanged(entry)):
+        if pool.over:
+            return
+        pool.offer(node)
 
 
 def _inserted(terms: Terms, entry: Entry) -> list[Node]:
@@ -139,7 +149,10 @@ def _exchanged(entry: Entry) -> list[Node]:
     found = []
     for place, step in enumerate(form.steps):
         if step.kind == "power":
-            for p in {step.value + HALF, step.value - HALF, step.value + 1, step.value - 1, -step.value, Fraction(1)} - {Fraction(0), step.value}:
+            for p in {step.value + HALF, step.value - HALF, step.value + 1, step.value - 1, -step.value, Fraction(1)} - {
+                Fraction(0),
+                step.value,
+            }:
                 found.append(form.rebuilt(constants, change={place: lambda node, p=p: node.parts[0] ** p}))
         if step.kind == "f":
             for name in FUNCTIONS:

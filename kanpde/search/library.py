@@ -28,7 +28,7 @@ Powers = tuple[Fraction, ...]
 
 @dataclass(frozen=True)
 class Shape:
-    """f of an atom: ``values`` of u, its ``node``, what it costs to write (nats), and how it is scaled: exp, wave, shifted, saturating, within."""
+    """f of an atom: ``values`` of u, its ``node``, its ``cost`` in nats, and its ``scaling``: exp, wave, shifted, saturating or within."""
 
     name: str
     scaling: str
@@ -44,7 +44,12 @@ def _plain(primitive: Primitive, scaling: str, *, whole: bool = True) -> Shape:
 
 def _raised(primitive: Primitive, exponent: int, scaling: str, *, whole: bool) -> Shape:
     return Shape(
-        f"{primitive.name}^{exponent}", scaling, lambda u: primitive.values(u) ** exponent, lambda u: u.under(primitive) ** exponent, 2.4, whole
+        f"{primitive.name}^{exponent}",
+        scaling,
+        lambda u: primitive.values(u) ** exponent,
+        lambda u: u.under(primitive) ** exponent,
+        2.4,
+        whole,
     )
 
 
@@ -229,7 +234,11 @@ def _scales(shape: Shape, low: float, high: float) -> list[float]:
     if shape.scaling == "shifted":
         ends = [end for end in (high, -low) if end > 0]
         signs = [1.0 if end == high else -1.0 for end in ends]
-        found = [sign * x / end for end, sign in zip(ends, signs, strict=True) for x in (0.1, 0.3, 1, 3, 10, -0.05, -0.2, -0.4, -0.6, -0.8, -0.95)]
+        found = [
+            sign * x / end
+            for end, sign in zip(ends, signs, strict=True)
+            for x in (0.1, 0.3, 1, 3, 10, -0.05, -0.2, -0.4, -0.6, -0.8, -0.95)
+        ]
         return [x for x in (*found, 1.0, -1.0) if 1 + x * low > 1e-6 and 1 + x * high > 1e-6]
     if shape.scaling == "within":
         return [x / reach for x in (0.3, 0.6, 0.9)] + ([1.0] if reach < 1 else [])

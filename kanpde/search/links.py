@@ -45,8 +45,12 @@ LINKS = (
     Link("log", lambda y: y.log(), lambda y: 1 / y, lambda node: node.under(PRIMITIVES["exp"]), lambda low, high: low > 0),
     Link("sqrt", lambda y: y.sqrt(), lambda y: 0.5 * y**-0.5, lambda node: node**2, lambda low, high: low > 0),
     Link("exp", lambda y: y.exp(), lambda y: y.exp(), lambda node: node.under(PRIMITIVES["log"]), lambda low, high: max(-low, high) < 20),
-    Link("sin", lambda y: y.sin(), lambda y: y.cos(), lambda node: node.under(PRIMITIVES["asin"]), lambda low, high: max(-low, high) < 1.57),
-    Link("cos", lambda y: y.cos(), lambda y: y.sin(), lambda node: node.under(PRIMITIVES["acos"]), lambda low, high: 0 < low < high < math.pi),
+    Link(
+        "sin", lambda y: y.sin(), lambda y: y.cos(), lambda node: node.under(PRIMITIVES["asin"]), lambda low, high: max(-low, high) < 1.57
+    ),
+    Link(
+        "cos", lambda y: y.cos(), lambda y: y.sin(), lambda node: node.under(PRIMITIVES["acos"]), lambda low, high: 0 < low < high < math.pi
+    ),
 )
 
 

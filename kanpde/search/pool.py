@@ -36,6 +36,7 @@ class Entry:
     length: float
     square: float
     trial: Trial | None = None
+    exchanged: bool = False
     expanded: bool = False
 
     def cooled(self, temperature: float, rows: int, size: float) -> float:
@@ -112,9 +113,9 @@ class Pool:
         self.exact = bool(found) and found[0].rms <= ROUNDING * math.sqrt(self.size)
         return found
 
-    def next(self, temperature: float) -> Entry | None:
-        """The best at this temperature that was not expanded yet."""
-        waiting = [each for each in self.entries.values() if not each.expanded and each.length <= LONGEST]
+    def next(self, temperature: float, *, exchange: bool = False) -> Entry | None:
+        """The best at this temperature that was not expanded yet, or not even exchanged."""
+        waiting = [each for each in self.entries.values() if not (each.exchanged if exchange else each.expanded) and each.length <= LONGEST]
         return min(waiting, key=lambda each: each.cooled(temperature, self.rows, self.size), default=None)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from kanpde.primitives import Primitive
-from kanpde.search.context import expand
+from kanpde.search.context import exchange, expand
 from kanpde.search.library import Library
 from kanpde.search.links import LINKS, Link
 from kanpde.search.pool import Pool
@@ -16,6 +16,7 @@ from kanpde.search.terms import Target, Terms, target
 from kanpde.symbolic.description import Trial
 from kanpde.symbolic.forms import Node
 
+EXCHANGED = 12  # formulas of which functions and powers are exchanged before terms are inserted
 KEPT = 30  # trials that a search hands on
 COOLING = (0.003, 0.03, 0.01, 0.1, 0.003, 1.0)  # temperatures at which formulas are chosen for changes in context
 
@@ -29,11 +30,12 @@ def searched(
     smooth: Tensor | None = None,
     extra: Sequence[Primitive] = (),
     seed: int = 0,
+    enough: Callable[[list[Trial]], bool] = lambda trials: False,
 ) -> list[Trial]:
     """The shortest descriptions of y (N,) by formulas of the columns (d, N) that were found within ``seconds``.
 
-    ``seeds`` are formulas to begin with, ``smooth`` (N,) what a network makes of the data, ``extra`` primitives beside those of the library.
-    The search ends early with a formula that leaves nothing but rounding.
+    ``seeds`` are formulas to begin with, ``smooth`` (N,) what a network makes of the data, ``extra`` primitives beside the library's.
+    The search ends early with a formula that leaves nothing but rounding, or when the best so far are ``enough``.
     """
     pool = Pool(columns, y, seconds=seconds, seed=seed, smooth=smooth)
     for node in seeds:
@@ -44,11 +46,11 @@ def searched(
     if not pool.over:
         for fewer in reversed(reductions(columns, y) if 1 < len(columns) <= 6 else []):
             terms = Terms(Library(fewer.columns, fewer.nodes, extra), pool)
-            for smooth in _kinds(pool):
-                _quick(terms, smooth)
-                _wide(terms, LINKS[:1], smooth)
+            for from_smooth in _kinds(pool):
+                _quick(terms, from_smooth)
+                _wide(terms, LINKS[:1], from_smooth)
     if not pool.over:
-        _all(Terms(Library(columns, extra=extra), pool))
+        _all(Terms(Library(columns, extra=extra), pool), enough)
     return pool.best(KEPT)
 
 
@@ -97,7 +99,7 @@ def _wide(terms: Terms, links: Sequence[Link], smooth: bool) -> None:
         _each(terms, atom_pairs, links[:2], smooth)
 
 
-def _all(terms: Terms) -> None:
+def _all(terms: Terms, enough: Callable[[list[Trial]], bool]) -> None:
     pool = terms.pool
     lengths: dict[str, float] = {}
     for smooth in _kinds(pool):
@@ -105,17 +107,26 @@ def _all(terms: Terms) -> None:
             lengths[name] = min(nats, lengths.get(name, nats))
         _wide(terms, LINKS[:1], smooth)
         _changes(terms, 0.15 * pool.left)
+    if pool.over or enough(pool.best(KEPT)):
+        return
     order = sorted((link for link in LINKS[1:] if link.name in lengths), key=lambda link: lengths[link.name])
     for links in (order[:2], order[2:]):
         for smooth in _kinds(pool):
             if links and not pool.over:
                 _wide(terms, links, smooth)
         _changes(terms, 0.4 * pool.left)
+        if pool.over or enough(pool.best(KEPT)):
+            return
     _changes(terms, pool.left)
 
 
 def _changes(terms: Terms, seconds: float) -> None:
     """Changes in context of the best formulas, those at several temperatures in turn."""
+    for turn in range(EXCHANGED):
+        entry = terms.pool.next(COOLING[turn % len(COOLING)], exchange=True)
+        if entry is not None and not terms.pool.over:
+            exchange(terms.pool, entry)
+    terms.pool.best()
     stop, turn = terms.pool.left - seconds, 0
     while not terms.pool.over and terms.pool.left > stop:
         entry = terms.pool.next(COOLING[turn % len(COOLING)])
@@ -124,5 +135,3 @@ def _changes(terms: Terms, seconds: float) -> None:
         expand(terms, entry)
         terms.pool.best()
         turn += 1
-
-

@@ -1,6 +1,7 @@
 """What noisy data are like without the noise, as far as polynomials can tell: links such as 1/y and log y need that."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,16 +20,19 @@ class Smooth:
     noise: float
 
 
-def smoothed(columns: Tensor, y: Tensor) -> Smooth:
-    """Least squares with Chebyshev polynomials of all columns (d, N), of the total degree of least generalised cross-validation."""
+def smoothed(columns: Tensor, y: Tensor, sizes: Sequence[int] = COLUMNS) -> Smooth:
+    """Least squares with Chebyshev polynomials of all columns (d, N), of the total degree of least generalised cross-validation.
+
+    ``sizes`` are the numbers of polynomials to try, at most.
+    """
     best: tuple[float, Smooth] | None = None
-    sizes = set[int]()
-    for most in (*COLUMNS, len(y) // 5):
+    seen = set[int]()
+    for most in (*sizes, len(y) // 5) if sizes is COLUMNS else sizes:
         design = polynomials(columns, most)
         size = design.shape[1]
-        if size in sizes or size > len(y) // 4:
+        if size in seen or size > len(y) // 4:
             continue
-        sizes.add(size)
+        seen.add(size)
         q, _ = torch.linalg.qr(design)
         values = q @ (q.T @ y)
         rss = float((y - values).square().sum())

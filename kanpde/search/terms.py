@@ -69,7 +69,11 @@ class Terms:
         if not logs:
             return terms, self.monomials, self.monomial_costs + 3
         values = torch.cat([self.monomials, self.atoms[self.logs]])
-        return [*terms, *(Term(atom=place) for place in self.logs)], values, torch.cat([self.monomial_costs + 3, self.atom_costs[self.logs]])
+        return (
+            [*terms, *(Term(atom=place) for place in self.logs)],
+            values,
+            torch.cat([self.monomial_costs + 3, self.atom_costs[self.logs]]),
+        )
 
     def rich(self, most: int = 1500, *, logs: bool = False) -> tuple[list[Term], Tensor, Tensor]:
         """The shorter monomials, and atoms of short arguments, up to so many."""

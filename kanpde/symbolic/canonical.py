@@ -21,7 +21,9 @@ SECONDS = 3.0  # for each thing that sympy is asked
 LARGEST = 150  # operations
 
 
-def plainly(trial: Trial, sigma: Tensor, found: Sequence[Snapped], names: Sequence[str], rows: "Rows") -> tuple[Any, tuple[LawConstant, ...]]:
+def plainly(
+    trial: Trial, sigma: Tensor, found: Sequence[Snapped], names: Sequence[str], rows: "Rows"
+) -> tuple[Any, tuple[LawConstant, ...]]:
     """The formula of a trial in the shortest way, c1, c2, ... for its free constants, and these, as well as those that were snapped.
 
     Names that are columns are not given to constants.

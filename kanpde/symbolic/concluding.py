@@ -46,9 +46,7 @@ class Rows:
         return torch.cat([self.columns, self.fresh_columns], 1), torch.cat([self.y, self.fresh_y])
 
 
-def concluded(
-    trials: Sequence[Trial], rows: Rows, names: Sequence[str], output: str, *, evidence: Sequence[str] = ()
-) -> Law:
+def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output: str, *, evidence: Sequence[str] = ()) -> Law:
     """The law that the best of the trials is, on the rows of the search and on the fresh ones."""
     from kanpde.symbolic.canonical import plainly
 
@@ -113,6 +111,16 @@ def _chosen(finals: Sequence[_Final], columns: Tensor) -> tuple[_Final, float]:
     return best, math.inf
 
 
+def clear(trials: Sequence[Trial], rows: Rows) -> bool:
+    """Whether a search may end: the best has no free constant left, leaves nothing but noise, and leads by twice what a law needs."""
+    if not trials:
+        return False
+    finals = [_final(trial, rows.columns, rows.y) for trial in distinct(trials, rows.columns)[:MOST] if trial.nats < trials[0].nats + NEAR]
+    finals.sort(key=lambda each: each.nats)
+    best, lead = _chosen(finals, rows.columns)
+    return not best.numbers.form.count and lead > 2 * LEAD and residual_structure(best.numbers, rows.columns, rows.y) > UNSURE
+
+
 def _size(trial: Trial) -> float:
     return structure_nats(trial.form) + trial.form.count
 
@@ -139,7 +147,9 @@ def _verdict(best: Trial, lead: float, rows: Rows) -> tuple[str, str, float, lis
     ratio = math.sqrt(float(fresh.square().mean())) / max(best.rms, ROUNDING * size) if len(fresh) else 1.0
     allowed = 10.0 if exact else 1 + HELD_OUT / math.sqrt(2 * max(len(fresh), 1))
     if len(fresh):
-        lines.append(f"{len(fresh)} fresh rows: residual {ratio:.3g} times that of the {best.rows} fitted rows (up to {allowed:.3g} is noise)")
+        lines.append(
+            f"{len(fresh)} fresh rows: residual {ratio:.3g} times that of the {best.rows} fitted rows (up to {allowed:.3g} is noise)"
+        )
     if not math.isfinite(ratio):
         return "no law", "it is not finite at fresh rows", math.nan, lines
     spread = float((rows.y - rows.y.mean()).square().mean())
@@ -159,5 +169,3 @@ def _verdict(best: Trial, lead: float, rows: Rows) -> tuple[str, str, float, lis
     if exact:
         return "exact within noise", f"nothing is left but rounding, {best.rms / size:.1e} of the data", 0.0, lines
     return "exact within noise", "what is left is noise, at fresh rows too, and no other formula comes near", best.rms, lines
-
-

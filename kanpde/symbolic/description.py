@@ -9,6 +9,7 @@ the logarithm would diverge.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,7 +42,8 @@ def number_nats(value: object) -> float:
     """What an exact number costs: log p + log q + 1 for p/q, and 2 for each other part of it (pi, a root, e)."""
     import sympy
 
-    rational, rest = sympy.sympify(value).as_independent(sympy.pi, sympy.E, sympy.Pow, as_Add=False)
+    exact: Any = sympy.sympify(value)
+    rational, rest = exact.as_independent(sympy.pi, sympy.E, sympy.Pow, as_Add=False)
     if not rational.is_Rational:
         return 10.0
     cost = 1.0 + math.log(max(abs(rational.p), 1)) + math.log(rational.q)

@@ -29,7 +29,7 @@ from kanpde.symbolic.translation import UNARY, in_known_functions
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A part of a formula: ``kind`` is x, number, constant, sum, product, power (to a fixed ``value``), raised (to its second part), or f."""
+    """A part of a formula; ``kind`` is x, number, constant, sum, product, power (to a fixed ``value``), raised (to the second), or f."""
 
     kind: str
     parts: tuple["Node", ...] = ()
@@ -95,7 +95,7 @@ class Form:
     def of(cls, expression: Any, names: Sequence[Any], *, values: Mapping[str, float] | None = None) -> tuple["Form", Tensor]:
         """The form of a sympy expression, or text, in the variables ``names``, and the values (count,) that its constants have there.
 
-        Floats are free constants, and so are symbols that are no variable: they start from ``values``, or 1. Other numbers stay what they are.
+        Floats are free constants, and so are symbols that are no variable: they start from ``values``, or 1. Other numbers stay exact.
 
         Raises ``ValueError`` for functions that no primitive is, and for what is not real.
         """

@@ -11,8 +11,8 @@ FEWEST = 12
 def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """``X`` (n, d), also (n,) or columns by name, and ``y`` (n,) as float64, with the names of the columns: x, or x1, x2, ... by default.
 
-    Raises ``TypeError`` and ``ValueError`` that name what is wrong: other shapes, text, NaN, fewer than 12 rows, columns that do not vary or
-    are equal to others or straight functions of them, names that are no identifiers or there twice.
+    Raises ``TypeError`` and ``ValueError`` that name what is wrong: other shapes, text, NaN, fewer than 12 rows, columns that do not vary
+    or are equal to others or straight functions of them, names that are no identifiers or there twice.
     """
     if isinstance(X, dict):
         if names is not None:
@@ -29,7 +29,9 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
             row = int(np.flatnonzero(~np.isfinite(column))[0])
             raise ValueError(f"{label} is {column[row]} in row {row}: leave out rows that are not finite numbers")
     if len(values) < max(FEWEST, 3 * points.shape[1]):
-        raise ValueError(f"there are {len(values)} rows of {points.shape[1]} columns; a law needs at least {max(FEWEST, 3 * points.shape[1])}")
+        raise ValueError(
+            f"there are {len(values)} rows of {points.shape[1]} columns; a law needs at least {max(FEWEST, 3 * points.shape[1])}"
+        )
     for label, column in zip(labels, points.T, strict=True):
         if np.ptp(column) <= 1e-12 * np.abs(column).max():
             raise ValueError(f"the column {label} is {column[0]:.6g} in all rows: leave it out, no law can tell what it does")

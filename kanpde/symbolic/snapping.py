@@ -23,10 +23,12 @@ from kanpde.symbolic.description import ROUNDING, Trial
 from kanpde.symbolic.forms import Form, Node, number
 from kanpde.symbolic.refitting import RANK, deviations, refit
 
-CHANCE = 0.02
+CHANCE = 0.03
+ONE = 0.5  # of the chance, for 1 and -1: a constant that is not there at all is likelier than others
 WIDE = 2.5  # standard deviations
 WORSE = 9.0  # rise of the RSS over the variance that one snapped constant may cost
 NUMERATOR, DENOMINATOR = 64, 12
+OF_UNIT = 16  # the greatest numerator beside pi and the like
 
 
 @dataclass(frozen=True)
@@ -39,26 +41,30 @@ class Snapped:
     exact: Any
 
 
+UNITS = {
+    "1": 0.0, "pi": 1.5, "1/pi": 2.0, "pi**2": 2.5, "1/pi**2": 3.0, "pi**3": 4.0, "1/pi**3": 4.0, "pi**(3/2)": 4.0, "1/pi**(3/2)": 4.0,
+    "sqrt(2)": 2.5, "sqrt(3)": 3.0, "sqrt(5)": 4.0, "sqrt(pi)": 3.0, "1/sqrt(pi)": 3.0, "sqrt(2)*sqrt(pi)": 3.5, "sqrt(2)/sqrt(pi)": 3.5,
+    "E": 3.0, "exp(-1)": 3.5,
+}  # fmt: skip
+"""What multiplies p/q in a nice number, and what that costs, in nats."""
+
+
 @cache
-def _table() -> tuple[list[float], list[float], list[Any]]:
+def _table() -> tuple[list[float], list[float], list[tuple[Fraction, str]]]:
     """log of the nice numbers, in order, with their costs and how to write them (share, unit)."""
-    units = {"1": 0.0, "pi": 1.5, "1/pi": 2.0, "pi**2": 2.5, "1/pi**2": 3.0, "sqrt(2)": 2.5, "sqrt(3)": 3.0, "sqrt(5)": 4.0, "sqrt(pi)": 3.0,
-             "1/sqrt(pi)": 3.0, "sqrt(2)*sqrt(pi)": 3.5, "sqrt(2)/sqrt(pi)": 3.5, "E": 3.0, "exp(-1)": 3.5, "pi**(3/2)": 4.0,
-             "1/pi**(3/2)": 4.0, "1/pi**3": 4.0, "pi**3": 4.0}  # fmt: skip
-    sizes = [1.0, math.pi, 1 / math.pi, math.pi**2, math.pi**-2, 2**0.5, 3**0.5, 5**0.5, math.pi**0.5, math.pi**-0.5, (2 * math.pi) ** 0.5]
-    sizes += [(2 / math.pi) ** 0.5, math.e, 1 / math.e, math.pi**1.5, math.pi**-1.5, math.pi**-3, math.pi**3]
     found: dict[float, tuple[float, Fraction, str]] = {}
-    shares = {Fraction(p, q): math.log(p) + math.log(q) for q in range(1, DENOMINATOR + 1) for p in range(1, NUMERATOR + 1)}
-    shares = {share: math.log(share.numerator) + math.log(share.denominator) for share in shares}
-    for (unit, cost), size in zip(units.items(), sizes, strict=True):
-        some = {q: c for q, c in shares.items() if unit == "1" or q.numerator <= 16}
-        if unit == "1":
-            some |= {Fraction(k, 100): math.log(k) + math.log(10) for k in range(1, 1000) if Fraction(k, 100) not in some}
-            some |= {Fraction(k): 2 * math.log(k) for k in (100, 128, 256, 1000)}
-        for share, nats in some.items():
-            key = round(math.log(float(share) * size), 9)
-            if key not in found or found[key][0] > nats + cost:
-                found[key] = (nats + cost, share, unit)
+    shares = {Fraction(p, q) for q in range(1, DENOMINATOR + 1) for p in range(1, NUMERATOR + 1)}
+    costs = {share: math.log(share.numerator * share.denominator) for share in shares}
+    plain = costs | {Fraction(k, 100): math.log(10 * k) for k in range(1, 1000) if Fraction(k, 100) not in shares}
+    plain |= {Fraction(k): 2 * math.log(k) for k in (100, 128, 256, 1000)}
+    for unit, more in UNITS.items():
+        size = math.log(float(_written(Fraction(1), unit)))
+        for share, cost in plain.items() if unit == "1" else costs.items():
+            if unit != "1" and share.numerator > OF_UNIT:
+                continue
+            key = round(math.log(share.numerator / share.denominator) + size, 9)
+            if key not in found or found[key][0] > cost + more:
+                found[key] = (cost + more, share, unit)
     order = sorted(found)
     return order, [found[key][0] for key in order], [found[key][1:] for key in order]
 
@@ -92,7 +98,7 @@ def nice(value: float, sigma: float, *, chance: float = CHANCE) -> tuple[Any, fl
         if abs(float(_written(share, unit)) - size) > max(WIDE * sigma, 1e-12 * size):
             continue
         rivals = sum(cost <= costs[k] for cost in costs[low:high])
-        expected = rivals * reach
+        expected = rivals * reach * (ONE if costs[k] == 0 else 1.0)
         if expected < chance and (best is None or costs[k] < best[1]):
             best = (expected, costs[k], k)
     if best is None:
@@ -166,4 +172,3 @@ def _fixed(trial: Trial, place: int, value: Node, columns: Tensor, y: Tensor) ->
     form = Form(root, trial.form.inputs)
     fit = refit(form, columns, y, starts=form.start[None], steps=40)
     return Trial.of(fit, y) if math.isfinite(fit.rss) else None
-
