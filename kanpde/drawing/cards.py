@@ -200,6 +200,8 @@ def _front(upper: Axes, lower: Axes, law: Mapping[str, Any]) -> None:
     lower.set_xlabel("nodes of the formula")
     upper.set_title("Candidates" if law["verdict"] == "no law" else "Candidates: the law is the large dot")
     lower.locator_params(nbins=4)
+    if np.ptp(sizes) < 2:  # whole numbers of nodes
+        lower.set_xlim(sizes.min() - 1.5, sizes.max() + 1.5)
     lower.xaxis.get_major_locator().set_params(integer=True)
 
 
