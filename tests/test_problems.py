@@ -150,7 +150,7 @@ def experiments(path):
 SMALLER = {
     "burgers/composed": dict(sampling=Sampling(interior=3000)),
     "burgers/separable": dict(model=SeparableKAN(2, 1, rank=6, basis=(Chebyshev(80), Chebyshev(12)))),
-    "kdv/experiment": dict(model=SeparableKAN(2, 1, rank=5, basis=(Chebyshev(60), Chebyshev(6)))),
+    "kdv/experiment": dict(model=SeparableKAN(2, 1, rank=6, basis=(Chebyshev(60), Chebyshev(6)))),
     "poisson/experiment": dict(model=KAN(2, 5, 1, basis=Chebyshev(8))),
     "poisson_paper/experiment": dict(model=KAN(2, 5, 1, basis=Chebyshev(8))),
 }
