@@ -15,7 +15,7 @@ FLOORS = (
     {"arguments", "functions", "jets", "domains", "edges", "hdf5", "notation", "science", "provenance", "trainable"},
     {"law_files", "version_files"},
     {"results"},
-    {"drawing"},
+    {"drawing", "law_reports"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"calls", "primitives", "figures", "initial", "scaling", "splits"},
     {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "synthetic", "metrics"},
@@ -28,6 +28,7 @@ FLOORS = (
     {"objective", "editing"},
     {"measures", "penalised", "solution", "supervised", "uncertainty", "versions"},
     {"optimizers", "symbolic", "sampling", "slabs"},
+    {"search"},
     {"changes"},
     {"schedule"},
     {"starts"},

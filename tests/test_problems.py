@@ -12,6 +12,7 @@ import torch
 
 from kanpde import KAN, Chebyshev, Sampling, SeparableKAN
 from kanpde.discovery.extraction import extract_solution
+from kanpde.discovery.runs import LawSearch
 from kanpde.objective import outputs
 from kanpde.problem_files import load_problem
 from kanpde.reports import report
@@ -41,6 +42,7 @@ QUICK = {
     "taylor_green/experiment": 1e-7,
     "wave/experiment": 1e-11,
 }
+LAWS = ("feynman", "laws")  # benchmarks, which tests/test_law_runs.py runs with another method
 # of problems of data, the quick runs' root mean square error on the test rows
 DATA = {
     "hello_kan/experiment": 1e-14,
@@ -64,6 +66,8 @@ SQUARES = ["poisson/experiment", "poisson_paper/experiment"]
 
 # the equation, as the docstring of each file has it
 EQUATIONS = {
+    "feynman": "120 formulas of the Feynman set",
+    "laws": "seventeen formulas from 2,000 samples",
     "burgers": "u_t + u u_x = nu u_xx",
     "convection": "u_t + beta u_x = 0",
     "heat": "u_t = laplacian(u) / 4",
@@ -187,7 +191,8 @@ def square_run(request):
 
 
 def test_every_problem_file_has_a_number():
-    assert {f"{path.stem}/{key}" for path in PROBLEMS.glob("*.py") for key in experiments(path)} == set(QUICK) | set(DATA)
+    paths = [path for path in PROBLEMS.glob("*.py") if path.stem not in LAWS]
+    assert {f"{path.stem}/{key}" for path in paths for key in experiments(path)} == set(QUICK) | set(DATA)
     assert set(QUICK) == set(SOLUTIONS)
 
 
@@ -197,6 +202,15 @@ def test_problem_files_do_no_work_at_import_and_take_about_a_page():
         load_problem(path)
         assert torch.equal(before, torch.get_rng_state())
         assert len(path.read_text().splitlines()) <= 90
+
+
+def test_the_benchmarks_of_laws_have_every_law_at_every_noise():
+    laws, feynman = (experiments(PROBLEMS / f"{name}.py") for name in sorted(LAWS, reverse=True))
+    found = [key for key in laws if not key.startswith(("scrambled-", "none-"))]
+    assert len(found) == 3 * 17 and len([key for key in laws if key.startswith("scrambled-")]) == 3 * 17
+    assert all(laws[key].values is not None for key in laws if key.startswith("none-"))
+    assert len(feynman) == 4 * 120 and feynman["I.12.11-noise0.1"].noise == 0.1
+    assert all(isinstance(each, LawSearch) for each in (*laws.values(), *feynman.values()))
 
 
 def test_quick_run_reaches_its_number(run):
@@ -213,7 +227,7 @@ def test_quick_run_reaches_its_number(run):
 
 
 # what the quick runs' solutions become
-LAWS = {
+SOLVED = {
     "convection/experiment": "sin(x - 50*t)",
     "heat/rod": "exp(-pi^2*t/4)*sin(pi*x)",
     "poisson/experiment": "sin(pi*x)*sin(pi*y)",
@@ -221,13 +235,13 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("name", [*LAWS, "kovasznay/experiment", "taylor_green/experiment"])
+@pytest.mark.parametrize("name", [*SOLVED, "kovasznay/experiment", "taylor_green/experiment"])
 def test_solutions_become_laws_that_are_proved(name):
     _, experiment, result = quick_run(name)
     law = extract_solution(experiment.problem, experiment.solution(result))
     assert law.verdict == "proved", law.reason
-    if name in LAWS:
-        assert sympy.simplify(law.expression - read(LAWS[name])) == 0
+    if name in SOLVED:
+        assert sympy.simplify(law.expression - read(SOLVED[name])) == 0
     points = measured_at(result)[::97]
     assert np.abs(stacked(list(law(points).reshape(len(points), -1).T)) - stacked(SOLUTIONS[name](*points.T))).max() < 1e-13
 
