@@ -8,6 +8,8 @@ and meet at x = 0, t = 1. The solution is 8 (6 cosh^2 b + 2 sinh^2 a) / (..)^2 w
 (Hirota, Phys. Rev. Lett. 27, 1971, 1192).
 """
 
+from dataclasses import replace
+
 from kanpde import (
     Box,
     Chebyshev,
@@ -20,7 +22,6 @@ from kanpde import (
     Problem,
     SeparableKAN,
     Slabs,
-    Until,
 )
 from kanpde.functions import cosh, sinh, sqrt
 
@@ -52,19 +53,21 @@ def kdv(u, c):
     return u.t - c * u.x + 6 * u * u.x + u.xxx
 
 
+steps = LevenbergMarquardt(steps=20, damping=1e-6, acceleration=False, patience=3, progress=0.3)
 experiment = Experiment(
     Problem(
         strip,
         kdv,
         conditions=[
-            Initial(lambda x: exact(x, 0), hard=True),
-            Dirichlet(exact, on=strip.boundary, hard=True),
+            Initial(lambda x: exact(x, 0), weight=1e4),
+            Dirichlet(exact, on=strip.boundary, weight=1e4),
             Neumann(slope, on=strip.side(x=8)),
         ],
         parameters=dict(c=4),
         exact=exact,
     ),
-    model=SeparableKAN(2, 1, rank=8, basis=(Chebyshev(degree=100), Chebyshev(degree=10))),
-    training=[Slabs("t", 8), LevenbergMarquardt(steps=20, damping=1e-6, acceleration=False, patience=3, progress=0.3), Until(loss=1e-18)],
+    model=SeparableKAN(2, 1, rank=10, basis=(Chebyshev(degree=100), Chebyshev(degree=8))),
+    training=[Slabs("t", 16), steps],
+    quick=[Slabs("t", 4), replace(steps, steps=5)],
     callbacks=[Extract()],
 )

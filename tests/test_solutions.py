@@ -88,13 +88,35 @@ def test_fronts_of_burgers_equation_are_proved():
         conditions=[kp.Initial(lambda x: 1 - tanh((x - 0.5) / (2 * nu)))],
     )  # fmt: skip
     solution = sampled(1e-6, u=lambda x, t: 1 - np.tanh((x - 0.5 - t) / (2 * nu)))
-    proposals = list(sums_of_exponentials(problem, solution))
+    first = next(sums_of_exponentials(problem, solution))
     points = dict(zip(strip.names, strip.sample(400, lambda u: 2 * u - 1, 1).T, strict=True))
-    best = min((refined(each, points, solution(points)) for each in proposals), key=lambda found: found.rms)
+    best = refined(first, points, solution(points))
     assert best.rms < 3e-6
     proof = prove(problem, best.proposal.expressions, best.proposal.values)
     assert proof.by == "sympy", proof.reason
-    assert sympy.simplify(proof.expressions["u"] - 1 + sympy.tanh(5 * (X - T) - sympy.Rational(5, 2))) == 0
+    difference = proof.expressions["u"] - 1 + sympy.tanh(5 * (X - T) - sympy.Rational(5, 2))
+    assert sympy.simplify(difference.rewrite(sympy.exp)) == 0
+
+
+@pytest.mark.parametrize("noise", [1e-9, 1e-4])
+def test_two_solitons_are_seen_in_a_solution_with_errors(noise):
+    box = kp.Box(x=(-8, 8), t=(0, 2))
+    problem = kp.Problem(box, lambda u: u.t - 4 * u.x + 6 * u * u.x + u.xxx)
+
+    def u(x, t):
+        k, m = np.sqrt(6), np.sqrt(2)
+        a, b = k / 2 * (x + 2 - 2 * t), m / 2 * (x - 2 + 2 * t)
+        below = (k - m) * np.cosh(a + b) + (k + m) * np.cosh(a - b)
+        return 8 * (6 * np.cosh(b) ** 2 + 2 * np.sinh(a) ** 2) / below**2
+
+    proposals = list(sums_of_exponentials(problem, sampled(noise, u=u)))
+    points = dict(zip(box.names, box.sample(600, lambda v: 2 * v - 1, 1).T, strict=True))
+    best = min((refined(each, points, sampled(noise, u=u)(points)) for each in proposals), key=lambda found: found.rms)
+    assert best.rms < 2 * noise
+    assert "a sum of 4 exponentials" in best.proposal.kind
+    values = sorted(best.proposal.values.values())
+    for wanted in (np.sqrt(6), np.sqrt(2), np.sqrt(6) + np.sqrt(2), -2 * np.sqrt(6), 2 * np.sqrt(2)):
+        assert min(abs(value - wanted) for value in values) < 30 * noise + 1e-9
 
 
 def test_constants_are_refined():

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import mpmath
 import numpy as np
 import sympy
 from sympy.core.function import UndefinedFunction
@@ -229,21 +230,40 @@ def _largest(problem: Problem, residual: sympy.Expr, label: str, fixed: dict[str
     if unknown:
         logger.info("%s was not checked: it depends on %s, which is to be found", label, ", ".join(unknown))
         return []
-    random = np.random.default_rng(0)
+    random, sizes = np.random.default_rng(0), _sizes(residual, list(where.values()))
     worst, place = 0.0, {}
     for _ in range(6):
         point = {name: sympy.Rational(round(1e6 * (a + (b - a) * random.random())), 10**6)
                  for name, a, b in zip(box.names, box.lower, box.upper, strict=True)}  # fmt: skip
         point |= fixed
-        place_of: dict[Any, Any] = {where[name]: number for name, number in point.items()}
-        value = sympy.N(residual.xreplace(place_of), DIGITS)
-        size = abs(complex(value)) if value.is_number else float("nan")
-        terms = [abs(complex(sympy.N(term.xreplace(place_of)))) for term in sympy.Add.make_args(residual)]
+        size, terms = sizes({where[name]: number for name, number in point.items()})
         if size <= TOLERANCE * max(1.0, *terms):
             continue
         if not size <= worst:
             worst, place = size, {name: float(number) for name, number in point.items()}
     return [Contradiction(label, worst, place)] if place else []
+
+
+def _sizes(residual: sympy.Expr, symbols: list[Any]) -> Callable[[Mapping[Any, Any]], tuple[float, list[float]]]:
+    """|residual| and the sizes of its terms at a point: by mpmath, or by sympy itself for functions that mpmath has not."""
+    terms = list(sympy.Add.make_args(residual))
+
+    def by_sympy(at: Mapping[Any, Any]) -> tuple[float, list[float]]:
+        value = sympy.N(residual.xreplace(at), DIGITS)
+        size = abs(complex(value)) if value.is_number else float("nan")  # type: ignore[arg-type]
+        return size, [abs(complex(sympy.N(term.xreplace(at)))) for term in terms]  # type: ignore[arg-type]
+
+    function = sympy.lambdify(symbols, terms, "mpmath", cse=True)
+
+    def sizes(at: Mapping[Any, Any]) -> tuple[float, list[float]]:
+        try:
+            with mpmath.workdps(DIGITS + 10):
+                values = [mpmath.mpmathify(value) for value in function(*(mpmath.mpmathify(sympy.N(at[s], DIGITS + 10)) for s in symbols))]
+                return float(abs(mpmath.fsum(values))), [float(abs(value)) for value in values]
+        except (ArithmeticError, ValueError, TypeError, NameError, AttributeError, KeyError):
+            return by_sympy(at)
+
+    return sizes
 
 
 # ---- text and LaTeX ----

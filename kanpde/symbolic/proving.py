@@ -26,7 +26,6 @@ from typing import Any
 
 import sympy
 
-import kanpde
 from kanpde.conditions import Data
 from kanpde.problem import Problem
 from kanpde.symbolic.deciding import SMALL, Task
@@ -147,7 +146,7 @@ def _checked(problem: Problem, expressions: Mapping[str, Any], values: Mapping[s
 
 def _asked(task: Task, seconds: float) -> tuple[list[Any], bool, str]:
     """The records of the process, whether its time ran out, and what went wrong."""
-    folder = str(Path(kanpde.__file__).parent)
+    folder = str(Path(__file__).parents[1])
     with subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
