@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from kanpde.search.pool import leading
+from kanpde.search.sums import pairs
 from kanpde.search.terms import Target, Term, Terms, offer_sum
 from kanpde.symbolic.forms import Node, constant
 
@@ -45,6 +46,31 @@ def products(terms: Terms, target: Target, *, keep: int = 40) -> None:
             if terms.pool.over:
                 return
             offer_sum(terms, target, [Term(), term] if base.shape[1] else [term])
+    terms.pool.best()
+
+
+def product_sums(terms: Terms, target: Target, *, keep: int = 24) -> None:
+    """Offer sums of a product monomial * atom with two monomials, or with another product."""
+    weights, weighted = target.weights, target.weighted
+    ones = torch.ones_like(weights)[:, None]
+    linear = torch.cat([ones, terms.pool.columns[:, terms.pool.screen].T], 1)
+    first: dict[object, Term] = {}
+    for base in (ones[:, :0], ones, linear):
+        q = torch.linalg.qr(base * weights[:, None])[0] if base.shape[1] else base
+        for term in best_products(terms, weighted, weights, q, keep):
+            first.setdefault(terms.shape(term), term)
+    chosen, values, costs = terms.monomial_terms()
+    columns = values * weights
+    for term in first.values():
+        if terms.pool.over:
+            return
+        column = terms.column(term) * weights
+        unit = column / column.norm()
+        rest, free = weighted - (weighted @ unit) * unit, columns - (columns @ unit)[:, None] * unit
+        for state in pairs(free, rest, costs, 3):
+            offer_sum(terms, target, [term, *(chosen[place] for place in state)])
+        for other in best_products(terms, weighted, weights, unit[:, None], 4):
+            offer_sum(terms, target, [term, other])
     terms.pool.best()
 
 

@@ -9,7 +9,7 @@ from kanpde.search.context import exchange, expand
 from kanpde.search.library import Library
 from kanpde.search.links import LINKS, Link
 from kanpde.search.pool import Pool
-from kanpde.search.products import atom_pairs, products
+from kanpde.search.products import atom_pairs, product_sums, products
 from kanpde.search.sums import monomial_sums, power_law, rational, rich_sums
 from kanpde.search.symmetry import reductions
 from kanpde.search.terms import Target, Terms, target
@@ -95,6 +95,7 @@ def _wide(terms: Terms, links: Sequence[Link], smooth: bool) -> None:
     """With atoms."""
     _each(terms, products, links, smooth)
     _each(terms, rich_sums, links, smooth)
+    _each(terms, product_sums, links, smooth)
     if terms.library.count <= 3:
         _each(terms, atom_pairs, links[:2], smooth)
 

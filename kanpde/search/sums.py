@@ -120,13 +120,15 @@ def rational(terms: Terms, target: Target, *, most: int = 4) -> None:
         return [states[place] for place in leading(logarithms, costs[chosen].sum(1), len(weighted), keep)]
 
     both, mixed = above[:, None] & above[None], above[:, None] ^ above[None]
-    states = pairs(columns, weighted, costs, 30, both) + pairs(columns, weighted, costs, 40, mixed)
+    states = pairs(columns, weighted, costs, 80, both) + pairs(columns, weighted, costs, 120, mixed)
     for size in range(2, most + 1):
         if terms.pool.over or not states:
             return
-        found = states if size == 2 else extended(states, columns, weighted, costs, 1000)
-        states = ranked(found, 40 if size == 2 else 50 if size == 3 else 30)
-        for state in states[:20]:
+        if size > 2:
+            states = extended(states, columns, weighted, costs, 1000)
+        best = ranked(states, 50)
+        states = states if size == 2 else best
+        for state in best[:20]:
             offer(state)
         terms.pool.best()
 
