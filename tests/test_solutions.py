@@ -169,7 +169,7 @@ def test_solutions_without_a_law():
         kp.Box(x=(0, 1)), lambda u, x: u.xx - exp(sin(5 * x)), conditions=[kp.Dirichlet(0, on=kp.Box(x=(0, 1)).boundary, hard=True)]
     )
     experiment = kp.Experiment(problem, kp.KAN(1, 1, basis=kp.Chebyshev(24)), [kp.GaussNewton()])
-    law = extract_solution(problem, experiment.trained_network(experiment.run()))
+    law = extract_solution(problem, experiment.trained_network(experiment.run()), seconds=8)  # too short for a search
     assert law.verdict in ("no law", "candidate")
     if law.verdict == "candidate":
         assert "not proved" in law.reason
@@ -177,8 +177,16 @@ def test_solutions_without_a_law():
 
 def test_badly_trained_networks_prove_nothing_else():
     """A network that has not learnt the equation leads to no law, or to the right one."""
-    law = extract_solution(ROD, rod(training=[kp.LevenbergMarquardt(steps=1)]).network())
+    law = extract_solution(ROD, rod(training=[kp.LevenbergMarquardt(steps=1)]).network(), seconds=8)
     assert law.verdict != "proved" or sympy.simplify(law.expression - sympy.exp(-(sympy.pi**2) * T / 4) * sympy.sin(sympy.pi * X)) == 0
+
+
+def test_what_a_search_finds_is_proved():
+    box = kp.Box(x=(-1, 2))
+    problem = kp.Problem(box, lambda u, x: (1 + x**2) * u.x - 1, conditions=[kp.Point(0, at=dict(x=0))])
+    experiment = kp.Experiment(problem, kp.KAN(1, 1, basis=kp.Chebyshev(40)), [kp.GaussNewton()])
+    law = extract_solution(problem, experiment.trained_network(experiment.run()))
+    assert (law.verdict, law.expression) == ("proved", sympy.atan(X))
 
 
 def test_unknown_coefficients_come_out_exactly():

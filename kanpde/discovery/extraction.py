@@ -29,6 +29,8 @@ logger = logging.getLogger("kanpde")
 
 POINTS = 2000
 CLOSE = 2e-2  # misfit over the solution's size, at which a formula is worth a proof
+SEARCHED = 400  # points, for a search among all formulas
+LEAST = 10.0  # seconds, for that search
 SAME = 0.1  # of what a proved formula may be off the network
 
 
@@ -38,9 +40,10 @@ def extract_solution(
     """The formula of a solved equation, proved where that is possible.
 
     ``solution`` is the trained network of ``problem``, or its :class:`~kanpde.solution.Solution`. Proposals (sums of products of
-    exponentials, sines and powers; derivatives of the logarithm of a sum of exponentials; then those of ``more``, functions of problem and
-    samples that yield :class:`~kanpde.discovery.proposals.Proposal`) are fitted to it and put into equation and conditions, until one is
-    proved or ``seconds`` are over. One proof takes ``proof_seconds`` at most.
+    exponentials, sines and powers; derivatives of the logarithm of a sum of exponentials; those of ``more``, functions of problem and
+    samples that yield :class:`~kanpde.discovery.proposals.Proposal`; and, for a single unknown, what a search among all formulas finds in
+    the seconds that are left) are fitted to it and put into equation and conditions, until one is proved or ``seconds`` are over. One
+    proof takes ``proof_seconds`` at most.
 
     The verdict is "proved" where sympy finds all residuals identically zero; "candidate" for a formula that fits but is not proved; else
     "no law". Raises ``ValueError`` for a problem of data, which has no equation to prove anything with.
@@ -54,7 +57,7 @@ def extract_solution(
     where = dict(zip(bare.domain.names, points.T, strict=True))
     samples = {name: np.asarray(values) for name, values in sampled(where).items()}
     tried: list[tuple[Refined, Proof | None]] = []
-    for proposal in _proposals(bare, sampled, more):
+    for proposal in _proposals(bare, sampled, more, started + seconds):
         left = seconds - (time.perf_counter() - started)
         if left <= 0:
             break
@@ -73,10 +76,25 @@ def extract_solution(
     return _unproved(bare, tried, where, samples)
 
 
-def _proposals(problem: Problem, sampled: Sampled, more: Sequence[Any]) -> Iterator[Proposal]:
+def _proposals(problem: Problem, sampled: Sampled, more: Sequence[Any], until: float) -> Iterator[Proposal]:
     box, unknowns = problem.domain, problem.unknowns
     sources = [ridges(box, unknowns, sampled), sums_of_products(box, unknowns, sampled), sums_of_exponentials(problem, sampled)]
-    return itertools.chain(*sources, *(source(problem, sampled) for source in more))
+    return itertools.chain(*sources, *(source(problem, sampled) for source in more), _searched(problem, sampled, until))
+
+
+def _searched(problem: Problem, sampled: Sampled, until: float) -> Iterator[Proposal]:
+    """What the general search finds in a few samples, where nothing else was proved and there is a single unknown."""
+    from kanpde.discovery.laws import discover
+
+    left = until - time.perf_counter()
+    if len(problem.unknowns) != 1 or left < LEAST:
+        return
+    (name,) = problem.unknowns
+    points = problem.domain.sample(SEARCHED, lambda u: 2 * u - 1, 13)
+    values = sampled(dict(zip(problem.domain.names, points.T, strict=True)))[name]
+    law = discover(points, np.asarray(values), names=problem.domain.names, output=name, seconds=0.6 * left)
+    if law.expressions:
+        yield Proposal(dict(law.expressions), {each.name: each.value for each in law.free}, "what a search among formulas finds")
 
 
 def _samples(problem: Problem, solution: Network | Solution) -> tuple[Sampled, dict[str, float]]:
