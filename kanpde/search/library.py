@@ -65,6 +65,7 @@ SHAPES = (
     _plain(_P["sin"], "wave"),
     _plain(_P["cos"], "wave"),
     _raised(_P["sin"], 2, "wave", whole=True),
+    _raised(_P["cos"], 2, "wave", whole=True),
     _raised(_P["sin"], -1, "wave", whole=False),
     _raised(_P["sin"], -2, "wave", whole=False),
     _plain(_P["tan"], "wave", whole=False),

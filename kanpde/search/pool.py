@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -67,6 +69,16 @@ class Pool:
     def left(self) -> float:
         """Seconds."""
         return self.end - time.monotonic()
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """No more than so many seconds for what is done inside."""
+        end = self.end
+        self.end = min(end, time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            self.end = end
 
     @property
     def over(self) -> bool:

@@ -1,6 +1,7 @@
 """The order in which a search tries things: what is quick first, links by how well sums under them did, changes in context between."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from torch import Tensor
 
@@ -16,6 +17,8 @@ from kanpde.search.terms import Target, Terms, target
 from kanpde.symbolic.description import Trial
 from kanpde.symbolic.forms import Node
 
+FEW = 4  # products at a first glance
+FEWER = 0.25  # of the time, for variables that occur together
 EXCHANGED = 12  # formulas of which functions and powers are exchanged before terms are inserted
 KEPT = 30  # trials that a search hands on
 COOLING = (0.003, 0.03, 0.01, 0.1, 0.003, 1.0)  # temperatures at which formulas are chosen for changes in context
@@ -43,14 +46,16 @@ def searched(
     pool.best()
     power_law(pool)
     pool.best()
+    terms = Terms(Library(columns, extra=extra), pool)
+    if not pool.over:
+        _quick(terms, False)
+        _glance(terms, False)
     if not pool.over:
         for fewer in reversed(reductions(columns, y) if 1 < len(columns) <= 6 else []):
-            terms = Terms(Library(fewer.columns, fewer.nodes, extra), pool)
-            for from_smooth in _kinds(pool):
-                _quick(terms, from_smooth)
-                _wide(terms, LINKS[:1], from_smooth)
+            with pool.within(FEWER * pool.left):
+                _all(Terms(Library(fewer.columns, fewer.nodes, extra), pool), enough)
     if not pool.over:
-        _all(Terms(Library(columns, extra=extra), pool), enough)
+        _all(terms, enough)
     return pool.best(KEPT)
 
 
@@ -91,6 +96,11 @@ def _quick(terms: Terms, smooth: bool) -> dict[str, float]:
     return lengths
 
 
+def _glance(terms: Terms, smooth: bool) -> None:
+    """A few products, and what may be added to them, under all links."""
+    _each(terms, partial(product_sums, keep=FEW), LINKS, smooth)
+
+
 def _wide(terms: Terms, links: Sequence[Link], smooth: bool) -> None:
     """With atoms."""
     _each(terms, products, links, smooth)
@@ -106,6 +116,7 @@ def _all(terms: Terms, enough: Callable[[list[Trial]], bool]) -> None:
     for smooth in _kinds(pool):
         for name, nats in _quick(terms, smooth).items():
             lengths[name] = min(nats, lengths.get(name, nats))
+        _glance(terms, smooth)
         _wide(terms, LINKS[:1], smooth)
         _changes(terms, 0.15 * pool.left)
     if pool.over or enough(pool.best(KEPT)):

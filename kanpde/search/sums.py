@@ -7,12 +7,14 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from kanpde.search.pool import Pool, leading
+from kanpde.search.pool import TEMPERATURES, Pool, leading
 from kanpde.search.terms import Target, Term, Terms, coefficients, offer_sum
 from kanpde.symbolic.forms import Node, constant, number, variable
 
 NONE = 1e-13  # of the sum of squares of the target: a rest that is none
 ALIKE = 1e-7  # 1 - cos^2 of two terms that cannot be told apart
+SHORT = 8.6  # nats of terms of which all triples are tried
+ALL = 400  # of them, at most
 State = tuple[int, ...]  # places of terms
 
 
@@ -46,12 +48,16 @@ def monomial_sums(terms: Terms, target: Target, *, most: int = 4) -> None:
     states = pairs(columns, weighted, costs, 30)
     for state in states[:20]:
         offer_sum(terms, target, [chosen[place] for place in state])
-    for _ in range(3, most + 1):
+    for size in range(3, most + 1):
         terms.pool.best()
         if terms.pool.over or not states:
             return
         states = extended(states[:24], columns, weighted, costs, 16)
-        for state in states[:16]:
+        short = (costs <= SHORT).nonzero()[:, 0]
+        if size == 3 and len(short) <= ALL:
+            found = triples(columns[short], weighted, costs[short], 12)
+            states = list(dict.fromkeys([*(tuple(short[list(state)].tolist()) for state in found), *states]))
+        for state in states[:24]:
             offer_sum(terms, target, [chosen[place] for place in state])
     terms.pool.best()
 
@@ -126,6 +132,10 @@ def rational(terms: Terms, target: Target, *, most: int = 4) -> None:
             return
         if size > 2:
             states = extended(states, columns, weighted, costs, 1000)
+        if size == 3:
+            short = (costs <= SHORT).nonzero()[:, 0]
+            found = triples(columns[short], weighted, costs[short], 60) if len(short) <= ALL else []
+            states += [tuple(short[list(state)].tolist()) for state in found]
         best = ranked(states, 50)
         states = states if size == 2 else best
         for state in best[:20]:
@@ -146,6 +156,35 @@ def pairs(columns: Tensor, weighted: Tensor, costs: Tensor, keep: int, allowed: 
     cost = torch.where(barred, math.inf, costs[:, None] + costs[None])
     found = leading(((size - gain) / size).clamp(min=NONE).log(), cost, len(weighted), keep)
     return [divmod(place, len(columns)) for place in found]
+
+
+def triples(columns: Tensor, weighted: Tensor, costs: Tensor, keep: int) -> list[State]:
+    """The best of all triples of columns (K, n) for a target (n,): pairs of what is orthogonal to a first."""
+    unit = columns / columns.norm(dim=1, keepdim=True).clamp(min=1e-300)
+    size = float(weighted.square().sum())
+    along, gram = unit @ weighted, unit @ unit.T
+    found: list[tuple[State, float, float]] = []
+    for first in range(len(unit) - 2):
+        g, rest = gram[first, first + 1 :], along[first + 1 :] - along[first] * gram[first, first + 1 :]
+        norms = 1 - g**2
+        inner = gram[first + 1 :, first + 1 :] - g[:, None] * g
+        apart = norms[:, None] * norms - inner**2
+        gain = rest[:, None] ** 2 * norms + rest**2 * norms[:, None] - 2 * rest[:, None] * rest * inner
+        left = (size - along[first] ** 2 - gain / apart.clamp(min=1e-12)) / size
+        barred = (apart < ALIKE) | torch.ones_like(inner, dtype=torch.bool).tril()
+        logarithms = torch.where(barred, math.inf, left.clamp(min=NONE).log())
+        cost = costs[first] + costs[first + 1 :, None] + costs[None, first + 1 :]
+        for temperature in TEMPERATURES:
+            values, places = (len(weighted) / 2 * temperature * logarithms + cost).flatten().topk(min(3, inner.numel()), largest=False)
+            for place in places[torch.isfinite(values)].tolist():
+                second, third = divmod(place, len(inner))
+                entry = (first, first + 1 + second, first + 1 + third)
+                found.append((entry, float(logarithms[second, third]), float(cost[second, third])))
+    found = list(dict.fromkeys(found))
+    if not found:
+        return []
+    logarithms, cost = (torch.tensor([each[k] for each in found], dtype=torch.float64) for k in (1, 2))
+    return [found[place][0] for place in leading(logarithms, cost, len(weighted), keep)]
 
 
 def extended(states: Sequence[State], columns: Tensor, weighted: Tensor, costs: Tensor, keep: int) -> list[State]:

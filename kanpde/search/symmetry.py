@@ -15,7 +15,8 @@ from kanpde.search.smoothing import smoothed
 from kanpde.symbolic.forms import Node, number, variable
 
 SIZE = (100,)  # polynomials that are compared
-WORSE = 1.005  # times the residual, for fewer variables: what chance does
+WORSE = 1.005  # times the residual, for fewer variables, where it is noise
+MISFIT, BETTER = 1.1, 0.8  # where more polynomials leave so much less of it, it is none: fewer variables must then do so much better
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ def reductions(columns: Tensor, y: Tensor) -> list[Reduced]:
     found = []
     nodes: Sequence[Node] = tuple(variable(k) for k in range(len(columns)))
     noise = smoothed(columns, y, SIZE).noise
+    least = WORSE if noise < MISFIT * smoothed(columns, y).noise else BETTER
     while len(columns) > 1:
         best: tuple[float, Tensor, tuple[Node, ...]] | None = None
         for i, j in itertools.combinations(range(len(columns)), 2):
@@ -40,7 +42,7 @@ def reductions(columns: Tensor, y: Tensor) -> list[Reduced]:
                 others = [k for k in range(len(columns)) if k not in (i, j)]
                 trial = torch.cat([joined[None], columns[others]])
                 rest = smoothed(trial, y, SIZE).noise
-                if rest <= WORSE * noise and (best is None or rest < best[0]):
+                if rest <= least * noise and (best is None or rest < best[0]):
                     best = rest, trial, (part, *(nodes[k] for k in others))
         if best is None:
             return found

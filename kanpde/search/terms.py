@@ -12,6 +12,9 @@ from kanpde.search.pool import Pool
 from kanpde.symbolic.forms import Node, constant
 
 
+COMMON = ("exp", "sin", "cos", "cos^2", "(1+u)^-1")
+
+
 @dataclass(frozen=True)
 class Term:
     """A monomial by its place in the library, an atom by its place, or the product of both; both None: 1."""
@@ -79,13 +82,22 @@ class Terms:
         """The shorter monomials, and atoms of short arguments, up to so many."""
         terms, values, costs = self.monomial_terms(logs=logs)
         short = [place for place, cost in enumerate(costs.tolist()) if cost <= 9.1]
-        chosen: list[int] = []
-        for size in (3.0, 2.0, 1.0):
-            chosen = [k for k, each in enumerate(self.library.atoms) if k not in self.logs and each.argument.cost <= 1.5 * size]
-            if len(chosen) <= most:
-                break
+        chosen = self.simple(most)
         found = [terms[place] for place in short] + [Term(atom=place) for place in chosen]
         return found, torch.cat([values[short], self.atoms[chosen]]), torch.cat([costs[short], self.atom_costs[chosen]])
+
+    def simple(self, most: int) -> list[int]:
+        """The places of atoms of short arguments, up to about so many: the commonest functions alone rather than arguments of one variable."""
+        chosen: list[int] = []
+        for size, common in ((3.0, False), (2.0, False), (2.0, True), (1.0, False)):
+            chosen = [
+                k
+                for k, each in enumerate(self.library.atoms)
+                if each.scale is not None and each.argument.cost <= 1.5 * size and (each.shape.name in COMMON or not common)
+            ]
+            if len(chosen) <= most:
+                break
+        return chosen
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Constants of a formula as the exact numbers that they are: 0.4999 is 1/2, 6.2832 is 2 pi, and 0.2871 stays what it is.
 
-Nice numbers are p/q with q up to 12, decimals of two digits, and the former times powers of pi, e, and square roots of small integers and
-of pi. One is taken for a constant c with standard deviation s only if it is unlikely to be there by chance: among the numbers within a
+Nice numbers are p/q with q up to 12, decimals of two digits, and those with p up to 16 times powers of pi, e, and square roots of
+small integers and of pi. One is taken for a constant c with standard deviation s only if it is unlikely to be there by chance: among the numbers within a
 factor e of c, those that are at most as long to write would have to be so few that
 
     (how many) * 2.5 s / |c| < CHANCE,
@@ -59,8 +59,8 @@ def _table() -> tuple[list[float], list[float], list[tuple[Fraction, str]]]:
     plain |= {Fraction(k): 2 * math.log(k) for k in (100, 128, 256, 1000)}
     for unit, more in UNITS.items():
         size = math.log(float(_written(Fraction(1), unit)))
-        for share, cost in plain.items() if unit == "1" else costs.items():
-            if unit != "1" and share.numerator > OF_UNIT:
+        for share, cost in plain.items():
+            if unit != "1" and (share.numerator > OF_UNIT or share.denominator > DENOMINATOR and (share > 1 or "pi" not in unit)):
                 continue
             key = round(math.log(share.numerator / share.denominator) + size, 9)
             if key not in found or found[key][0] > cost + more:
