@@ -25,6 +25,7 @@ from kanpde.bases import (
 from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.datasets import Dataset
+from kanpde.discovery.equation_runs import EquationSearch
 from kanpde.discovery.runs import LawSearch
 from kanpde.domains import Box
 from kanpde.editing import (
@@ -119,11 +120,11 @@ __version__ = "0.1.0"
 __all__ = [
     "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "Augmented", "BSpline", "Balance",
     "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet",
-    "EarlyStopping", "Exchange", "Experiment", "Extended", "Field", "Film", "Finding", "FixEdges", "Fixed", "Fourier",
-    "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
-    "KeepVersions", "Law", "LawSearch", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann",
-    "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune", "PruneReport", "Pruned",
-    "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Released", "Resample", "Result", "Robin", "Rotate",
+    "EarlyStopping", "EquationSearch", "Exchange", "Experiment", "Extended", "Field", "Film", "Finding", "FixEdges", "Fixed",
+    "Fourier", "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi",
+    "KANLayer", "KeepVersions", "Law", "LawSearch", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial",
+    "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune", "PruneReport",
+    "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Released", "Resample", "Result", "Robin", "Rotate",
     "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Translate",
     "Tree", "Unknown", "Until", "VariableProjection", "Versions", "Wrapped", "activations", "adapt_ranges", "additive_parts",
     "additive_separability", "as_expression", "attribution", "auto_swap", "compile_expression", "composition", "connection_cost",

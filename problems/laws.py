@@ -30,6 +30,6 @@ controls |= {
     for domain in ("gaussian", "kepler_period", "thick_lens")
     for values in (bumps, pure_noise)
 }
-equations = {}  # heat, burgers and kdv, whose law is a partial differential equation
+equations = {}  # heat, burgers and kdv: {key(each.name, noise): EquationSearch(each, samples=..., noise=noise) for each in equations()}
 
 experiments = formulas | controls | equations
