@@ -28,6 +28,7 @@ FLOORS = (
     {"objective", "editing"},
     {"measures", "penalised", "solution", "supervised", "uncertainty", "versions"},
     {"optimizers", "symbolic", "sampling", "slabs"},
+    {"search"},
     {"changes"},
     {"schedule"},
     {"starts"},
@@ -42,7 +43,7 @@ FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in room
 OWNERS = {
     "h5py": {"hdf5", "results", "conditions"},
     "matplotlib": {"data_figures", "drawing", "figures", "scaling"},
-    "sympy": {"functions", "symbolic"},
+    "sympy": {"discovery", "functions", "symbolic"},
 }
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")
 LONGEST = 400

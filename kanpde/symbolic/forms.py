@@ -13,7 +13,7 @@ The derivatives by the constants come from one sweep backwards (reverse mode): t
 Jacobian, so that it costs two or three times the values, however many constants there are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -29,7 +29,7 @@ from kanpde.symbolic.translation import UNARY, in_known_functions
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A part of a formula: ``kind`` is x, number, constant, sum, product, power (to a fixed ``value``), raised (to its second part), or f."""
+    """A part of a formula; ``kind`` is x, number, constant, sum, product, power (to a fixed ``value``), raised (to the second), or f."""
 
     kind: str
     parts: tuple["Node", ...] = ()
@@ -95,7 +95,7 @@ class Form:
     def of(cls, expression: Any, names: Sequence[Any], *, values: Mapping[str, float] | None = None) -> tuple["Form", Tensor]:
         """The form of a sympy expression, or text, in the variables ``names``, and the values (count,) that its constants have there.
 
-        Floats are free constants, and so are symbols that are no variable: they start from ``values``, or 1. Other numbers stay what they are.
+        Floats are free constants, and so are symbols that are no variable: they start from ``values``, or 1. Other numbers stay exact.
 
         Raises ``ValueError`` for functions that no primitive is, and for what is not real.
         """
@@ -184,6 +184,45 @@ class Form:
                         value = step.value.values(argument)
             found.append(value)
         return found
+
+    def adjoints(self, constants: Tensor, columns: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Of every step its values, and the derivative of the formula by them, (N,) each, for constants (count,)."""
+        tables: dict[int, Tensor] = {}
+        values = self._run(constants[None], columns, tables)
+        shape, zero = (1, columns.shape[1]), torch.zeros((), dtype=columns.dtype)
+        adjoint: list[Tensor] = [zero] * len(self.steps)
+        adjoint[-1] = torch.ones((), dtype=columns.dtype)
+        for place in range(len(self.steps) - 1, -1, -1):
+            step = self.steps[place]
+            table = step.value.table(values[step.parts[0]], 1) if step.kind == "f" and place not in tables else tables.get(place)
+            for index, part in enumerate(step.parts):
+                passed = adjoint[place] if step.kind == "sum" else adjoint[place] * _slope(step, index, values, table)
+                adjoint[part] = adjoint[part] + passed
+        return [each.expand(shape)[0] for each in values], [each.expand(shape)[0] for each in adjoint]
+
+    def rebuilt(
+        self,
+        constants: Tensor,
+        held: Mapping[int, Node] | None = None,
+        *,
+        change: Mapping[int, Callable[[Node], Node]] | None = None,
+        upto: int | None = None,
+    ) -> Node:
+        """The formula as a tree with these constants (count,); some of them ``held`` at a number, and steps changed by a function.
+
+        With ``upto``, the part that this step computes.
+        """
+        found: list[Node] = []
+        taken = 0
+        for place, step in enumerate(self.steps):
+            if step.kind == "constant":
+                node, taken = (held or {}).get(taken) or constant(float(constants[taken])), taken + 1
+            else:
+                node = Node(step.kind, tuple(found[part] for part in step.parts), step.value)
+            found.append(change[place](node) if change and place in change else node)
+            if place == upto:
+                break
+        return found[-1]
 
     def expression(self, names: Sequence[Any], constants: Sequence[Any] | None = None) -> Any:
         """As a sympy expression of ``names``, with these ``constants``, by default symbols c1, c2, ... in the order of the constants."""

@@ -1,0 +1,235 @@
+"""The verdict on an equation that was found, and the law that is handed out."""
+
+import math
+from fractions import Fraction
+from typing import Any, cast
+
+import numpy as np
+
+from kanpde.discovery.denoising import Design, Samples, Smooth
+from kanpde.discovery.inverse import Fit, Inverse
+from kanpde.discovery.search import FLOOR, Search, level
+from kanpde.discovery.terms import Language
+from kanpde.symbolic.law import Candidate, Law, LawConstant, nodes
+
+LEAD = 5.0  # nats
+FOLDS = 4  # parts of the samples that are left out in turn
+WORSE, CLEARLY = 3.0, 6.0  # standard deviations by which samples left out may favour the smoothing spline
+CHANCE = 0.03  # that a number as simple lies as near
+NEAR = 3.0  # standard deviations within which a constant is snapped
+UNLIKELY = 1e-4  # probability of the difference between the constants of the halves
+BLUR = 0.3  # of the level below which noise is not told from the discretisation: constants are not known better than for this much noise
+ENTRIES = 12  # of the front
+
+
+def nothing(smooth: Smooth) -> str:
+    """Why there is nothing to explain, or "" where noise alone would not make such a field."""
+    count, freedom = smooth.design.samples.count, smooth.freedom
+    gain = count / 2 * math.log(float(smooth.design.samples.values.var()) / smooth.noise**2)
+    if gain < 0.5 * freedom * math.log(count) + LEAD:
+        return f"the samples do not differ from noise: {freedom:.0f} parameters of a smooth field explain only {gain:.1f} nats"
+    return ""
+
+
+def judged(found: Search, shift: np.ndarray, smooth: Smooth, language: Language) -> Law:
+    """The law of a search: constants with their standard deviations, snapped where that is no chance, and the verdict.
+
+    ``shift`` is how far the constants moved on the last, finer mesh: half of it counts as an error of its own.
+    """
+    best, count = found.best, found.count
+    noise = level(best, count)
+    spread = max(noise, BLUR * FLOOR * float(smooth.design.samples.values.std()))
+    covariance = best.covariance * (spread / found.inverse.sigma) ** 2 + np.diag(0.25 * shift**2)
+    sigma = np.sqrt(np.diag(covariance))
+    lead, left_out = found.lead(), _left_out(found, smooth)
+    verdict, reason = _verdict(found, lead, left_out)
+    halves = _halves(found, smooth) if verdict == "exact within noise" else None
+    if halves is not None and halves[1] < UNLIKELY:
+        verdict, reason = "candidate", "fitted to the earlier and to the later half of the samples, its constants differ"
+    snap = verdict == "exact within noise"
+    values, exact = snapped(best.theta, covariance) if snap else (best.theta, cast(list[Fraction | None], [None] * len(sigma)))
+    formula, constants = _formula(found, best, values, sigma, exact)
+    known = verdict != "no law"
+    return Law(
+        names=(*language.space, language.time),
+        expressions={language.left: formula} if known else {},
+        constants=constants if known else (),
+        verdict=verdict,
+        reason=reason,
+        rms=math.sqrt(best.misfit / count),
+        noise=smooth.noise,
+        lead=lead,
+        front=_front(found),
+        evidence=_evidence(found, left_out, halves, shift, noise),
+        kind="equation",
+    )
+
+
+def _verdict(found: Search, lead: float, left_out: tuple[float, float, float]) -> tuple[str, str]:
+    own, spline, favour = left_out
+    if not found.best.chosen:
+        return "no law", "no combination of the terms describes how the field changes in time better than that it does not change"
+    predicted = f"the law predicts samples left out with an rms error of {own:.3g}, a smoothing spline with {spline:.3g}"
+    if favour > CLEARLY:
+        return "no law", f"{predicted}: no combination of the terms explains what the samples show"
+    if favour > WORSE:
+        return "candidate", f"{predicted}, significantly better ({favour:.1f} standard deviations)"
+    if lead < LEAD:
+        return "candidate", f"another equation is only {lead:.1f} nats behind"
+    if len(found.best.chosen) >= found.most > 2 and found.most < len(found.inverse.terms):
+        return "candidate", f"it has as many terms as are allowed, {found.most}: they may stand for one that is not in the library"
+    if found.late:
+        return "candidate", "the time was over before all that competes was tried: give it more seconds"
+    return "exact within noise", f"{predicted}, and every other equation is {lead:.0f} nats or more behind"
+
+
+def _left_out(found: Search, smooth: Smooth) -> tuple[float, float, float]:
+    """Rms errors at samples left out, of the law and of the smoothing spline, and by how many standard deviations the latter is better."""
+    samples, best = smooth.design.samples, found.best
+    part = np.random.default_rng(0).permutation(samples.count) % FOLDS
+    law, spline = np.empty(samples.count), np.empty(samples.count)
+    for fold in range(FOLDS):
+        out = part == fold
+        inverse = found.inverse.without(out)
+        fit = inverse.fit(best.chosen, theta=best.theta, field=best.field, steps=3)
+        law[out] = (samples.values - found.inverse.design.fitted(fit.field))[out]
+        rest = Design(Samples(samples.points[:, ~out], samples.values[~out]), smooth.design.splines)
+        spline[out] = (samples.values - smooth.design.fitted(rest.smooth(smooth.logs).coefficients))[out]
+    difference = law**2 - spline**2
+    blind = FLOOR**2 * float(samples.values.var())  # nothing is said of differences below the error of the discretisation
+    favour = (difference.mean() - blind) / (difference.std() / math.sqrt(samples.count) + 1e-300)
+    return float(np.sqrt(np.mean(law**2))), float(np.sqrt(np.mean(spline**2))), float(favour)
+
+
+def _halves(found: Search, smooth: Smooth) -> tuple[float, float] | None:
+    """Chi squared of the difference between the constants of the earlier and the later half of the samples, and its probability.
+
+    A formula that only stands for the law near the values that a field takes changes its constants as these change. None where a half does
+    not determine them.
+    """
+    from scipy.special import gammaincc
+
+    best, samples, inverse = found.best, smooth.design.samples, found.inverse
+    early = samples.points[-1] <= np.median(samples.points[-1])
+    cells = (*inverse.splines.cells[:-1], math.ceil(0.6 * inverse.splines.cells[-1]))
+    fits = []
+    for part in (early, ~early):
+        half = Samples(samples.points[:, part], samples.values[part])
+        coarse = half.splines((*smooth.design.splines.cells[:-1], math.ceil(0.6 * smooth.design.splines.cells[-1])))
+        splines = half.splines(cells)
+        try:
+            start = coarse.finer(splines, Design(half, coarse).smooth(smooth.logs).coefficients)
+            problem = Inverse(Design(half, splines), inverse.language, inverse.terms, sigma=inverse.sigma, smooth=start)
+            fits.append(problem.fit(best.chosen, theta=best.theta))
+        except np.linalg.LinAlgError:
+            return None
+    difference = fits[0].theta - fits[1].theta
+    square = float(difference @ np.linalg.pinv(fits[0].covariance + fits[1].covariance, hermitian=True) @ difference)
+    return (square, float(gammaincc(len(difference) / 2, square / 2))) if math.isfinite(square) else None
+
+
+def _formula(
+    found: Search, fit: Fit, values: np.ndarray, sigma: np.ndarray, exact: list[Fraction | None]
+) -> tuple[Any, tuple[LawConstant, ...]]:
+    import sympy
+
+    formula, constants = sympy.Integer(0), []
+    for number, (j, value, error, snap) in enumerate(zip(fit.chosen, values, sigma, exact, strict=True), 1):
+        term = found.inverse.terms[j].expression
+        if snap is None:
+            formula += sympy.Symbol(f"c{number}", real=True) * term
+            constants.append(LawConstant(f"c{number}", float(value), float(error)))
+        else:
+            factor = sympy.Rational(snap.numerator, snap.denominator)
+            formula += factor * term
+            constants.append(LawConstant(f"c{number}", float(snap), float(error), str(factor)))
+    return formula, tuple(constants)
+
+
+def _numbers(found: Search, fit: Fit) -> Any:
+    import sympy
+
+    terms = (sympy.Float(float(value)) * found.inverse.terms[j].expression for j, value in zip(fit.chosen, fit.theta, strict=True))
+    return sum(terms, sympy.Integer(0))
+
+
+def _front(found: Search) -> tuple[Candidate, ...]:
+    """The fits, the shortest descriptions first."""
+    entries = []
+    for fit in sorted(found.fits.values(), key=found.described)[:ENTRIES]:
+        formula = _numbers(found, fit)
+        entries.append(Candidate(formula, nodes(formula), math.sqrt(fit.misfit / found.count), found.described(fit)))
+    return tuple(entries)
+
+
+def _evidence(
+    found: Search, left_out: tuple[float, float, float], halves: tuple[float, float] | None, shift: np.ndarray, noise: float
+) -> tuple[str, ...]:
+    splines, best = found.inverse.splines, found.best
+    own, spline, _ = left_out
+    lines = [
+        f"field and coefficients fitted together to {found.count} samples on {' x '.join(map(str, splines.cells))} cells, degree "
+        f"{splines.degree}: noise {noise:.3g}, about {best.freedom:.0f} parameters of the field",
+        f"samples left out, a quarter at a time: rms error {own:.3g} of the law, {spline:.3g} of a smoothing spline",
+    ]
+    if halves is not None:
+        lines.append(f"fitted to the earlier and to the later half of the samples apart: chi squared {halves[0]:.1f} between the "
+                     f"{len(best.chosen)} constants, p = {halves[1]:.2g}")  # fmt: skip
+    gains = found.gains(best)
+    if gains:
+        gain, name = max(gains)
+        lines.append(f"of the terms that it lacks, {name} would gain most: chi squared {gain:.1f}, the greatest of {len(gains)}")
+    if len(shift):
+        moved = np.abs(shift) / np.maximum(np.sqrt(np.diag(best.covariance)), 1e-300)
+        lines.append(f"on the last, finer mesh the constants moved by {moved.max():.2f} standard deviations or less")
+    return tuple(lines)
+
+
+def snapped(values: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, list[Fraction | None]]:
+    """Constants replaced by simple numbers where these are near and not so by chance; the others follow by their correlation.
+
+    Simple are p/q up to 12 and decimals of one or two digits. A number is taken if numbers at least as simple are so rare about it that one
+    of them lies as near with a probability of 3 % or less.
+    """
+    sigma = np.sqrt(np.diag(covariance))
+    exact = [_simple(float(value), float(error)) for value, error in zip(values, sigma, strict=True)]
+    fixed = [k for k, each in enumerate(exact) if each is not None]
+    if not fixed:
+        return values, exact
+    moved = np.array([float(exact[k]) - values[k] for k in fixed])  # type: ignore[arg-type]
+    inner = np.linalg.pinv(covariance[np.ix_(fixed, fixed)], hermitian=True)
+    if moved @ inner @ moved > NEAR**2 * len(fixed):
+        return values, [None] * len(values)
+    found = values + covariance[:, fixed] @ inner @ moved
+    for k in fixed:
+        found[k] = float(exact[k])  # type: ignore[arg-type]
+    return found, exact
+
+
+def _cost(number: Fraction) -> float:
+    """How far a number is from simple: bits of p and q, or of the digits and the place of the decimal point."""
+    rational = math.log2(number.numerator) + math.log2(number.denominator) if max(number.numerator, number.denominator) <= 12 else math.inf
+    place, digits = 0, number
+    while digits.denominator > 1 and place < 8:
+        digits, place = digits * 10, place + 1
+    while digits.denominator == 1 and digits.numerator % 10 == 0:
+        digits, place = digits / 10, place - 1
+    decimal = math.log2(digits.numerator) + 0.5 * abs(place) + 0.5 if digits.denominator == 1 and digits < 100 else math.inf
+    return min(rational, decimal)
+
+
+def _simple(value: float, sigma: float) -> Fraction | None:
+    """The simple number that a value stands for, or None."""
+    size, error = abs(value), max(sigma, 1e-12 * abs(value))
+    if not (size > 0 and math.isfinite(error)) or error > 0.2 * size:
+        return None
+    decade = Fraction(10) ** math.floor(math.log10(size))
+    near = {Fraction(p, q) for q in range(1, 13) for p in range(1, 13)}
+    near |= {Fraction(digits, 10) * decade * power for digits in range(10, 100) for power in (Fraction(1, 10), 1, 10)}
+    around = [(number, _cost(number)) for number in near if 0.5 * size <= number <= 2 * size]
+    candidates = sorted((cost, number) for number, cost in around if abs(float(number) - size) <= NEAR * error)
+    for cost, number in candidates:
+        rivals = sum(other <= cost for _, other in around)
+        if rivals * 2 * max(abs(float(number) - size), error) / (1.5 * size) <= CHANCE:
+            return number if value > 0 else -number
+    return None

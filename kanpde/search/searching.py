@@ -1,0 +1,138 @@
+"""The order in which a search tries things: what is quick first, links by how well sums under them did, changes in context between."""
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+from kanpde.primitives import Primitive
+from kanpde.search.context import exchange, expand
+from kanpde.search.library import Library
+from kanpde.search.links import LINKS, Link
+from kanpde.search.pool import Pool
+from kanpde.search.products import atom_pairs, product_sums, products
+from kanpde.search.sums import monomial_sums, power_law, rational, rich_sums
+from kanpde.search.symmetry import reductions
+from kanpde.search.terms import Target, Terms, target
+from kanpde.symbolic.description import Trial
+from kanpde.symbolic.forms import Node
+
+EXCHANGED = 12  # formulas of which functions and powers are exchanged before terms are inserted
+KEPT = 30  # trials that a search hands on
+COOLING = (0.003, 0.03, 0.01, 0.1, 0.003, 1.0)  # temperatures at which formulas are chosen for changes in context
+
+
+def searched(
+    columns: Tensor,
+    y: Tensor,
+    *,
+    seconds: float,
+    seeds: Sequence[Node] = (),
+    smooth: Tensor | None = None,
+    extra: Sequence[Primitive] = (),
+    seed: int = 0,
+    enough: Callable[[list[Trial]], bool] = lambda trials: False,
+) -> list[Trial]:
+    """The shortest descriptions of y (N,) by formulas of the columns (d, N) that were found within ``seconds``.
+
+    ``seeds`` are formulas to begin with, ``smooth`` (N,) what a network makes of the data, ``extra`` primitives beside the library's.
+    The search ends early with a formula that leaves nothing but rounding, or when the best so far are ``enough``.
+    """
+    pool = Pool(columns, y, seconds=seconds, seed=seed, smooth=smooth)
+    for node in seeds:
+        pool.offer(node)
+    pool.best()
+    power_law(pool)
+    pool.best()
+    if not pool.over:
+        for fewer in reversed(reductions(columns, y) if 1 < len(columns) <= 6 else []):
+            terms = Terms(Library(fewer.columns, fewer.nodes, extra), pool)
+            for from_smooth in _kinds(pool):
+                _quick(terms, from_smooth)
+                _wide(terms, LINKS[:1], from_smooth)
+    if not pool.over:
+        _all(Terms(Library(columns, extra=extra), pool), enough)
+    return pool.best(KEPT)
+
+
+def near(columns: Tensor, y: Tensor, seeds: Sequence[Node], *, seconds: float, seed: int = 0) -> list[Trial]:
+    """The shortest descriptions among formulas, and what changes in context make of them."""
+    pool = Pool(columns, y, seconds=seconds, seed=seed)
+    for node in seeds:
+        pool.offer(node)
+    pool.best()
+    if not pool.over:
+        _changes(Terms(Library(columns), pool), seconds)
+    return pool.best(KEPT)
+
+
+def _kinds(pool: Pool) -> tuple[bool, ...]:
+    """Whether what is smooth in the data is the target: not at first, and then if they may be noisy."""
+    return (False, True) if pool.noisy else (False,)
+
+
+def _each(terms: Terms, stage: Callable[[Terms, Target], None], links: Sequence[Link], smooth: bool) -> None:
+    for link in links:
+        found = target(terms.pool, link, smooth=smooth)
+        if found is not None and not terms.pool.over:
+            stage(terms, found)
+
+
+def _quick(terms: Terms, smooth: bool) -> dict[str, float]:
+    """Sums of monomials under all links, and rational functions; the shortest description of each link."""
+    lengths: dict[str, float] = {}
+    for link in LINKS:
+        before = set(terms.pool.entries)
+        _each(terms, monomial_sums, [link], smooth)
+        new = [entry.nats for shape, entry in terms.pool.entries.items() if shape not in before]
+        if new:
+            lengths[link.name] = min(new)
+        if link.name in ("y", "y^2"):
+            _each(terms, rational, [link], smooth)
+    return lengths
+
+
+def _wide(terms: Terms, links: Sequence[Link], smooth: bool) -> None:
+    """With atoms."""
+    _each(terms, products, links, smooth)
+    _each(terms, rich_sums, links, smooth)
+    _each(terms, product_sums, links, smooth)
+    if terms.library.count <= 3:
+        _each(terms, atom_pairs, links[:2], smooth)
+
+
+def _all(terms: Terms, enough: Callable[[list[Trial]], bool]) -> None:
+    pool = terms.pool
+    lengths: dict[str, float] = {}
+    for smooth in _kinds(pool):
+        for name, nats in _quick(terms, smooth).items():
+            lengths[name] = min(nats, lengths.get(name, nats))
+        _wide(terms, LINKS[:1], smooth)
+        _changes(terms, 0.15 * pool.left)
+    if pool.over or enough(pool.best(KEPT)):
+        return
+    order = sorted((link for link in LINKS[1:] if link.name in lengths), key=lambda link: lengths[link.name])
+    for links in (order[:2], order[2:]):
+        for smooth in _kinds(pool):
+            if links and not pool.over:
+                _wide(terms, links, smooth)
+        _changes(terms, 0.4 * pool.left)
+        if pool.over or enough(pool.best(KEPT)):
+            return
+    _changes(terms, pool.left)
+
+
+def _changes(terms: Terms, seconds: float) -> None:
+    """Changes in context of the best formulas, those at several temperatures in turn."""
+    for turn in range(EXCHANGED):
+        entry = terms.pool.next(COOLING[turn % len(COOLING)], exchange=True)
+        if entry is not None and not terms.pool.over:
+            exchange(terms.pool, entry)
+    terms.pool.best()
+    stop, turn = terms.pool.left - seconds, 0
+    while not terms.pool.over and terms.pool.left > stop:
+        entry = terms.pool.next(COOLING[turn % len(COOLING)])
+        if entry is None:
+            return
+        expand(terms, entry)
+        terms.pool.best()
+        turn += 1
