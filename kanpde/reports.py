@@ -29,7 +29,7 @@ def report(result: Result, files: Sequence[Path]) -> str:
     lines = [
         f"{result.problem}/{result.experiment} seed {result.provenance['seed']}: {result.status}{_steps(metrics)}"
         + "".join(f", solved up to {key[10:]} = {value:g}" for key, value in metrics.items() if key.startswith("solved_to_")),
-        f"  error     {_accuracy(metrics)}",
+        *([f"  error     {_accuracy(metrics)}"] if "residual_rms" in metrics or "train_rows" in metrics or "max_error" in metrics else []),
         f"  time      {metrics['seconds']:.1f} s on {result.provenance['device']}, {result.provenance['threads']} threads",
         *(
             [f"  network   {_short(result.architecture['model'])}, {metrics['parameters']} parameters"]

@@ -1,4 +1,4 @@
-"""The public benchmark of laws: seventeen formulas from 2,000 samples, at noise 0, 0.01 and 0.1 of their rms.
+"""The public benchmark of laws: seventeen formulas from 2,000 samples, and u_t = ... of three fields; noise 0, 0.01 and 0.1.
 
     python run_experiments.py problems/laws.py --seeds 5                        # all, and how many were found
     python run_experiments.py problems/laws.py --quick --only '*-noise0.01'     # a few seconds a law
@@ -8,8 +8,9 @@ where a snapped number counts against; ``none-...``, sums of many bumps and pure
 found is said in :mod:`kanpde.symbolic.judging`.
 """
 
-from kanpde import LawSearch
-from kanpde.science.laws import bumps, law, laws, pure_noise, scrambled
+from kanpde import EquationSearch, LawSearch
+from kanpde.science import evolution
+from kanpde.science.laws import bumps, equations, law, laws, pure_noise, scrambled
 
 NOISES = (0.0, 0.01, 0.1)
 
@@ -30,6 +31,19 @@ controls |= {
     for domain in ("gaussian", "kepler_period", "thick_lens")
     for values in (bumps, pure_noise)
 }
-equations = {}  # heat, burgers and kdv, whose law is a partial differential equation
 
-experiments = formulas | controls | equations
+
+def scattered(name):
+    """Samples of the solution of that name, drawn when they are asked for."""
+
+    def samples(rows, *, noise, seed):
+        return evolution.samples(getattr(evolution, name)(), rows, noise=noise, seed=seed)
+
+    return samples
+
+
+differential = {
+    key(each.name, noise): EquationSearch(each, samples=scattered(each.name), noise=noise) for noise in NOISES for each in equations()
+}
+
+experiments = formulas | differential | controls

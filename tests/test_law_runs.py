@@ -10,8 +10,9 @@ import pytest
 import sympy
 import torch
 
-from kanpde import Dataset, load
+from kanpde import Dataset, load, save
 from kanpde.cli import main
+from kanpde.discovery.equation_runs import EquationSearch
 from kanpde.discovery.runs import LawSearch
 from kanpde.law_reports import law_summary, law_table
 from kanpde.problem_files import UserError, tasks_of
@@ -20,6 +21,7 @@ from kanpde.science.laws import bumps, law, scrambled
 from kanpde.symbolic.law import Candidate, Law, LawConstant
 
 FILE = """
+from kanpde.discovery.equation_runs import EquationSearch
 from kanpde.discovery.runs import LawSearch
 from kanpde.science.laws import bumps, law
 from method import decay
@@ -162,3 +164,40 @@ def test_mistakes_are_named():
         LawSearch(pair)
     with pytest.raises(ValueError, match="double precision"):
         LawSearch(one, method=decay).run(dtype=torch.float32)
+
+
+# ---- differential equations ----
+
+
+def drawn(rows, *, noise, seed):
+    draw = np.random.default_rng(seed)
+    x, t = draw.uniform(0, 1, (2, rows))
+    return {"x": x, "t": t, "u": np.sin(x) * np.exp(-t) + noise * draw.standard_normal(rows)}
+
+
+def wave(columns, u, *, name, seconds):
+    """Knows Burgers' equation, and has a term too many with noise."""
+    assert list(columns) == ["x", "t"] and name == "u" and len(u) == 2000
+    u, u_x, u_xx, u_xxx, c1 = (sympy.Symbol(each, real=True) for each in ("u", "u_x", "u_xx", "u_xxx", "c1"))
+    more = 0.001 * u_xxx if seconds < 50 else 0
+    formula, constants = {"u_t": -u * u_x + c1 * u_xx + more}, (LawConstant("c1", 0.1002, 0.0003),)
+    return Law(("x", "t"), formula, constants, "exact within noise", "", 0.1, 0.1, 9, kind="equation")
+
+
+def test_equations_are_searched_judged_saved_and_reported(tmp_path):
+    search = EquationSearch(law("burgers"), samples=drawn, noise=0.1, method=wave)
+    result = load(save(search.run(name="laws", key="burgers"), tmp_path / "burgers.h5"))
+    assert (
+        result.metrics["found"] == 1
+        and (result.metrics["covered"], result.metrics["constants"]) == (1, 1)
+        and result.points["data"].shape == (2000, 2)
+    )
+    lines = report(result, ["a.h5"]).splitlines()
+    assert [line.split()[0] for line in lines] == ["laws/burgers", "time", "law", "judged", "files"]
+    assert lines[2].endswith("u_t = 0.1002(3)*u_xx - u*u_x  (exact within noise)")
+    wrong = search.shortened().run()
+    assert wrong.metrics["wrong"] == 1 and wrong.metrics["found"] == 0 and "found, %" in comparison_table([result, wrong])
+    assert main(["draw", str(tmp_path / "burgers.h5")]) == 0 and [each.name for each in tmp_path.glob("*.pdf")] == ["burgers-law.pdf"]
+    assert repr(search) == "EquationSearch(data=Formula('burgers', 'u_t = -u*u_x + u_xx/10'), samples=drawn, noise=0.1, method=wave)"
+    with pytest.raises(ValueError, match="a formula goes with samples"):
+        EquationSearch(law("burgers"))

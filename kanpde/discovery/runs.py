@@ -74,12 +74,7 @@ class LawSearch:
             raise ValueError(f"the truth of samples of {self.data!r} is that formula: leave truth out")
 
     def __repr__(self) -> str:
-        shown = []
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if each.name != "callbacks" and value != each.default:
-                shown.append(f"{each.name}={getattr(value, '__name__', repr(value))}")
-        return f"LawSearch({', '.join(shown)})"
+        return in_short(self)
 
     def shortened(self) -> "LawSearch":
         """The same for a first look: ``quick`` seconds."""
@@ -100,10 +95,7 @@ class LawSearch:
 
         The result's ``law`` is the law as plain data, its metrics have the errors on rows that the search never saw, and the judge's words.
         """
-        if dtype != torch.float64:
-            raise ValueError(f"laws are searched in double precision, got {dtype}: leave --dtype out")
-        if device != "cpu":
-            raise ValueError(f"laws are searched on the CPU, got the device {device}: leave --device out")
+        check_place(device, dtype)
         if self.method is None:
             from kanpde.discovery import discover
 
@@ -121,32 +113,19 @@ class LawSearch:
         predicted = law(points) if law.expressions else np.full(len(points), np.nan)
         judgement = self._judgement(law)
         split = np.repeat([0, 1], [len(X), len(fresh)])
-        metrics = {"seconds": spent, "variables": len(names), "noise": self.noise, "parameters": len(law.free)}
-        metrics |= _errors("train", targets[split == 0], predicted[split == 0]) | _errors(
-            "test", targets[split == 1], predicted[split == 1]
-        )
-        return Result(
-            problem=name,
-            experiment=key,
-            status="complete",
-            provenance=known | {"wall_seconds": time.perf_counter() - started, "threads": torch.get_num_threads()},
-            equation=self._wording(names, output) | (_texts(judgement) if judgement else {}),
-            coordinates=names,
-            lower=points.min(0),
-            upper=points.max(0),
-            points={"data": X},
-            sampling={"data": "the training rows of the data" if isinstance(self.data, Dataset) else f"uniform, seed {seed}"},
-            history={},
-            axes={},
+        metrics = _errors("train", targets[split == 0], predicted[split == 0]) | _errors("test", targets[split == 1], predicted[split == 1])
+        return result_of(
+            law,
+            judgement,
+            names=(name, key),
+            provenance=known | {"wall_seconds": time.perf_counter() - started},
+            equation=self._wording(names, output),
+            inputs=names,
+            points=X,
+            sampling="the training rows of the data" if isinstance(self.data, Dataset) else f"uniform, seed {seed}",
             solution={output: predicted, f"target_{output}": targets, "split": split, "row": np.arange(len(points))},
             solution_points=points,
-            unknowns=(output,),
-            metrics=metrics | (_numbers(judgement) if judgement else {}) | {"control": self._control},
-            parameters=np.array([each.value for each in law.free]),
-            architecture={},
-            edges=(),
-            checkpoint=None,
-            law=law.to_plain(),
+            metrics=metrics | {"seconds": spent, "noise": self.noise, "control": self._control},
         )
 
     @property
@@ -190,6 +169,65 @@ class LawSearch:
         if self.values is not None:
             return words | {"text": f"{output} = {getattr(self.values, '__name__', 'values')}({', '.join(names)})"}
         return words | {"text": f"{truth.output} = {truth.text}" if truth is not None else repr(self.data)}
+
+
+def in_short(search: Any) -> str:
+    """The fields of a search that are not the default, functions by name: the same text in every process, by which a run is resumed."""
+    shown = []
+    for each in fields(search):
+        value = getattr(search, each.name)
+        if each.name != "callbacks" and value != each.default:
+            shown.append(f"{each.name}={getattr(value, '__name__', repr(value))}")
+    return f"{type(search).__name__}({', '.join(shown)})"
+
+
+def check_place(device: str, dtype: torch.dtype) -> None:
+    """``ValueError`` for another precision or device than a search for laws has."""
+    if dtype != torch.float64:
+        raise ValueError(f"laws are searched in double precision, got {dtype}: leave --dtype out")
+    if device != "cpu":
+        raise ValueError(f"laws are searched on the CPU, got the device {device}: leave --device out")
+
+
+def result_of(
+    law: Law,
+    judgement: "Judgement | None",
+    *,
+    names: tuple[str, str],
+    provenance: dict[str, Any],
+    equation: dict[str, str],
+    inputs: tuple[str, ...],
+    points: np.ndarray,
+    sampling: str,
+    solution: dict[str, np.ndarray],
+    solution_points: np.ndarray | None,
+    metrics: dict[str, float | int],
+) -> Result:
+    """The result of a search: what figures, tables and files need. ``names`` are those of problem and experiment."""
+    every = points if solution_points is None else solution_points
+    return Result(
+        problem=names[0],
+        experiment=names[1],
+        status="complete",
+        provenance=provenance | {"threads": torch.get_num_threads()},
+        equation=equation | (_texts(judgement) if judgement else {}),
+        coordinates=inputs,
+        lower=every.min(0),
+        upper=every.max(0),
+        points={"data": points},
+        sampling={"data": sampling},
+        history={},
+        axes={},
+        solution=solution,
+        solution_points=solution_points,
+        unknowns=tuple(key.removeprefix("target_") for key in solution if key.startswith("target_")),
+        metrics=metrics | {"variables": len(inputs), "parameters": len(law.free)} | (_numbers(judgement) if judgement else {}),
+        parameters=np.array([each.value for each in law.free]),
+        architecture={},
+        edges=(),
+        checkpoint=None,
+        law=law.to_plain(),
+    )
 
 
 def _errors(split: str, target: np.ndarray, predicted: np.ndarray) -> dict[str, float]:

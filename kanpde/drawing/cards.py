@@ -178,7 +178,9 @@ def _rule(figure: Figure, left: float, y: float, width: float) -> None:
 
 
 def _front(upper: Axes, lower: Axes, law: Mapping[str, Any]) -> None:
-    """rms (above, log) and description length (below) of the candidates against their nodes; the law is the filled ring."""
+    """rms (above, log) and description length (below) of the candidates against their nodes; the law is the large dot."""
+    from matplotlib.ticker import MaxNLocator
+
     columns = law["candidates"]
     order = np.argsort(np.asarray(columns["nodes"], dtype=float), kind="stable")
     sizes, rms, nats = (np.asarray(columns[key], dtype=float)[order] for key in ("nodes", "rms", "description"))
@@ -202,7 +204,7 @@ def _front(upper: Axes, lower: Axes, law: Mapping[str, Any]) -> None:
     lower.locator_params(nbins=4)
     if np.ptp(sizes) < 2:  # whole numbers of nodes
         lower.set_xlim(sizes.min() - 1.5, sizes.max() + 1.5)
-    lower.xaxis.get_major_locator().set_params(integer=True)
+    lower.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
 
 
 def _fit(upper: Axes, lower: Axes, target: np.ndarray, prediction: np.ndarray) -> None:

@@ -56,18 +56,30 @@ anharmonic | y = 1.0613*x1*(cos(w*t) + 0.9137*a*cos(w*t)**2) | x1 w 1 3; t 0 2; 
 lorentz_boost | x1 = (x - 1.0871*u*t)/sqrt(1 - 0.8713*u**2/c**2) | x -2 2; u -0.8 0.8; t 0 2; c 1 2
 """
 
+EQUATIONS = """
+heat | u_t = u_xx/10 | u_xx -2 2
+burgers | u_t = -u*u_x + u_xx/10 | u u_x u_xx -2 2
+kdv | u_t = -6*u*u_x - u_xxx | u u_x u_xxx -2 2
+"""
+
 BUMPS = 40  # in the sum that is no law
 
 
 @cache
 def laws() -> tuple[Formula, ...]:
-    """All seventeen, by number of variables; the three partial differential equations of the benchmark are not among them."""
+    """All seventeen, by number of variables; the three partial differential equations are in :func:`equations`."""
     return parsed(LAWS)
 
 
+@cache
+def equations() -> tuple[Formula, ...]:
+    """The three evolution equations, as functions of the field and its derivatives."""
+    return parsed(EQUATIONS)
+
+
 def law(name: str) -> Formula:
-    """The law of a name such as "ringdown"; ``ValueError`` with the nearest names for another."""
-    return _named(name, laws())
+    """The law of a name such as "ringdown" or "kdv"; ``ValueError`` with the nearest names for another."""
+    return _named(name, laws() + equations())
 
 
 def scrambled(name: str) -> Formula:

@@ -14,7 +14,7 @@ True
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ FRESH = 1000
 CLOSE = 1e-6
 SIGMAS = 3.0
 LONGER = 1.5
+OTHERS = (0.5, 2.0)  # the range of what only one of two differential equations has
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,8 @@ def judged(law: Law, truth: Formula | None, *, noise: float = 0.0, seconds: floa
     nothing = Judgement(law.verdict, noise, True, math.inf, "", 0, 0, False, (), (), (), False)
     if truth is None or not law.expressions:
         return nothing
+    if law.kind == "equation":
+        law, truth = _as_functions(law, truth)
     if set(law.names) != set(truth.variables) or len(law.expressions) != 1:
         raise ValueError(f"the law is one of {', '.join(law.names)}, the truth {truth} of {', '.join(truth.variables)}: give it the same")
     import sympy
@@ -164,6 +167,13 @@ def judged(law: Law, truth: Formula | None, *, noise: float = 0.0, seconds: floa
         wrongly_snapped=wrongly,
         srbench=looser(law.numbers, wanted, symbols, points),
     )
+
+
+def _as_functions(law: Law, truth: Formula) -> tuple[Law, Formula]:
+    """A differential equation and the true one as functions of the field and its derivatives, those of both."""
+    names = {each.name for each in law.expression.free_symbols} - {each.name for each in law.constants}
+    ranges = dict(truth.ranges) | {name: OTHERS for name in sorted(names - set(truth.variables))}
+    return replace(law, names=tuple(ranges), kind="function"), replace(truth, ranges=ranges)
 
 
 def _fitted(law: Law, symbols: list[Any], points: np.ndarray, target: np.ndarray, *, exact: bool) -> tuple[Fitted, tuple[str, ...]]:
