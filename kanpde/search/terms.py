@@ -11,7 +11,6 @@ from kanpde.search.links import Link
 from kanpde.search.pool import Pool
 from kanpde.symbolic.forms import Node, constant
 
-
 COMMON = ("exp", "sin", "cos", "cos^2", "(1+u)^-1")
 
 
@@ -87,7 +86,7 @@ class Terms:
         return found, torch.cat([values[short], self.atoms[chosen]]), torch.cat([costs[short], self.atom_costs[chosen]])
 
     def simple(self, most: int) -> list[int]:
-        """The places of atoms of short arguments, up to about so many: the commonest functions alone rather than arguments of one variable."""
+        """The places of atoms of short arguments, about so many: the common functions alone rather than arguments of one variable."""
         chosen: list[int] = []
         for size, common in ((3.0, False), (2.0, False), (2.0, True), (1.0, False)):
             chosen = [

@@ -138,6 +138,10 @@ def _valued(trial: Trial, names: Sequence[str]) -> Any:
     return trial.form.expression(names, [sympy.Float(float(each)) for each in trial.constants])
 
 
+def _probability(log10: float) -> str:
+    return f"1e{log10:.0f}" if log10 < -3 else f"{10**log10:.2g}"
+
+
 def _verdict(best: Trial, lead: float, rows: Rows) -> tuple[str, str, float, list[str]]:
     """Verdict, reason, the level of noise, and what was checked."""
     size = math.sqrt(best.size)
@@ -155,7 +159,7 @@ def _verdict(best: Trial, lead: float, rows: Rows) -> tuple[str, str, float, lis
     spread = float((rows.y - rows.y.mean()).square().mean())
     if not exact:
         log10 = residual_structure(best, rows.columns, rows.y)
-        lines.append(f"what is left is as regular as noise is with probability 1e{log10:.1f}")
+        lines.append(f"noise is as regular as what is left with probability {_probability(log10)}")
         if spread > 0 and best.rss / best.rows > 0.97 * spread:
             return "no law", "no formula explains anything of the data", math.nan, lines
         if log10 < STRUCTURE:

@@ -133,7 +133,7 @@ def residual_structure(trial: Trial, columns: Tensor, y: Tensor) -> float:
     if p < 1 or freedom < 10:
         return 0.0
     ratio = (gone / p) / max(left / freedom, 1e-300)
-    return float(distribution.logsf(ratio, p, freedom)) / math.log(10)
+    return max(float(distribution.logsf(ratio, p, freedom)) / math.log(10), -300.0)
 
 
 def _split(design: Tensor, values: Tensor) -> tuple[float, float]:

@@ -1,8 +1,8 @@
 """Constants of a formula as the exact numbers that they are: 0.4999 is 1/2, 6.2832 is 2 pi, and 0.2871 stays what it is.
 
 Nice numbers are p/q with q up to 12, decimals of two digits, and those with p up to 16 times powers of pi, e, and square roots of
-small integers and of pi. One is taken for a constant c with standard deviation s only if it is unlikely to be there by chance: among the numbers within a
-factor e of c, those that are at most as long to write would have to be so few that
+small integers and of pi. One is taken for a constant c with standard deviation s only if it is unlikely to be there by chance: among the
+numbers within a factor e of c, those that are at most as long to write would have to be so few that
 
     (how many) * 2.5 s / |c| < CHANCE,
 
