@@ -10,7 +10,7 @@ from kanpde.science.laws import law as public
 from kanpde.science.laws import scrambled
 from kanpde.symbolic.judging import judged, samples
 
-QUICK = ("kepler_period", "parallel", "velocity_sum", "gaussian", "lorentz_factor", "arrhenius")
+QUICK = ("kepler_period", "parallel", "velocity_sum", "gaussian")
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -28,7 +28,7 @@ def test_exact_laws(name):
 def test_laws_under_noise(name):
     truth = public(name)
     X, y = samples(truth, 1000, noise=0.1)
-    found = discover(X, y, names=truth.variables, seconds=8)
+    found = discover(X, y, names=truth.variables, seconds=5)
     result = judged(found, truth, noise=0.1)
     assert result.found and not result.wrong, str(found)
 
@@ -36,32 +36,32 @@ def test_laws_under_noise(name):
 def test_constants_that_are_not_nice_stay_free():
     truth = scrambled("parallel")
     X, y = samples(truth, 1000, noise=0.01)
-    found = discover(X, y, names=truth.variables, seconds=8)
+    found = discover(X, y, names=truth.variables, seconds=5)
     result = judged(found, truth, noise=0.01)
     assert result.found and not result.wrongly_snapped and found.free, str(found)
 
 
 def test_noise_is_no_law():
     random = np.random.default_rng(0)
-    found = discover(random.uniform(1, 2, (300, 2)), random.standard_normal(300), seconds=4)
+    found = discover(random.uniform(1, 2, (300, 2)), random.standard_normal(300), seconds=2)
     assert found.verdict == "no law"
 
 
 def test_what_no_formula_is_is_no_law():
     random = np.random.default_rng(1)
-    X = random.uniform(-1, 1, (800, 2))
+    X = random.uniform(-1, 1, (500, 2))
     y = sum(
         np.exp(-30 * ((X - centre) ** 2).sum(1)) * weight
         for centre, weight in zip(random.uniform(-1, 1, (25, 2)), range(-12, 13), strict=True)
     )
-    assert discover(X, y, seconds=5).verdict in ("no law", "candidate")
+    assert discover(X, y, seconds=3).verdict in ("no law", "candidate")
 
 
 def test_polish_improves_what_another_engine_found():
     random = np.random.default_rng(2)
     X = random.uniform(0.5, 2, (500, 2))
     y = X[:, 0] ** 2 / (2 * X[:, 1]) + 0.001 * random.standard_normal(500)
-    found = polish("0.0003 + 0.4988*a**2/b + 0.0001*sin(3.1*a)", X, y, seconds=6)
+    found = polish("0.0003 + 0.4988*a**2/b + 0.0001*sin(3.1*a)", X, y, seconds=3)
     assert found.formula == "y = a**2/(2*b)" and found.verdict == "exact within noise"
 
 
