@@ -20,7 +20,7 @@ from kanpde.symbolic.forms import Node
 FEW = 4  # products at a first glance
 FEWER = 0.25  # of the time, for variables that occur together
 EXCHANGED = 12  # formulas of which functions and powers are exchanged before terms are inserted
-KEPT = 30  # trials that a search hands on
+KEPT = 60  # trials that a search hands on
 COOLING = (0.003, 0.03, 0.01, 0.1, 0.003, 1.0)  # temperatures at which formulas are chosen for changes in context
 
 

@@ -13,6 +13,7 @@ from kanpde.symbolic.forms import Node, constant, number, variable
 
 NONE = 1e-13  # of the sum of squares of the target: a rest that is none
 ALIKE = 1e-7  # 1 - cos^2 of two terms that cannot be told apart
+PAIRS = {1: 200, 2: 100}  # of rich terms that are offered, by the number of variables: of one many functions are alike
 SHORT = 8.6  # nats of terms of which all triples are tried
 ALL = 400  # of them, at most
 State = tuple[int, ...]  # places of terms
@@ -73,8 +74,9 @@ def rich_sums(terms: Terms, target: Target) -> None:
             seen.setdefault(frozenset(terms.shape(chosen[place]) for place in state), state)
         return list(seen.values())
 
-    states = unlike(pairs(columns, weighted, costs, 150))
-    for state in states[:40]:
+    keep = PAIRS.get(terms.library.count, 40)
+    states = unlike(pairs(columns, weighted, costs, 4 * keep))
+    for state in states[:keep]:
         offer_sum(terms, target, [chosen[place] for place in state])
     terms.pool.best()
     if terms.pool.over or not states:

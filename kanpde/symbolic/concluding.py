@@ -20,7 +20,8 @@ UNSURE = -2.0  # and below which it may be none
 EXACT = 1e-10  # of the rms of y: a residual below it is none, whatever made it
 HELD_OUT = 3.0  # standard deviations by which the residual at fresh rows may exceed that of the fit
 NEAR = 25.0  # nats behind the best: also snapped, for numbers may tell
-MOST = 30  # formulas that are compared
+FREE, LONGEST = 5, 90.0  # free constants, and nats of the structure, of what is called a law
+MOST = 60  # formulas that are compared
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ def clear(trials: Sequence[Trial], rows: Rows) -> bool:
     """Whether a search may end: the best has no free constant left, leaves nothing but noise, and leads by twice what a law needs."""
     if not trials:
         return False
-    finals = [_final(trial, rows.columns, rows.y) for trial in distinct(trials, rows.columns)[:MOST] if trial.nats < trials[0].nats + NEAR]
+    finals = [
+        _final(trial, rows.columns, rows.y) for trial in distinct(trials, rows.columns)[: MOST // 3] if trial.nats < trials[0].nats + NEAR
+    ]
     finals.sort(key=lambda each: each.nats)
     best, lead = _chosen(finals, rows.columns)
     return not best.numbers.form.count and lead > 2 * LEAD and residual_structure(best.numbers, rows.columns, rows.y) > UNSURE
@@ -168,6 +171,8 @@ def _verdict(best: Trial, lead: float, rows: Rows) -> tuple[str, str, float, lis
             return "candidate", "what it leaves may be more than noise", best.rms, lines
     if not ratio <= allowed:
         return "candidate", "its residual is greater at fresh rows than at those it was fitted to", best.rms, lines
+    if best.form.count > FREE or structure_nats(best.form) > LONGEST:
+        return "candidate", "it is so long that it may be an approximation, as good as the data can tell", best.rms, lines
     if lead <= LEAD:
         return "candidate", f"it leads another formula by no more than {LEAD:.0f} nats", best.rms, lines
     if exact:
