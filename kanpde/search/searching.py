@@ -46,16 +46,14 @@ def searched(
     pool.best()
     power_law(pool)
     pool.best()
-    terms = Terms(Library(columns, extra=extra), pool)
     if not pool.over:
-        _quick(terms, False)
-        _glance(terms, False)
-    if not pool.over:
-        for fewer in reversed(reductions(columns, y) if 1 < len(columns) <= 6 else []):
+        terms = Terms(Library(columns, extra=extra), pool)
+        lengths = _first(terms, smooth=False)
+        for fewer in reversed(reductions(columns, y) if 1 < len(columns) <= 6 and not pool.over else []):
             with pool.within(FEWER * pool.left):
-                _all(Terms(Library(fewer.columns, fewer.nodes, extra), pool), enough)
-    if not pool.over:
-        _all(terms, enough)
+                joined = Terms(Library(fewer.columns, fewer.nodes, extra), pool)
+                _rest(joined, _first(joined, smooth=False), enough)
+        _rest(terms, lengths, enough)
     return pool.best(KEPT)
 
 
@@ -68,11 +66,6 @@ def near(columns: Tensor, y: Tensor, seeds: Sequence[Node], *, seconds: float, s
     if not pool.over:
         _changes(Terms(Library(columns), pool), seconds)
     return pool.best(KEPT)
-
-
-def _kinds(pool: Pool) -> tuple[bool, ...]:
-    """Whether what is smooth in the data is the target: not at first, and then if they may be noisy."""
-    return (False, True) if pool.noisy else (False,)
 
 
 def _each(terms: Terms, stage: Callable[[Terms, Target], None], links: Sequence[Link], smooth: bool) -> None:
@@ -110,26 +103,35 @@ def _wide(terms: Terms, links: Sequence[Link], smooth: bool) -> None:
         _each(terms, atom_pairs, links[:2], smooth)
 
 
-def _all(terms: Terms, enough: Callable[[list[Trial]], bool]) -> None:
-    pool = terms.pool
-    lengths: dict[str, float] = {}
-    for smooth in _kinds(pool):
-        for name, nats in _quick(terms, smooth).items():
-            lengths[name] = min(nats, lengths.get(name, nats))
+def _first(terms: Terms, *, smooth: bool) -> dict[str, float]:
+    """What is quick, and everything without a link; the shortest description of each link."""
+    lengths = _quick(terms, smooth)
+    if terms.library.count > 2:
         _glance(terms, smooth)
-        _wide(terms, LINKS[:1], smooth)
-        _changes(terms, 0.15 * pool.left)
-    if pool.over or enough(pool.best(KEPT)):
-        return
+    _wide(terms, LINKS[:1], smooth)
+    if terms.library.count <= 2:
+        _glance(terms, smooth)
+    return lengths
+
+
+def _rest(terms: Terms, lengths: dict[str, float], enough: Callable[[list[Trial]], bool]) -> None:
+    """Changes in context, what is smooth in the data if they may be noisy, and the other links, the most promising first."""
+    pool = terms.pool
+    kinds = (False, True) if pool.noisy else (False,)
+    _changes(terms, 0.15 * pool.left)
+    if pool.noisy and not pool.over:
+        for name, nats in _first(terms, smooth=True).items():
+            lengths[name] = min(nats, lengths.get(name, nats))
     order = sorted((link for link in LINKS[1:] if link.name in lengths), key=lambda link: lengths[link.name])
     for links in (order[:2], order[2:]):
-        for smooth in _kinds(pool):
-            if links and not pool.over:
-                _wide(terms, links, smooth)
-        _changes(terms, 0.4 * pool.left)
         if pool.over or enough(pool.best(KEPT)):
             return
-    _changes(terms, pool.left)
+        _changes(terms, 0.15 * pool.left)
+        for smooth in kinds:
+            _wide(terms, links, smooth)
+        _changes(terms, 0.3 * pool.left)
+    if not (pool.over or enough(pool.best(KEPT))):
+        _changes(terms, pool.left)
 
 
 def _changes(terms: Terms, seconds: float) -> None:

@@ -54,8 +54,7 @@ def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output:
     columns, y = rows.columns, rows.y
     ranked = distinct(trials, columns)[:MOST]
     finals = [_final(trial, columns, y) for trial in ranked if trial.nats < ranked[0].nats + NEAR]
-    finals.sort(key=lambda each: each.nats)
-    best, lead = _chosen(finals, columns)
+    best, lead = _chosen(_unlike(finals, columns), columns)
     trial, found = (best.numbers, best.snapped) if lead > LEAD else (best.free, [])
     verdict, reason, noise, lines = _verdict(trial, lead, rows)
     whole_columns, whole_y = rows.whole
@@ -96,6 +95,17 @@ def _final(trial: Trial, columns: Tensor, y: Tensor) -> _Final:
     return _Final(free, *snapped(free, columns, y))
 
 
+def _unlike(finals: Sequence[_Final], columns: Tensor) -> list[_Final]:
+    """By length, and of those that came to the same law only the one that was shortest before its constants were snapped."""
+    found: list[tuple[_Final, Tensor]] = []
+    for final in sorted(finals, key=lambda each: _size(each.free)):
+        values = final.numbers.values(columns)
+        near = max(1e-6 * final.numbers.rss / final.numbers.rows, 1e-20 * final.numbers.size)
+        if not any(float((values - other).square().mean()) <= near for _, other in found):
+            found.append((final, values))
+    return sorted((final for final, _ in found), key=lambda each: each.nats)
+
+
 def _chosen(finals: Sequence[_Final], columns: Tensor) -> tuple[_Final, float]:
     """The best, and its lead over the best that is neither an extension of it nor the same.
 
@@ -119,8 +129,7 @@ def clear(trials: Sequence[Trial], rows: Rows) -> bool:
     finals = [
         _final(trial, rows.columns, rows.y) for trial in distinct(trials, rows.columns)[: MOST // 3] if trial.nats < trials[0].nats + NEAR
     ]
-    finals.sort(key=lambda each: each.nats)
-    best, lead = _chosen(finals, rows.columns)
+    best, lead = _chosen(_unlike(finals, rows.columns), rows.columns)
     return not best.numbers.form.count and lead > 2 * LEAD and residual_structure(best.numbers, rows.columns, rows.y) > UNSURE
 
 

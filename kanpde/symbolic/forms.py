@@ -65,6 +65,25 @@ def number(value: Any) -> Node:
     return Node("number", value=sympy.sympify(value))
 
 
+def tidied(node: Node) -> Node:
+    """The same formula without terms that are nought, and factors that are one."""
+    parts = tuple(tidied(part) for part in node.parts)
+    if node.kind == "product":
+        if any(_is(part, 0) for part in parts):
+            return number(0)
+        parts = tuple(part for part in parts if not _is(part, 1))
+        return Node("product", parts) if len(parts) > 1 else parts[0] if parts else number(1)
+    if node.kind == "sum":
+        parts = tuple(part for part in parts if not _is(part, 0))
+        return Node("sum", parts) if len(parts) > 1 else parts[0] if parts else number(0)
+    same = all(new is old for new, old in zip(parts, node.parts, strict=True))
+    return node if same else Node(node.kind, parts, node.value)
+
+
+def _is(node: Node, value: int) -> bool:
+    return node.kind == "number" and node.value == value
+
+
 def _flat(kind: str, node: Node) -> tuple[Node, ...]:
     return node.parts if node.kind == kind else (node,)
 
@@ -86,6 +105,7 @@ class Form:
         self.inputs = inputs
         self.steps: list[Step] = []
         self.starts: list[float] = []
+        self.free: list[Node] = []  # the constants themselves
         self._known: dict[Any, int] = {}
         self._place(root)
         self.count = len(self.starts)
@@ -124,7 +144,7 @@ class Form:
             moves = node.kind == "constant" or any(self.steps[part].moves for part in parts)
             if node.kind == "constant":
                 self.starts.append(node.value)
-                self._known[node] = len(self.steps)  # keeps the node, and so its id, alive
+                self.free.append(node)
             self.steps.append(Step(node.kind, parts, node.value, moves))
             self._known[key] = len(self.steps) - 1
         return self._known[key]

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from kanpde.symbolic.description import ROUNDING, Trial
-from kanpde.symbolic.forms import Form, Node, number
+from kanpde.symbolic.forms import Form, Node, number, tidied
 from kanpde.symbolic.refitting import RANK, deviations, refit
 
 CHANCE = 0.03
@@ -130,11 +130,11 @@ def settled(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
             place = int((right[-1].abs() * (1 + 1e-3 * torch.arange(len(norms)))).argmax())
         size = 1.0 if float(trial.constants[place]) > 0 else -1.0
         fixed = _fixed(trial, place, number(int(size)), columns, y)
-        if fixed is None or fixed.rss > trial.rss + 1e-6 * trial.rss + (ROUNDING**2) * trial.size * trial.rows:
+        if fixed is None or fixed[0].rss > trial.rss + 1e-6 * trial.rss + (ROUNDING**2) * trial.size * trial.rows:
             fixed = _fixed(trial, place, number(float(trial.constants[place])), columns, y)
         if fixed is None:
             return trial
-        trial = fixed
+        trial = fixed[0]
     return trial
 
 
@@ -158,17 +158,22 @@ def snapped(trial: Trial, columns: Tensor, y: Tensor, *, chance: float = CHANCE)
         _, k, exact = min(options, key=lambda each: each[0])
         attempt = _fixed(trial, k, number(exact), columns, y)
         allowed = rss + WORSE * (len(found) + 1) * variance
-        if attempt is None or attempt.rss > allowed:
+        if attempt is None or attempt[0].rss > allowed:
             stay.add(places[k])
             continue
         found.append(Snapped(places[k], float(trial.constants[k]), float(sigma[k]), exact))
-        trial = attempt
-        places.pop(k)
+        trial, kept = attempt
+        left = places[:k] + places[k + 1 :]
+        places = [left[each] for each in kept]
 
 
-def _fixed(trial: Trial, place: int, value: Node, columns: Tensor, y: Tensor) -> Trial | None:
-    """The trial with one constant held at a number and the others refitted; None where that is not finite."""
+def _fixed(trial: Trial, place: int, value: Node, columns: Tensor, y: Tensor) -> tuple[Trial, list[int]] | None:
+    """The trial with one constant held at a number and the others refitted, and which of these are left; None where that is not finite.
+
+    What a 0 takes away may take others along.
+    """
     root = trial.form.rebuilt(trial.constants, {place: value})
-    form = Form(root, trial.form.inputs)
+    form, before = Form(tidied(root), trial.form.inputs), Form(root, trial.form.inputs)
+    left = {id(node) for node in form.free}
     fit = refit(form, columns, y, starts=form.start[None], steps=40)
-    return Trial.of(fit, y) if math.isfinite(fit.rss) else None
+    return (Trial.of(fit, y), [k for k, node in enumerate(before.free) if id(node) in left]) if math.isfinite(fit.rss) else None
