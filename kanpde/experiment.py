@@ -236,6 +236,14 @@ class Run:
         found = [each for callback in self.experiment.callbacks for each in getattr(callback, "for_result", lambda run: ())(self)]
         return tuple(dict.fromkeys((*self.earlier, *found)))
 
+    @property
+    def _law(self) -> dict[str, Any] | None:
+        """What the first callback that looks for a law has found in the trained network, if there is one."""
+        for callback in self.experiment.callbacks:
+            if hasattr(callback, "law_for_result"):
+                return callback.law_for_result(self)  # type: ignore[attr-defined]
+        return None
+
     def result(self, *, checkpoint: bool = False) -> Result:
         """The result as it stands: measured on an independent grid, or, as a ``checkpoint``, just what is needed to go on."""
         problem, progress, box = self.experiment.problem, self.fit, self.experiment.problem.domain
@@ -295,6 +303,7 @@ class Run:
             checkpoint=snapshot,
             network=arrays,
             versions=self._versions,
+            law=None if unfinished else self._law,
         )
 
 

@@ -290,6 +290,7 @@ def card(result: Result) -> Figure:
         raise ValueError(f"{result.problem}, {result.experiment} has no law to draw")
     target, prediction = None, None
     if len(result.unknowns) == 1 and f"target_{result.unknowns[0]}" in result.solution:
-        target, prediction = result.solution[f"target_{result.unknowns[0]}"], result.solution[result.unknowns[0]]
+        rows = result.solution["split"] == 0 if "split" in result.solution else slice(None)  # those that the law was found from
+        target, prediction = result.solution[f"target_{result.unknowns[0]}"][rows], result.solution[result.unknowns[0]][rows]
     words = [result.problem, result.experiment, f"seed {result.provenance.get('seed', '?')}"]
     return law_card(result.law, target=target, prediction=prediction, title=" · ".join(words))

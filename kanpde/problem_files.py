@@ -8,12 +8,12 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from kanpde.experiment import Experiment
 from kanpde.results import Result
 from kanpde.settings import with_setting
 
@@ -24,11 +24,25 @@ class UserError(Exception):
     """Something that the user can mend; printed without a traceback."""
 
 
+@runtime_checkable
+class Runnable(Protocol):
+    """What a problem file defines: a frozen dataclass that runs with a seed, such as Experiment or LawSearch."""
+
+    callbacks: Sequence[Any]
+
+    def shortened(self) -> Any:
+        """The same for a first look."""
+
+    def run(self, *, seed: int, device: str, dtype: Any, name: str, key: str, source: str, resume: Result | None) -> Result:
+        """The result of one run."""
+        ...
+
+
 @dataclass(frozen=True)
 class Task:
     """One run: an experiment of a problem file with a seed, and where its results go."""
 
-    experiment: Experiment
+    experiment: Any  # Runnable
     file: Path
     key: str
     seed: int
@@ -62,7 +76,8 @@ def tasks_of(
     settings: Sequence[str] = (),
     variant: str = "",
 ) -> list[Task]:
-    """The runs of a problem file: every experiment with every seed, or ``only`` one; with ``settings`` FIELD=VALUE replaced.
+    """The runs of a problem file: every experiment with every seed, or ``only`` one, or those of a pattern such as
+    ``*-noise0.1``; with ``settings`` FIELD=VALUE replaced.
 
     What makes a run another than that of the plain command is in its key, and so in its file's name: ``-quick``, the settings, and
     a ``variant`` such as "float32".
@@ -70,9 +85,9 @@ def tasks_of(
     """
     module = load_problem(path)
     experiments = getattr(module, "experiments", None) or {}
-    if isinstance(getattr(module, "experiment", None), Experiment):
+    if isinstance(getattr(module, "experiment", None), Runnable):
         experiments = {"experiment": module.experiment, **experiments}
-    if not isinstance(experiments, dict) or not all(isinstance(each, Experiment) for each in experiments.values()):
+    if not isinstance(experiments, dict) or not all(isinstance(each, Runnable) and is_dataclass(each) for each in experiments.values()):
         raise UserError(f"`experiments` in {path} must be a dict of Experiment objects by name")
     if not experiments:
         raise UserError(
@@ -82,9 +97,10 @@ def tasks_of(
         if not (isinstance(key, str) and re.fullmatch(r"(?!\.)[\w .,+=()-]{1,80}", key)):
             raise UserError(f"the experiment {key!r} in {path} names a file: give it up to 80 letters, digits, or '-_ .,+=()'")
     if only is not None:
-        if only not in experiments:
+        chosen = {key: each for key, each in experiments.items() if only == key or (only not in experiments and fnmatchcase(key, only))}
+        if not chosen:
             raise UserError(f"{path} has no experiment {only!r}: it defines {', '.join(experiments)}")
-        experiments = {only: experiments[only]}
+        experiments = chosen
     given = _parsed(settings)
     suffix = "".join(f"-{words}" for words in ("quick" if quick else "", _in_a_name(given), variant) if words)
     source, figures = path.read_text(encoding="utf-8"), figures_of(module, path)
@@ -209,7 +225,7 @@ def _in_a_name(settings: Mapping[str, tuple[str, Any]]) -> str:
     return short if short == whole else f"{short}~{hashlib.sha256(whole.encode()).hexdigest()[:6]}"
 
 
-def _configured(experiment: Experiment, settings: Mapping[str, tuple[str, Any]]) -> Experiment:
+def _configured(experiment: Any, settings: Mapping[str, tuple[str, Any]]) -> Any:
     for path, (text, value) in settings.items():
         try:
             experiment = with_setting(experiment, path, value)

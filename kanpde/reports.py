@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kanpde.law_reports import is_judged, law_summary, law_table, outcome
 from kanpde.results import Result
 
 DATA = ("rmse", "r2", "accuracy", "loss")  # of the test, columns of the table where a run has them
@@ -26,18 +27,40 @@ def report(result: Result, files: Sequence[Path]) -> str:
     """The five lines that a run ends on, and a sixth for each thing that went wrong on the way."""
     metrics = result.metrics
     lines = [
-        f"{result.problem}/{result.experiment} seed {result.provenance['seed']}: {result.status} after {metrics['steps']} steps"
+        f"{result.problem}/{result.experiment} seed {result.provenance['seed']}: {result.status}{_steps(metrics)}"
         + "".join(f", solved up to {key[10:]} = {value:g}" for key, value in metrics.items() if key.startswith("solved_to_")),
-        f"  error     {_accuracy(metrics)}",
+        *([f"  error     {_accuracy(metrics)}"] if "residual_rms" in metrics or "train_rows" in metrics or "max_error" in metrics else []),
         f"  time      {metrics['seconds']:.1f} s on {result.provenance['device']}, {result.provenance['threads']} threads",
-        f"  network   {_short(result.architecture['model'])}, {metrics['parameters']} parameters",
+        *(
+            [f"  network   {_short(result.architecture['model'])}, {metrics['parameters']} parameters"]
+            if "model" in result.architecture
+            else []
+        ),
         *(f"  formula   {words}" for words in _formulas(result)),
         *(f"  law       {words}" for words in _law(result)),
+        *([f"  judged    {_judged(result)}"] if is_judged(result) else []),
         *(f"  stopped   {words}" for words in _endings(str(result.provenance.get("stops", "")))),
         *(f"  caution   {words}" for words in [overfitting(metrics)] if words),
         f"  files     {os.path.relpath(files[0])}{_figures(files[1:])}",
     ]
     return "\n".join(lines)
+
+
+def _steps(metrics: Mapping[str, Any]) -> str:
+    return f" after {metrics['steps']} steps" if "steps" in metrics else ""
+
+
+def _judged(result: Result) -> str:
+    """What the judge found, criterion by criterion."""
+    known, proof = result.metrics, result.equation.get("proof", "")
+    if known.get("control") == 2:
+        return outcome(result)
+    words = [f"|law/truth - 1| at most {known['deviation']:.1e}", f"difference zero by {proof}" if proof else ""]
+    words.append(
+        "" if proof or not known["structure"] else f"the same structure, {known['covered']} of {known['constants']} constants in 2 sigma"
+    )
+    words.append(f"{known['nodes']} nodes for {known['truth_nodes']}" if known["nodes"] else "")
+    return f"{outcome(result)}: {', '.join(filter(None, words))}"
 
 
 def _formulas(result: Result) -> list[str]:
@@ -50,8 +73,10 @@ def _law(result: Result) -> list[str]:
     """The formulas of the law, the last with the verdict."""
     if result.law is None:
         return []
-    lines = str(result.law["formula"]).splitlines()
-    return [*lines[:-1], f"{lines[-1]}  ({result.law['verdict']})"] if lines else [f"{result.law['verdict']}: {result.law['reason']}"]
+    lines, verdict = str(result.law["formula"]).splitlines(), result.law["verdict"]
+    if verdict == "no law":
+        return [f"{verdict}: {result.law['reason']}", *(f"best of those tried: {line}" for line in lines)]
+    return [*lines[:-1], f"{lines[-1]}  ({verdict})"]
 
 
 def overfitting(metrics: Mapping[str, Any]) -> str:
@@ -90,7 +115,7 @@ def _accuracy(metrics: Mapping[str, Any]) -> str:
 
 def _of_data(metrics: Mapping[str, Any]) -> str:
     """The metrics of the test, or where there is none of validation or training, with those of training."""
-    split = next(name for name in ("test", "validation", "train") if metrics[f"{name}_rows"])
+    split = next(name for name in ("test", "validation", "train") if metrics.get(f"{name}_rows"))
     names = [key.removeprefix(f"{split}_") for key in metrics if key.startswith(f"{split}_") and not key.endswith(("_rows", "_loss"))]
     every = [(name, metrics[f"{split}_{name}"], metrics[f"train_{name}"]) for name in names[:6] or ["loss"]]
     words = [f"{name.replace('_', ' ')} {here:.5g}" + f" ({training:.5g})" * (split != "train") for name, here, training in every]
@@ -157,9 +182,15 @@ def _table_columns(results: Sequence[Result]) -> tuple[str, ...]:
 def comparison_table(results: Iterable[Result]) -> str:
     """The runs as aligned plain text, one line each, then the median and the worst of every group of several seeds.
 
+    Where all are searches for laws, the tables of :mod:`kanpde.law_reports` instead.
+
     ``-`` stands for what is missing. Medians are over the runs that have the number, and a nan counts as infinite;
     the status of a group says how many of its runs are complete.
     """
+    results = list(results)
+    judged = [each for each in results if is_judged(each)]
+    if judged and len(judged) == len(results):
+        return f"{law_table(judged)}\n\n{law_summary(judged)}"
     rows = summary_rows(results)
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:

@@ -26,6 +26,11 @@ class Solution:
         self._problem, self._network, self._derivative = problem, network, derivative
         self._unknowns = unknowns or problem.unknowns
 
+    @property
+    def network(self) -> Network:
+        """The network that was trained."""
+        return self._network
+
     def __call__(self, **coordinates: Any) -> Any:
         names = self._problem.domain.names
         for name in coordinates:

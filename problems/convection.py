@@ -5,7 +5,7 @@
 The solution is sin(x - beta t); beta = 50 as in Krishnapriyan et al. (NeurIPS 2021), where networks fail from beta = 10 on.
 """
 
-from kanpde import Box, Chebyshev, Experiment, Fourier, Initial, LevenbergMarquardt, Problem, SeparableKAN
+from kanpde import Box, Chebyshev, Experiment, Extract, Fourier, Initial, LevenbergMarquardt, Periodic, Problem, SeparableKAN
 from kanpde.functions import pi, sin
 
 circle = Box(x=(0, 2 * pi), t=(0, 1))
@@ -23,10 +23,11 @@ experiment = Experiment(
     Problem(
         circle,
         convection,
-        conditions=[Initial(lambda x: sin(x), hard=True)],  # periodic by its basis
+        conditions=[Periodic("x"), Initial(lambda x: sin(x), hard=True)],
         parameters=dict(beta=50),
         exact=exact,
     ),
     model=SeparableKAN(2, 1, rank=3, basis=(Fourier(2), Chebyshev(degree=80))),
     training=[LevenbergMarquardt(steps=60)],
+    callbacks=[Extract()],
 )

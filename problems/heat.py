@@ -9,7 +9,20 @@ with the solution exp(-pi^2 t / 4) sin(pi x), and
 with the values of exp(-t) (sin(2 x1) + ... + sin(2 x4)) at the start and on the boundary.
 """
 
-from kanpde import Box, Chebyshev, Dirichlet, Experiment, Initial, LevenbergMarquardt, Problem, Refine, Sampling, SeparableKAN, laplacian
+from kanpde import (
+    Box,
+    Chebyshev,
+    Dirichlet,
+    Experiment,
+    Extract,
+    Initial,
+    LevenbergMarquardt,
+    Problem,
+    Refine,
+    Sampling,
+    SeparableKAN,
+    laplacian,
+)
 from kanpde.functions import exp, pi, sin
 
 rod = Box(x=(0, 1), t=(0, 1))
@@ -38,11 +51,13 @@ experiments = {
         ),
         model=SeparableKAN(2, 1, rank=2, basis=Chebyshev(degree=10)),
         training=[LevenbergMarquardt(steps=40), Refine(14, 18)],
+        callbacks=[Extract()],
     ),
     "cube": Experiment(
         Problem(cube, heat, conditions=[Dirichlet(cube_exact, on=cube.boundary), Initial(cube_exact)], exact=cube_exact),
         model=SeparableKAN(5, 1, rank=4, basis=Chebyshev(degree=8)),
         training=[LevenbergMarquardt(steps=60), Refine(12, 15)],
+        callbacks=[Extract()],
         sampling=Sampling(interior=1000),
     ),
 }

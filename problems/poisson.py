@@ -6,7 +6,7 @@
 The solution is sin(pi x) sin(pi y).
 """
 
-from kanpde import KAN, Box, Chebyshev, Dirichlet, Experiment, LevenbergMarquardt, Problem, Refine, VariableProjection
+from kanpde import KAN, Box, Chebyshev, Dirichlet, Experiment, Extract, LevenbergMarquardt, Problem, Refine, VariableProjection
 from kanpde.functions import pi, sin
 
 square = Box(x=(-1, 1), y=(-1, 1))
@@ -24,4 +24,5 @@ experiment = Experiment(
     Problem(square, poisson, conditions=[Dirichlet(0, on=square.boundary, hard=True)], exact=exact),
     model=KAN(2, 8, 1, basis=Chebyshev(degree=8)),
     training=[LevenbergMarquardt(steps=120, patience=60), VariableProjection(steps=120, patience=60), Refine(12, 16, 20, 24)],
+    callbacks=[Extract()],
 )

@@ -7,7 +7,19 @@ with c = 2, beta = 4 as in Wang, Yu and Perdikaris (J. Comput. Phys. 449, 2022, 
 sin(pi x) cos(c pi t) + 1/2 sin(beta pi x) cos(c beta pi t).
 """
 
-from kanpde import Box, Chebyshev, Dirichlet, Experiment, Initial, InitialVelocity, LevenbergMarquardt, Problem, Refine, SeparableKAN
+from kanpde import (
+    Box,
+    Chebyshev,
+    Dirichlet,
+    Experiment,
+    Extract,
+    Initial,
+    InitialVelocity,
+    LevenbergMarquardt,
+    Problem,
+    Refine,
+    SeparableKAN,
+)
 from kanpde.functions import cos, pi, sin
 
 string = Box(x=(0, 1), t=(0, 1))
@@ -39,4 +51,5 @@ experiment = Experiment(
     ),
     model=SeparableKAN(2, 1, rank=4, basis=Chebyshev(degree=24)),
     training=[LevenbergMarquardt(steps=60), Refine(36, 44)],
+    callbacks=[Extract()],
 )

@@ -15,7 +15,7 @@ FLOORS = (
     {"arguments", "functions", "jets", "domains", "edges", "hdf5", "notation", "science", "provenance", "trainable"},
     {"law_files", "version_files"},
     {"results"},
-    {"drawing"},
+    {"drawing", "law_reports"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"calls", "primitives", "figures", "initial", "scaling", "splits"},
     {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "synthetic", "metrics"},
@@ -28,13 +28,14 @@ FLOORS = (
     {"objective", "editing"},
     {"measures", "penalised", "solution", "supervised", "uncertainty", "versions"},
     {"optimizers", "symbolic", "sampling", "slabs"},
+    {"search"},
     {"changes"},
     {"schedule"},
     {"starts"},
     {"training", "objections", "version_keeping"},
     {"checkpoints"},
     {"experiment"},
-    {"growth", "problem_files", "discovery"},
+    {"discovery", "growth", "problem_files"},
     {"cli"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -42,7 +43,7 @@ FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in room
 OWNERS = {
     "h5py": {"hdf5", "results", "conditions"},
     "matplotlib": {"data_figures", "drawing", "figures", "scaling"},
-    "sympy": {"functions", "symbolic", "discovery"},
+    "sympy": {"discovery", "functions", "symbolic"},
 }
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")
 LONGEST = 400

@@ -70,6 +70,12 @@ def test_a_law_prints_its_formula_verdict_and_lead():
         "exact within noise: chi2 is 1.02",
         "residual rms 0.01, noise 0.0101; lead 132.2 nats",
     ]
+    tried = str(of(real("x")[0], "x", verdict="no law", reason="a spline explains more"))
+    assert tried.splitlines() == [
+        "no law: a spline explains more",
+        "the best of the formulas tried: y = x",
+        "residual rms 0.01, noise 0.02",
+    ]
     assert "no other structure" in str(of(real("x")[0], "x", lead=math.inf))
     assert str(of(real("x")[0], "x", verdict="proved", reason="the residual is identically zero")) == (
         "y = x\nproved: the residual is identically zero"

@@ -7,13 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.special
+import sympy
 import torch
 
 from kanpde import KAN, Chebyshev, Sampling, SeparableKAN
+from kanpde.discovery.equation_runs import EquationSearch
+from kanpde.discovery.extraction import extract_solution
+from kanpde.discovery.runs import LawSearch
 from kanpde.objective import outputs
 from kanpde.problem_files import load_problem
 from kanpde.reports import report
 from kanpde.results import load, save
+from kanpde.symbolic.reading import read
 
 PROBLEMS = Path(__file__).parents[1] / "problems"
 
@@ -26,6 +31,8 @@ QUICK = {
     "heat/rod": 5e-14,
     "helmholtz/composed": 1e-2,
     "helmholtz/separable": 1e-4,
+    "kdv/experiment": 0.5,
+    "kovasznay/experiment": 5e-7,
     "poisson/experiment": 5e-6,
     "poisson_nd/cosines": 3e-14,
     "poisson_nd/pairs": 1e-14,
@@ -33,8 +40,10 @@ QUICK = {
     "poisson_nd/ridge": 1e-4,
     "poisson_nd/squares": 5e-14,
     "poisson_paper/experiment": 5e-6,
+    "taylor_green/experiment": 1e-7,
     "wave/experiment": 1e-11,
 }
+LAWS = ("feynman", "laws")  # benchmarks, which tests/test_law_runs.py runs with another method
 # of problems of data, the quick runs' root mean square error on the test rows
 DATA = {
     "hello_kan/experiment": 1e-14,
@@ -58,10 +67,15 @@ SQUARES = ["poisson/experiment", "poisson_paper/experiment"]
 
 # the equation, as the docstring of each file has it
 EQUATIONS = {
+    "feynman": "120 formulas of the Feynman set",
+    "laws": "seventeen formulas from 2,000 samples",
     "burgers": "u_t + u u_x = nu u_xx",
     "convection": "u_t + beta u_x = 0",
     "heat": "u_t = laplacian(u) / 4",
     "hello_kan": "exp(sin(pi x) + y^2)",
+    "kdv": "u_t - c u_x + 6 u u_x + u_xxx = 0",
+    "kovasznay": "u u_x + v u_y + p_x = laplacian(u) / Re",
+    "taylor_green": "u_t + u u_x + v u_y + p_x = nu laplacian(u)",
     "helmholtz": "u_xx + u_yy + k^2 u = q",
     "poisson": "u_xx + u_yy",
     "poisson_nd": "laplacian(u) = f",
@@ -83,6 +97,26 @@ def hopf(x, t):
     return found
 
 
+def solitons(x, t):
+    """2 (log tau)_xx in a frame of speed 4, by numbers of its own."""
+    speeds, places = np.array([6.0, 2.0]), np.array([-2.0, 2.0])
+    k = np.sqrt(speeds)
+    phases = [k[j] * (x - places[j] - (speeds[j] - 4) * t) for j in (0, 1)]
+    near = np.log((k[0] + k[1]) / (k[0] - k[1]))  # each is ahead of where it would be alone
+    rates = [np.zeros(1), k[:1], k[1:], k.sum()]
+    logs = np.stack([0 * x, phases[0] + near, phases[1] + near, phases[0] + phases[1]])
+    share = np.exp(logs - logs.max(0))
+    share /= share.sum(0)
+    mean = sum(float(np.squeeze(rate)) * part for rate, part in zip(rates, share, strict=True))
+    return 2 * (sum(float(np.squeeze(rate)) ** 2 * part for rate, part in zip(rates, share, strict=True)) - mean**2)
+
+
+def kovasznay(x, y):
+    growth = np.exp((10 - np.sqrt(100 + 4 * pi**2)) * x)
+    slope = 10 - np.sqrt(100 + 4 * pi**2)
+    return 1 - growth * cos(2 * pi * y), slope / (2 * pi) * growth * sin(2 * pi * y), 0.5 - growth**2 / 2
+
+
 # closed forms of the columns of the points, written again here so that a slip in a problem file cannot hide
 pi, sin, cos, exp = np.pi, np.sin, np.cos, np.exp
 SOLUTIONS = {
@@ -93,6 +127,8 @@ SOLUTIONS = {
     "heat/rod": lambda x, t: exp(-(pi**2) * t / 4) * sin(pi * x),
     "helmholtz/composed": lambda x, y: sin(pi * x) * sin(4 * pi * y),
     "helmholtz/separable": lambda x, y: sin(pi * x) * sin(4 * pi * y),
+    "kdv/experiment": solitons,
+    "kovasznay/experiment": kovasznay,
     "poisson/experiment": lambda x, y: sin(pi * x) * sin(pi * y),
     "poisson_nd/cosines": lambda *x: sum(cos(pi * xi) for xi in x),
     "poisson_nd/pairs": lambda *x: x[0] * x[1] + x[2] * x[3] + x[4] * x[5] + x[6] * x[7] + x[8] * x[9],
@@ -100,6 +136,11 @@ SOLUTIONS = {
     "poisson_nd/ridge": lambda *x: sin(sum(x) / 10**0.5),
     "poisson_nd/squares": lambda *x: sum(xi**2 for xi in x),
     "poisson_paper/experiment": lambda x, y: sin(pi * x) * sin(pi * y**2),
+    "taylor_green/experiment": lambda x, y, t: (
+        -cos(x) * sin(y) * exp(-t / 50),
+        sin(x) * cos(y) * exp(-t / 50),
+        -(cos(2 * x) + cos(2 * y)) / 4 * exp(-t / 25),
+    ),
     "wave/experiment": lambda x, t: sin(pi * x) * cos(2 * pi * t) + sin(4 * pi * x) * cos(8 * pi * t) / 2,
 }
 
@@ -114,6 +155,7 @@ def experiments(path):
 SMALLER = {
     "burgers/composed": dict(sampling=Sampling(interior=3000)),
     "burgers/separable": dict(model=SeparableKAN(2, 1, rank=6, basis=(Chebyshev(80), Chebyshev(12)))),
+    "kdv/experiment": dict(model=SeparableKAN(2, 1, rank=6, basis=(Chebyshev(60), Chebyshev(6)))),
     "poisson/experiment": dict(model=KAN(2, 5, 1, basis=Chebyshev(8))),
     "poisson_paper/experiment": dict(model=KAN(2, 5, 1, basis=Chebyshev(8))),
 }
@@ -122,7 +164,7 @@ SMALLER = {
 @cache
 def quick_run(name):
     problem, key = name.split("/")
-    experiment = replace(experiments(PROBLEMS / f"{problem}.py")[key].shortened(), **SMALLER.get(name, {}))
+    experiment = replace(experiments(PROBLEMS / f"{problem}.py")[key].shortened(), callbacks=(), **SMALLER.get(name, {}))
     return name, experiment, experiment.run(name=problem, key=key)
 
 
@@ -131,6 +173,12 @@ def measured_at(result):
     if result.solution_points is not None:
         return result.solution_points
     return np.stack([m.ravel() for m in np.meshgrid(*result.axes.values(), indexing="ij")], 1)
+
+
+def stacked(values):
+    """The unknowns of a system one after another."""
+    values = values if isinstance(values, (tuple, list)) else [values]
+    return np.concatenate([np.ravel(value) for value in np.broadcast_arrays(*values)])
 
 
 @pytest.fixture(scope="module", params=sorted(QUICK))
@@ -144,7 +192,8 @@ def square_run(request):
 
 
 def test_every_problem_file_has_a_number():
-    assert {f"{path.stem}/{key}" for path in PROBLEMS.glob("*.py") for key in experiments(path)} == set(QUICK) | set(DATA)
+    paths = [path for path in PROBLEMS.glob("*.py") if path.stem not in LAWS]
+    assert {f"{path.stem}/{key}" for path in paths for key in experiments(path)} == set(QUICK) | set(DATA)
     assert set(QUICK) == set(SOLUTIONS)
 
 
@@ -156,10 +205,19 @@ def test_problem_files_do_no_work_at_import_and_take_about_a_page():
         assert len(path.read_text().splitlines()) <= 90
 
 
+def test_the_benchmarks_of_laws_have_every_law_at_every_noise():
+    laws, feynman = (experiments(PROBLEMS / f"{name}.py") for name in sorted(LAWS, reverse=True))
+    found = [key for key in laws if not key.startswith(("scrambled-", "none-"))]
+    assert len(found) == 3 * (17 + 3) and len([key for key in laws if key.startswith("scrambled-")]) == 3 * 17
+    assert all(laws[key].values is not None for key in laws if key.startswith("none-"))
+    assert len(feynman) == 4 * 120 and feynman["I.12.11-noise0.1"].noise == 0.1
+    assert all(isinstance(each, LawSearch | EquationSearch) for each in (*laws.values(), *feynman.values()))
+
+
 def test_quick_run_reaches_its_number(run):
     name, _, result = run
-    truth = SOLUTIONS[name](*measured_at(result).T)
-    difference = result.solution["u"].ravel() - truth
+    truth = stacked(SOLUTIONS[name](*measured_at(result).T))
+    difference = stacked([result.solution[unknown] for unknown in result.unknowns]) - truth
     error = np.linalg.norm(difference) / np.linalg.norm(truth)
     rounding = {"rel": 1e-6, "abs": 1e-14 * np.abs(truth).max()}
     assert error <= QUICK[name]
@@ -167,6 +225,26 @@ def test_quick_run_reaches_its_number(run):
     assert result.metrics["mse"] == pytest.approx(np.mean(difference**2), rel=1e-6, abs=1e-28 * np.abs(truth).max() ** 2)
     assert result.metrics["max_error"] == pytest.approx(np.abs(difference).max(), **rounding)
     assert result.status == "complete"
+
+
+# what the quick runs' solutions become
+SOLVED = {
+    "convection/experiment": "sin(x - 50*t)",
+    "heat/rod": "exp(-pi^2*t/4)*sin(pi*x)",
+    "poisson/experiment": "sin(pi*x)*sin(pi*y)",
+    "wave/experiment": "sin(pi*x)*cos(2*pi*t) + sin(4*pi*x)*cos(8*pi*t)/2",
+}
+
+
+@pytest.mark.parametrize("name", [*SOLVED, "kovasznay/experiment", "taylor_green/experiment"])
+def test_solutions_become_laws_that_are_proved(name):
+    _, experiment, result = quick_run(name)
+    law = extract_solution(experiment.problem, experiment.solution(result))
+    assert law.verdict == "proved", law.reason
+    if name in SOLVED:
+        assert sympy.simplify(law.expression - read(SOLVED[name])) == 0
+    points = measured_at(result)[::97]
+    assert np.abs(stacked(list(law(points).reshape(len(points), -1).T)) - stacked(SOLUTIONS[name](*points.T))).max() < 1e-13
 
 
 # functions that the data are samples of, written again here
@@ -239,8 +317,9 @@ def test_saved_parameters_reproduce_the_saved_solution(run, tmp_path):
     _, experiment, result = run
     again = load(save(result, tmp_path / "run.h5"))
     network = experiment.trained_network(again)
-    u = outputs(experiment.problem, network, torch.from_numpy(measured_at(again)))["u"][()].numpy()
-    saved = again.solution["u"].ravel()
+    found = outputs(experiment.problem, network, torch.from_numpy(measured_at(again)))
+    u = stacked([found[unknown][()].numpy() for unknown in again.unknowns])
+    saved = stacked([again.solution[unknown] for unknown in again.unknowns])
     assert np.abs(u - saved).max() <= 1e-12 * max(1, np.abs(saved).max())
 
 

@@ -29,7 +29,7 @@ def draw_files(arguments: Sequence[str]) -> int:
         failed = [draw_again(file, [result for _, result in pairs], pairs[0][0].parent) for file in files] if pairs else []
         return 1 if readable.failed or any(failed) else 0
     for path, result in readable:
-        if not result.solution:
+        if not result.solution and result.law is None:
             print(f"{path}: only a checkpoint, nothing to draw yet; finish it with --resume")
             continue
         try:

@@ -48,7 +48,7 @@ def law_card(law: Mapping[str, Any], *, target: Any = None, prediction: Any = No
         height = text + (panel + (0.62 if panels != ["table"] else 0.3) if panels else 0.1) + foot
         figure = canvas(WIDTH, height)
         _heading(figure, law, title)
-        y = _formula(figure, lines, height - MARGIN - HEAD)
+        y = _formula(figure, lines, height - MARGIN - HEAD, "0.5" if law["verdict"] == "no law" else "black")
         for k, line in enumerate(words):
             figure.text(MARGIN / WIDTH, (y - 0.15 - LEADING * k) / height, line, color="0.25", gid="words")
         for k, line in enumerate(evidence):
@@ -87,7 +87,7 @@ def _words(law: Mapping[str, Any]) -> list[str]:
     lead = float(law["lead"])
     if law["verdict"] == "proved":
         return found
-    if len(law["outputs"]):
+    if len(law["outputs"]) and law["verdict"] != "no law":
         sizes.append(f"leads by {lead:.1f} nats" if math.isfinite(lead) else "no other structure was a candidate")
     found.append(" · ".join(sizes))
     return found + _runner_up(law)
@@ -97,7 +97,7 @@ def _runner_up(law: Mapping[str, Any]) -> list[str]:
     """The next best of the front, if its formula is short enough to be shown."""
     columns, best = law["candidates"], int(law["best"])
     others = [k for k in range(len(columns["nodes"])) if k != best or law["verdict"] == "no law"]
-    if not others or best < 0:
+    if not others or best < 0 or (law["verdict"] == "no law" and len(law["outputs"])):
         return []
     second = min(others, key=lambda k: columns["description"][k])
     words = "best on the front" if law["verdict"] == "no law" else "next on the front"
@@ -124,14 +124,14 @@ def _heading(figure: Figure, law: Mapping[str, Any], title: str) -> None:
     )
 
 
-def _formula(figure: Figure, lines: Sequence[Line], y: float) -> float:
+def _formula(figure: Figure, lines: Sequence[Line], y: float, color: str) -> float:
     """The lines from ``y`` inches downwards; where they end."""
     height = figure.get_figheight()
     for line in lines:
         y -= line.height
         alone = len(lines) == 1
         place = {"x": 0.5, "ha": "center"} if alone else {"x": (MARGIN + 0.1) / WIDTH, "ha": "left"}
-        figure.text(y=(y + line.depth) / height, s=line.text, fontsize=line.size, family=line.family, gid="formula", **place)
+        figure.text(y=(y + line.depth) / height, s=line.text, fontsize=line.size, family=line.family, color=color, gid="formula", **place)
     return y
 
 
@@ -178,7 +178,9 @@ def _rule(figure: Figure, left: float, y: float, width: float) -> None:
 
 
 def _front(upper: Axes, lower: Axes, law: Mapping[str, Any]) -> None:
-    """rms (above, log) and description length (below) of the candidates against their nodes; the law is the filled ring."""
+    """rms (above, log) and description length (below) of the candidates against their nodes; the law is the large dot."""
+    from matplotlib.ticker import MaxNLocator
+
     columns = law["candidates"]
     order = np.argsort(np.asarray(columns["nodes"], dtype=float), kind="stable")
     sizes, rms, nats = (np.asarray(columns[key], dtype=float)[order] for key in ("nodes", "rms", "description"))
@@ -200,6 +202,9 @@ def _front(upper: Axes, lower: Axes, law: Mapping[str, Any]) -> None:
     lower.set_xlabel("nodes of the formula")
     upper.set_title("Candidates" if law["verdict"] == "no law" else "Candidates: the law is the large dot")
     lower.locator_params(nbins=4)
+    if np.ptp(sizes) < 2:  # whole numbers of nodes
+        lower.set_xlim(sizes.min() - 1.5, sizes.max() + 1.5)
+    lower.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
 
 
 def _fit(upper: Axes, lower: Axes, target: np.ndarray, prediction: np.ndarray) -> None:

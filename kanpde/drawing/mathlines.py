@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 SIZES = (15.0, 13.0, 11.5, 10.0, 9.0)  # points: one line in the largest that fits
 SMALLEST = 7.0
+UNIT = 10.0  # points, in which lines are measured
+MOST = 6  # lines of a formula
+SIGN, INDENT = 0.06, 0.35  # inches at UNIT: the room around a sign, and of \qquad
 GAP = 0.07  # inches between lines
 TOKENS = re.compile(r"\\[a-zA-Z]+|\\.|[{}()\[\]|]|[^\\{}()\[\]|]+")
 
@@ -42,18 +45,22 @@ def measured(text: str, size: float) -> Line | None:
     from matplotlib.mathtext import MathTextParser
 
     try:
-        width, height, depth, *_ = MathTextParser("path").parse(text, 72, FontProperties(family="STIXGeneral", size=size))
+        width, height, depth, *_ = MathTextParser("path").parse(text, 72, FontProperties(family="STIXGeneral", size=UNIT))
     except ValueError:
         return None
-    return Line(text, size, width / 72, height / 72 + GAP, depth / 72 + GAP / 2)
+    scale = size / UNIT / 72
+    return Line(text, size, width * scale, height * scale + GAP, depth * scale + GAP / 2)
+
+
+def _resized(line: Line, size: float) -> Line:
+    share = size / line.size
+    return Line(line.text, size, share * line.width, share * (line.height - GAP) + GAP, share * (line.depth - GAP / 2) + GAP / 2)
 
 
 def _one_line(formula: str, width: float) -> list[Line] | None:
-    for size in SIZES:
-        line = measured(f"${_tall(formula)}$", size)
-        if line is not None and line.width <= width:
-            return [line]
-    return None
+    line = measured(f"${_tall(formula)}$", UNIT)
+    sizes = [size for size in SIZES if line is not None and line.width * size / UNIT <= width]
+    return [_resized(line, sizes[0])] if line is not None and sizes else None
 
 
 def _tall(formula: str) -> str:
@@ -66,21 +73,22 @@ def _tall(formula: str) -> str:
 
 
 def _several(formula: str, width: float) -> list[Line] | None:
-    """Broken before signs outside of braces, at 10 points or the smallest size."""
+    """Broken before signs outside of braces, in the largest of three sizes that needs few lines."""
     parts = _parts(formula)
+    widths = [line.width for line in (measured(f"${part}$", UNIT) for part in parts) if line is not None]
+    if len(widths) < len(parts):
+        return None
     for size in (10.0, 8.5, SMALLEST):
-        lines, current = [], ""
-        for part in parts:
-            longer = measured(f"${current}{part}$", size)
-            if longer is None:
-                return None
-            if current and longer.width > width - (0.3 if lines else 0.0):
-                lines.append(current)
-                current = r"\qquad " + part
-            else:
-                current += part
-        found = [line for line in (measured(f"${each}$", size) for each in [*lines, current]) if line is not None]
-        if len(found) == len(lines) + 1 and all(line.width <= width for line in found) and len(found) <= 6:
+        lines, filled = [""], 0.0
+        for part, wide in zip(parts, widths, strict=True):
+            here = (wide + SIGN) * size / UNIT
+            if lines[-1] and filled + here > width:
+                lines.append(r"\qquad ")
+                filled = INDENT * size / UNIT
+            lines[-1] += part
+            filled += here
+        found = [line for line in (measured(f"${each}$", size) for each in lines) if line is not None]
+        if len(found) == len(lines) <= MOST and all(line.width <= width for line in found):
             return found
     return None
 

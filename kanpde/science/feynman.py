@@ -48,8 +48,13 @@ class Formula:
 @cache
 def formulas() -> tuple[Formula, ...]:
     """All 120, in the published order."""
+    return (*parsed(LECTURES), *parsed(BONUS))
+
+
+def parsed(text: str) -> tuple[Formula, ...]:
+    """Formulas, one a line: ``name: title | output = formula | names low high; names low high``."""
     found = []
-    for line in (*LECTURES.strip().splitlines(), *BONUS.strip().splitlines()):
+    for line in text.strip().splitlines():
         name, equation, ranges = (part.strip() for part in line.split("|"))
         name, _, title = name.partition(": ")
         output, _, text = equation.partition(" = ")

@@ -4,18 +4,21 @@ The same functions that train are called with sympy's symbols: ``u`` becomes u(x
 """
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import mpmath
 import numpy as np
 import sympy
 from sympy.core.function import UndefinedFunction
 from sympy.printing.latex import LatexPrinter
+from sympy.printing.str import StrPrinter
 
 from kanpde.calls import call_by_name
 from kanpde.conditions import Condition, Data, InitialVelocity, Integral, Neumann, Periodic, Place, Point, Robin, Values, evaluated
-from kanpde.domains import TIME
+from kanpde.domains import TIME, Box
 from kanpde.fields import Field, coordinate_fields
 from kanpde.functions import exact as exactly
 from kanpde.jets import MultiIndex
@@ -25,6 +28,7 @@ logger = logging.getLogger("kanpde")
 
 DIGITS = 30
 QUADRATURE = 1e-9
+PI_BELOW = 12  # the greatest denominator of a multiple of pi
 TOLERANCE = 1e-12  # relative to the terms: what is typed as a float is known to no more than 16 digits
 
 
@@ -98,23 +102,62 @@ def exact_solution(problem: Problem) -> dict[str, sympy.Expr] | None:
         return None
 
 
+@dataclass(frozen=True)
+class Claim:
+    """Something that vanishes for a solution: ``residual``, where some coordinates are ``fixed``, or its integral over boxes.
+
+    ``boxes`` are the places that an integral runs over, each the range of every coordinate, or the number that it is held at.
+    """
+
+    where: str
+    residual: sympy.Expr
+    fixed: dict[str, sympy.Expr]
+    source: Condition | None = None
+    boxes: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def words(self) -> str:
+        """What it is about, with the side that it holds on."""
+        return self.where + "".join(f" at {name} = {value}" for name, value in self.fixed.items())
+
+
+def claims(problem: Problem, solution: Mapping[str, Any]) -> list[Claim]:
+    """What equation and conditions say of a solution, expressions by unknown: one claim a component and side. Data claim nothing."""
+    residuals, found = equations(problem, solution), []
+    for number, residual in enumerate(residuals, 1):
+        found.append(Claim("the equation" if len(residuals) == 1 else f"component {number} of the equation", residual, {}))
+    for condition in problem.conditions:
+        for row in condition.places(problem):
+            found += [Claim(f"{condition!r}", residual, fixed, condition) for residual, fixed in _rows(problem, condition, solution, row)]
+        if isinstance(condition, Integral):
+            boxes = _boxes(condition)
+            for residual in _integrands(problem, condition, solution):
+                found.append(Claim(f"{condition!r}", residual, {}, condition, boxes))
+    return found
+
+
 def contradictions(problem: Problem) -> list[Contradiction]:
     """Where ``exact`` fails the equation or a condition: evaluated to 30 digits at random points of the domain or the side."""
     solution = exact_solution(problem)
     if solution is None:
         return []
     found = []
-    residuals = equations(problem, solution)
-    for number, residual in enumerate(residuals, 1):
-        label = "the equation" if len(residuals) == 1 else f"component {number} of the equation"
-        found += _largest(problem, residual, label, {})
+    for claim in claims(problem, solution):
+        if not claim.boxes:
+            found += _largest(problem, claim.residual, claim.where, claim.fixed)
     for condition in problem.conditions:
-        for row in condition.places(problem):
-            for residual, fixed in _rows(problem, condition, solution, row):
-                found += _largest(problem, residual, f"{condition!r}", fixed)
         if isinstance(condition, Integral):
             found += _integral(problem, condition, solution)
     return found
+
+
+def exact_number(value: float) -> sympy.Expr:
+    """A bound as it was typed: a float that is p/q pi to the last digit is that, any other the decimal fraction that it shows."""
+    for below in range(1, PI_BELOW + 1):
+        above = round(value / math.pi * below)
+        if above and abs(above * math.pi / below - value) <= 2 * math.ulp(value):
+            return sympy.Rational(above, below) * sympy.pi
+    return sympy.Rational(repr(float(value)))
 
 
 def _condition(
@@ -130,7 +173,7 @@ def _rows(
 ) -> list[tuple[sympy.Expr, dict[str, Any]]]:
     """What a row leaves of each component, and the coordinates that are held; several places become one expression."""
     where = symbols(problem)
-    fixed = [{name: sympy.Rational(repr(float(value))) for name, value in place.fixed.items()} for place in row]
+    fixed = [{name: exact_number(float(value)) for name, value in place.fixed.items()} for place in row]
     parts = [_condition(problem, condition, solution, place.known) for place in row]
     if len(row) == 1:
         return [(each, fixed[0]) for each in parts[0]]
@@ -139,6 +182,27 @@ def _rows(
         (sympy.Add(*(exactly(place.factor) * part.xreplace(at) for place, part, at in zip(row, each, held, strict=True))), {})
         for each in zip(*parts, strict=True)
     ]
+
+
+def _boxes(condition: Integral) -> tuple[dict[str, Any], ...]:
+    """Where an integral runs, exactly."""
+    whole = isinstance(condition.over, Box)
+    box = condition.over if isinstance(condition.over, Box) else condition.over.box
+    ranges = {name: (exact_number(a), exact_number(b)) for name, a, b in zip(box.names, box.lower, box.upper, strict=True)}
+    if whole:
+        return (ranges,)
+    return tuple({**ranges, box.names[side.axis]: exact_number(side.value)} for side in condition.over.sides)  # type: ignore[union-attr]
+
+
+def _integrands(problem: Problem, condition: Integral, solution: Mapping[str, Any]) -> list[sympy.Expr]:
+    """Integrands less value / volume, exactly: what the quadrature of the condition has in floating point."""
+    bare = Integral(condition.integrand, over=condition.over, points=1)
+    parts = _condition(problem, bare, solution)
+    values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+    values, where = values * len(parts) if len(values) == 1 else values, symbols(problem)
+    known = {**problem.domain.together(where), **where, **_parameters(problem)}
+    volume = sympy.Add(*(sympy.Mul(*(b - a for a, b in (r for r in box.values() if isinstance(r, tuple)))) for box in _boxes(condition)))
+    return [part - _plain(evaluated(value, known)) / volume for part, value in zip(parts, values, strict=True)]
 
 
 def _integral(problem: Problem, condition: Integral, solution: Mapping[str, Any]) -> list[Contradiction]:
@@ -166,16 +230,13 @@ def _largest(problem: Problem, residual: sympy.Expr, label: str, fixed: dict[str
     if unknown:
         logger.info("%s was not checked: it depends on %s, which is to be found", label, ", ".join(unknown))
         return []
-    random = np.random.default_rng(0)
+    random, sizes = np.random.default_rng(0), _sizes(residual, list(where.values()))
     worst, place = 0.0, {}
     for _ in range(6):
         point = {name: sympy.Rational(round(1e6 * (a + (b - a) * random.random())), 10**6)
                  for name, a, b in zip(box.names, box.lower, box.upper, strict=True)}  # fmt: skip
         point |= fixed
-        place_of: dict[Any, Any] = {where[name]: number for name, number in point.items()}
-        value = sympy.N(residual.xreplace(place_of), DIGITS)
-        size = abs(complex(value)) if value.is_number else float("nan")
-        terms = [abs(complex(sympy.N(term.xreplace(place_of)))) for term in sympy.Add.make_args(residual)]
+        size, terms = sizes({where[name]: number for name, number in point.items()})
         if size <= TOLERANCE * max(1.0, *terms):
             continue
         if not size <= worst:
@@ -183,7 +244,47 @@ def _largest(problem: Problem, residual: sympy.Expr, label: str, fixed: dict[str
     return [Contradiction(label, worst, place)] if place else []
 
 
-# ---- LaTeX ----
+def _sizes(residual: sympy.Expr, symbols: list[Any]) -> Callable[[Mapping[Any, Any]], tuple[float, list[float]]]:
+    """|residual| and the sizes of its terms at a point: by mpmath, or by sympy itself for functions that mpmath has not."""
+    terms = list(sympy.Add.make_args(residual))
+
+    def by_sympy(at: Mapping[Any, Any]) -> tuple[float, list[float]]:
+        value = sympy.N(residual.xreplace(at), DIGITS)
+        size = abs(complex(value)) if value.is_number else float("nan")  # type: ignore[arg-type]
+        return size, [abs(complex(sympy.N(term.xreplace(at)))) for term in terms]  # type: ignore[arg-type]
+
+    function = sympy.lambdify(symbols, terms, "mpmath", cse=True)
+
+    def sizes(at: Mapping[Any, Any]) -> tuple[float, list[float]]:
+        try:
+            with mpmath.workdps(DIGITS + 10):
+                values = [mpmath.mpmathify(value) for value in function(*(mpmath.mpmathify(sympy.N(at[s], DIGITS + 10)) for s in symbols))]
+                return float(abs(mpmath.fsum(values))), [float(abs(value)) for value in values]
+        except (ArithmeticError, ValueError, TypeError, NameError, AttributeError, KeyError):
+            return by_sympy(at)
+
+    return sizes
+
+
+# ---- text and LaTeX ----
+
+
+class _Text(StrPrinter):
+    """Derivatives as they are written in an equation, u_xx, and bare names for functions."""
+
+    def _print_Derivative(self, expr: sympy.Derivative) -> str:
+        letters = "".join(str(symbol) * int(times) for symbol, times in expr.variable_count)  # type: ignore[misc]
+        return f"{self._print(expr.expr)}_{letters}"
+
+    def _print_Function(self, expr: Any) -> str:
+        return expr.func.__name__ if isinstance(expr.func, UndefinedFunction) else super()._print_Function(expr)
+
+
+def written(problem: Problem) -> dict[str, str]:
+    """The left-hand sides of the equation's components, by what :func:`claims` calls them."""
+    residuals = equations(problem)
+    names = [f"component {number} of the equation" for number in range(1, len(residuals) + 1)] if residuals[1:] else ["the equation"]
+    return {name: _Text().doprint(residual) for name, residual in zip(names, residuals, strict=True)}
 
 
 class _Printer(LatexPrinter):

@@ -193,7 +193,11 @@ class Law:
         lead = f"lead {self.lead:.1f} nats" if math.isfinite(self.lead) else "no other structure was a candidate"
         sizes = [f"residual rms {self.rms:.3g}"] if math.isfinite(self.rms) else []
         sizes += [f"noise {self.noise:.3g}"] if math.isfinite(self.noise) else []
-        lines = [self.formula, f"{self.verdict}: {self.reason}" if self.reason else self.verdict]
+        verdict = f"{self.verdict}: {self.reason}" if self.reason else self.verdict
+        if self.verdict == "no law":
+            tried = f"the best of the formulas tried: {self.formula}" if self.expressions else ""
+            return "\n".join(filter(None, [verdict, tried, ", ".join(sizes)]))
+        lines = [self.formula, verdict]
         if self.verdict != "proved":
             lines.append("; ".join([*([", ".join(sizes)] if sizes else []), lead]))
         return "\n".join(filter(None, lines))
@@ -202,7 +206,8 @@ class Law:
         """A line for each output, and a last one with the values and uncertainties of the free constants if there are any."""
         from kanpde.symbolic.spelling import latex
 
-        lines = [f"{typeset(output)} = {latex(formula)}" for output, formula in self.expressions.items()]
+        names = [each.name for each in self.free]
+        lines = [f"{typeset(output)} = {latex(formula, names)}" for output, formula in self.expressions.items()]
         power = r" \times 10^{{{}}}"
         values = [f"{typeset(each.name)} = {uncertain(each.value, each.sigma, power=power)}" for each in self.free]
         return "\n".join([*lines, *([r", \quad ".join(values)] if values else [])])

@@ -21,11 +21,9 @@ def shown(expression: Any, constants: Mapping[str, tuple[float, float]]) -> str:
     from sympy.printing.str import StrPrinter
 
     flipped, texts = {}, {}
-    for old in sorted(expression.free_symbols, key=str):
-        if old.name in constants:
-            value, sigma = constants[old.name]
-            new = sympy.Symbol(old.name, real=True)  # the sign belongs to the formula: 1 - 0.30(4)*x
-            flipped[old], texts[new] = -new if value < 0 else new, uncertain(abs(value), sigma)
+    for old, new in _first(expression, constants).items():
+        value, sigma = constants[old.name]
+        flipped[old], texts[new] = -new if value < 0 else new, uncertain(abs(value), sigma)  # the sign is the formula's: 1 - 0.30(4)*x
 
     class Printer(StrPrinter):
         def _print_Symbol(self, expr: Any) -> str:
@@ -34,15 +32,26 @@ def shown(expression: Any, constants: Mapping[str, tuple[float, float]]) -> str:
         def _print_Float(self, expr: Any) -> str:
             return f"{float(expr):.{DIGITS}g}"
 
-    return Printer().doprint(expression.xreplace(flipped))
+    return Printer().doprint(sympy.sympify(expression.xreplace(flipped)))
 
 
-def latex(expression: Any) -> str:
-    """LaTeX of a formula, its names as :func:`typeset` has them, its floats to six digits."""
+def latex(expression: Any, constants: Collection[str] = ()) -> str:
+    """LaTeX of a formula, its names as :func:`typeset` has them, its floats to six digits; ``constants`` stand first in products."""
     import sympy
 
     floats = {number: sympy.Float(float(f"{float(number):.{DIGITS}g}"), DIGITS) for number in expression.atoms(sympy.Float)}
-    return sympy.latex(expression.xreplace(floats), symbol_names={each: typeset(each.name) for each in expression.free_symbols})
+    first = _first(expression, constants)
+    names = {first.get(each, each): typeset(each.name) for each in expression.free_symbols}
+    return sympy.latex(expression.xreplace(floats | first), symbol_names=names)
+
+
+def _first(expression: Any, constants: Collection[str]) -> dict[Any, Any]:
+    """For the symbols of constants, others that sympy sorts before all variables, in the order c1, c2, ..., c10."""
+    import sympy
+
+    found = [each for each in expression.free_symbols if each.name in constants]
+    found.sort(key=lambda each: (len(each.name), each.name))
+    return {each: sympy.Symbol(f" {number:04d}", real=True) for number, each in enumerate(found)}
 
 
 # ---- for Python ----

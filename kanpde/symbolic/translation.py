@@ -33,11 +33,11 @@ REWRITTEN: dict[Any, Any] = {
 def translated(expressions: Sequence[Any], inputs: Sequence[Any]) -> Graph:
     """The graph of some sympy expressions of the symbols ``inputs``; ``ValueError`` that names a node it has no counterpart for."""
     writer = _Writer(inputs)
-    outputs = tuple(writer.output(_plain(expression)) for expression in expressions)
+    outputs = tuple(writer.output(in_known_functions(expression)) for expression in expressions)
     return Graph(tuple(map(str, inputs)), tuple(writer.nodes), outputs).pruned()
 
 
-def _plain(expression: Any) -> Any:
+def in_known_functions(expression: Any) -> Any:
     """What has no edge function of its own, in terms of what has."""
     for kind, formula in REWRITTEN.items():
         expression = expression.replace(kind, formula)

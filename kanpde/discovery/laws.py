@@ -1,0 +1,208 @@
+"""Laws of data: :func:`discover` finds one, :func:`extract` reads it off a network, :func:`polish` improves a formula from elsewhere.
+
+What they share: formulas are searched for and refitted whole (:mod:`kanpde.search`), compared by description length, their constants
+snapped where they are nice, written plainly, and verified on rows that were kept for that (:mod:`kanpde.symbolic.concluding`).
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from kanpde.arguments import real_number, whole_number
+from kanpde.network import Network
+from kanpde.primitives import Primitive, primitive
+from kanpde.problem import Problem
+from kanpde.solution import Solution
+from kanpde.symbolic.law import Law
+
+if TYPE_CHECKING:
+    from kanpde.symbolic.description import Trial
+    from kanpde.symbolic.forms import Node
+
+CONCLUDING = 0.1  # of the time, for what comes after the search
+WITH_UNITS = 0.4  # and for the search in dimensionless groups, if there are units
+SAMPLES = 2000  # of a network, where no data are given
+
+
+def discover(
+    X: Any,
+    y: Any,
+    *,
+    names: Sequence[str] | None = None,
+    output: str = "y",
+    units: Mapping[str, str] | None = None,
+    primitives: Sequence[str | Primitive | Callable[[Any], Any]] = (),
+    seconds: float = 60.0,
+    seed: int = 0,
+) -> Law:
+    """The law y = f(x_1, ..., x_d) that values ``y`` (n,) at rows ``X`` (n, d) follow, with a verdict; X may be columns by name.
+
+    A search through sums, products and quotients of monomials and functions, under outer links, with every candidate refitted whole; where
+    the data are noisy, also of what is smooth in them. ``units``, such as ``{"v": "m/s", ..., "E": "kg*m^2/s^2"}`` of all columns and of
+    the output, also try dimensionless groups (Buckingham, Phys. Rev. 4, 1914, 345). ``primitives`` of one's own come on top of the
+    library: names, formulas or :class:`~kanpde.Primitive`. It stops at an exact law, or after about ``seconds``.
+
+    >>> import numpy as np
+    >>> v = np.linspace(0, 0.9, 50)
+    >>> print(discover(v, 1 / np.sqrt(1 - v**2), names=["v"], output="gamma").formula)
+    gamma = 1/sqrt(1 - v**2)
+
+    Raises ``TypeError`` and ``ValueError`` for data that no law can be found in (:func:`~kanpde.symbolic.samples.checked_data`), for names
+    that clash, and for units that do not balance.
+    """
+    from kanpde.symbolic.concluding import Rows, concluded
+    from kanpde.symbolic.samples import checked_data, checked_output
+
+    whole_number(seed, "discover(seed=...)", least=0)
+    real_number(seconds, "discover(seconds=...)", above=0)
+    points, values, labels = checked_data(X, y, names)
+    checked_output(output, labels)
+    extra = tuple(primitive(each) for each in primitives)
+    rows = Rows.split(points, values, seed=seed)
+    begun, seeds = time.monotonic(), []
+    if units is not None:
+        from kanpde.discovery.units import dimensionless
+
+        groups = dimensionless(units, labels, output)
+        seeds = _grouped(groups, rows, seconds * WITH_UNITS, extra, seed)
+    left = seconds * (1 - CONCLUDING) - (time.monotonic() - begun)
+    trials = _searched(rows, left, seeds=seeds, extra=extra, seed=seed)
+    return concluded(trials, rows, labels, output, evidence=_spent(begun))
+
+
+def polish(
+    expression: Any,
+    X: Any,
+    y: Any,
+    *,
+    names: Sequence[str] | None = None,
+    output: str = "y",
+    seconds: float = 10.0,
+    seed: int = 0,
+) -> Law:
+    """The law that a formula, from any engine, comes to when it is refitted to data, changed where that helps, snapped and verified.
+
+    ``expression`` is a sympy expression or text in ``names``, by default its own symbols by alphabet if they are as many as the columns of
+    ``X`` (n, d); its floats, and other symbols, are free constants. ``seconds`` go to changes in context.
+
+    >>> import numpy as np
+    >>> x = np.linspace(0, 3, 200)
+    >>> polish("0.9*exp(-1.1*x)", x, 2 * np.exp(-x / 2), names=["x"]).formula
+    'y = 2*exp(-x/2)'
+
+    Raises ``ValueError`` and ``TypeError`` as :func:`discover` does, and for formulas that are not finite at the rows or have functions
+    that no primitive is.
+    """
+    from kanpde.symbolic.concluding import Rows, concluded
+    from kanpde.symbolic.reading import read
+    from kanpde.symbolic.samples import checked_data, checked_output
+
+    if isinstance(expression, str):
+        expression = read(expression, names or (), as_written=True)
+    if names is None and not isinstance(X, Mapping):
+        symbols, found = sorted(map(str, getattr(expression, "free_symbols", ()))), np.asarray(X)
+        names = symbols if len(symbols) == (found.shape[1] if found.ndim == 2 else 1) else None
+    points, values, labels = checked_data(X, y, names)
+    checked_output(output, labels)
+    rows, begun = Rows.split(points, values, seed=seed), time.monotonic()
+    trials = _near(_fitted(expression, labels, rows), rows, real_number(seconds, "polish(seconds=...)", above=0), seed)
+    return concluded(trials, rows, labels, output, evidence=_spent(begun))
+
+
+def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, seed: int = 0) -> Law:
+    """The law of a trained network: of an equation that it solves, proved if possible, or of data that it was fitted to.
+
+    ``model`` is a network or a :class:`~kanpde.solution.Solution`; ``data`` the problem that it was trained on, or (X, y). Of a problem
+    with an equation see :func:`~kanpde.discovery.extraction.extract_solution`. Of data, the search begins with what the network's edges
+    look like, and has the network's values as what is smooth in the data; the law is fitted to the data, and judged by them.
+
+    Raises ``TypeError`` for other arguments, ``ValueError`` for networks of several outputs.
+    """
+    network = model.network if isinstance(model, Solution) else model
+    if not isinstance(network, Network):
+        raise TypeError(f"extract(model, data) takes a trained network or a Solution, got {model!r:.80}")
+    if isinstance(data, Problem) and data.data_points is None:
+        from kanpde.discovery.extraction import extract_solution
+
+        return extract_solution(data, model, seconds=seconds)
+    from kanpde.discovery.readings import readings
+    from kanpde.symbolic.concluding import Rows, concluded
+    from kanpde.symbolic.samples import checked_data, checked_output
+
+    X, y, names, target = _rows_of(data, network)
+    points, values, labels = checked_data(X, y, names)
+    checked_output(output or target, labels)
+    rows, begun = Rows.split(points, values, seed=seed), time.monotonic()
+    with torch.no_grad():
+        smooth = network(rows.columns.T.to(network.lower))[:, 0].double().cpu()
+    seeds = readings(network, rows, labels)
+    trials = _searched(rows, seconds * (1 - CONCLUDING), seeds=seeds, smooth=smooth, seed=seed)
+    network_rms = float((smooth - rows.y).square().mean().sqrt())
+    lines = (*_spent(begun), f"the network leaves {network_rms:.3g} (rms) of the rows that the law was fitted to")
+    return concluded(trials, rows, labels, output or target, evidence=lines)
+
+
+def _rows_of(data: Any, network: Network) -> tuple[Any, Any, Sequence[str] | None, str]:
+    """Inputs, targets, names and the name of the target."""
+    if isinstance(data, (tuple, list)) and len(data) == 2:
+        return data[0], data[1], None, "y"
+    dataset: Any = getattr(data, "data", data)
+    if not hasattr(dataset, "target_names"):
+        raise TypeError(f"extract(model, data) takes a problem, a Dataset, or (X, y), got {data!r:.80}")
+    if len(dataset.target_names) != 1 or network.outputs != 1:
+        raise ValueError(f"a law is of one target, the data have {', '.join(dataset.target_names)}: extract one at a time, with (X, y)")
+    train = dataset["train"]
+    return train.inputs, train.targets[:, 0].astype(float), dataset.domain.names, dataset.target_names[0]
+
+
+def _searched(rows: Any, seconds: float, *, seeds: Any = (), smooth: Any = None, extra: Any = (), seed: int = 0) -> "list[Trial]":
+    from kanpde.search.searching import searched
+    from kanpde.symbolic.concluding import clear
+
+    return searched(
+        rows.columns,
+        rows.y,
+        seconds=max(seconds, 0.1),
+        seeds=seeds,
+        smooth=smooth,
+        extra=extra,
+        seed=seed,
+        enough=lambda trials: clear(trials, rows),
+    )
+
+
+def _near(node: "Node", rows: Any, seconds: float, seed: int) -> "list[Trial]":
+    from kanpde.search.searching import near
+
+    return near(rows.columns, rows.y, [node], seconds=seconds, seed=seed)
+
+
+def _fitted(expression: Any, labels: Sequence[str], rows: Any) -> "Node":
+    """The formula with its constants refitted from several starts."""
+    from kanpde.symbolic.forms import Form
+    from kanpde.symbolic.refitting import refit
+
+    form, start = Form.of(expression, labels)
+    factors = torch.tensor([1.0, 0.7, 1.4, 0.4, 2.5, -1.0], dtype=torch.float64)
+    fit = refit(form, rows.columns, rows.y, starts=start[None] * factors[:, None], steps=60)
+    if not np.isfinite(fit.rss):
+        raise ValueError(f"{expression} is not finite at some of the rows, for any of the constants tried: check its domain, and the names")
+    return form.rebuilt(fit.constants)
+
+
+def _grouped(groups: Any, rows: Any, seconds: float, extra: Any, seed: int) -> "list[Node]":
+    """Laws of dimensionless groups, times the monomial that has the units of the output, as formulas of the variables."""
+    from kanpde.search.searching import searched
+
+    if not groups.count:
+        return [groups.whole()]
+    columns, factor = groups.values(rows.columns)
+    trials = searched(columns, rows.y / factor, seconds=seconds, extra=extra, seed=seed)
+    return [groups.formula(trial) for trial in trials[:10]]
+
+
+def _spent(begun: float) -> tuple[str, ...]:
+    return (f"searched for {time.monotonic() - begun:.1f} s",)

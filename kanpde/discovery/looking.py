@@ -1,0 +1,40 @@
+"""A callback that looks for the law of an equation when its training is over."""
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from kanpde.arguments import real_number
+
+logger = logging.getLogger("kanpde")
+
+
+@dataclass(frozen=True)
+class Extract:
+    """Turns the trained network into a formula and proves it: ``Experiment(..., callbacks=[Extract()])``.
+
+    The law is in the result, its file and the report (:func:`~kanpde.discovery.extraction.extract_solution`); ``seconds`` is what it may
+    take at most. A failure to look for it is logged, and costs nothing else.
+    """
+
+    seconds: float = 90.0
+
+    def __post_init__(self) -> None:
+        real_number(self.seconds, "Extract(seconds=...)", above=0)
+
+    def __call__(self, run: Any) -> None:
+        """Nothing to do while the training goes on."""
+
+    def law_for_result(self, run: Any) -> dict[str, Any] | None:
+        """The law of the trained network as plain data."""
+        from kanpde.discovery.extraction import extract_solution
+
+        started = time.perf_counter()
+        try:
+            law = extract_solution(run.experiment.problem, run.solution, seconds=self.seconds)
+        except Exception as error:  # whatever sympy makes of a user's functions: a result must not be lost for its law
+            logger.warning("no law was looked for to the end: %s: %s", type(error).__name__, error)
+            return None
+        logger.info("the law: %s, after %.1f s", law.verdict, time.perf_counter() - started)
+        return law.to_plain()

@@ -1,0 +1,261 @@
+"""The search for a law as something that a problem file defines, and the command line runs, resumes, draws and compares.
+
+experiment = LawSearch(law("ringdown"), noise=0.01)  # law from kanpde.science.laws
+    experiment = LawSearch(Dataset("kepler.csv", targets=["period"]), units=dict(a="m", mu="m^3/s^2", period="s"))
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from kanpde.datasets import Dataset
+from kanpde.notation import typeset
+from kanpde.provenance import provenance
+from kanpde.results import Result
+from kanpde.science.feynman import Formula
+from kanpde.symbolic.law import Law
+
+if TYPE_CHECKING:
+    from kanpde.symbolic.judging import Judgement  # which loads sympy
+
+FRESH = 1000  # rows without noise that a formula is tested on
+
+Method = Callable[..., Law]  # as kanpde.discovery.discover: (X, y, *, names, output, seed, seconds), and units where there are some
+
+
+@dataclass(frozen=True, repr=False)
+class LawSearch:
+    """Find the law of one target, and judge it where the truth is known.
+
+    ``data`` is a :class:`~kanpde.datasets.Dataset` with one target, or a :class:`~kanpde.science.feynman.Formula`, of which ``rows``
+    samples are drawn by the seed of the run, with normal noise of ``noise`` times their rms. ``values``, a function (points, seed) -> (n,),
+    stands in for the formula where there is to be no law, such as :func:`kanpde.science.laws.bumps`: then whatever is claimed is wrong.
+    ``truth`` is the formula behind a data set, where it is known; ``scrambled`` says that its constants are not nice, for the tables.
+
+    ``units`` are given to the search, which gets at most ``seconds``. ``method`` is what searches, by default
+    :func:`kanpde.discovery.discover`: any function (X, y, *, names, output, seed, seconds) -> Law, with ``units`` where some are given.
+
+    Raises ``TypeError`` or ``ValueError`` for data of another kind, several targets, or numbers out of range.
+    """
+
+    data: Dataset | Formula
+    noise: float = 0.0
+    rows: int = 2000
+    seconds: float = 60.0
+    units: Mapping[str, str] | None = None
+    truth: Formula | None = None
+    values: Callable[[np.ndarray, int], np.ndarray] | None = None
+    scrambled: bool = False
+    method: Method | None = None
+    quick: float = 5.0
+    callbacks: Sequence[Any] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.data, (Dataset, Formula)):
+            raise TypeError(f'LawSearch takes a Dataset or a Formula such as law("ringdown"), got {self.data!r:.80}')
+        for name, low in (("noise", 0.0), ("seconds", 1e-3), ("quick", 1e-3)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value < math.inf:
+                raise ValueError(f"{name} must be a number of at least {low:g}, got {value!r}")
+        if isinstance(self.rows, bool) or not isinstance(self.rows, int) or self.rows < 10:
+            raise ValueError(f"rows must be a whole number of at least 10, got {self.rows!r}")
+        if isinstance(self.data, Dataset):
+            if len(self.data.target_names) != 1:
+                raise ValueError(f"a law has one target, the data have {', '.join(self.data.target_names)}: targets=[...] with one of them")
+            if self.noise or self.values is not None:
+                raise ValueError("noise and values are for samples of a Formula: the data of a Dataset are what they are")
+        elif self.truth is not None:
+            raise ValueError(f"the truth of samples of {self.data!r} is that formula: leave truth out")
+
+    def __repr__(self) -> str:
+        return in_short(self)
+
+    def shortened(self) -> "LawSearch":
+        """The same for a first look: ``quick`` seconds."""
+        return replace(self, seconds=min(self.quick, self.seconds))
+
+    def run(
+        self,
+        *,
+        seed: int = 0,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float64,
+        name: str = "problem",
+        key: str = "law",
+        source: str = "",
+        resume: Result | None = None,
+    ) -> Result:
+        """Draw the samples, search, judge; ``seed`` is that of samples and search. An unfinished ``resume`` is begun anew.
+
+        The result's ``law`` is the law as plain data, its metrics have the errors on rows that the search never saw, and the judge's words.
+        """
+        check_place(device, dtype)
+        if self.method is None:
+            from kanpde.discovery import discover
+
+            method: Method = discover
+        else:
+            method = self.method
+        known = provenance(self, seed, device, dtype, source)
+        names, output = self._names
+        X, y, fresh, target = self._rows(seed)
+        started = time.perf_counter()
+        units = {} if self.units is None else {"units": self.units}
+        law = method(X, y, names=names, output=output, seed=seed, seconds=self.seconds, **units)
+        spent = time.perf_counter() - started
+        points, targets = np.concatenate([X, fresh]), np.concatenate([y, target])
+        predicted = law(points) if law.expressions else np.full(len(points), np.nan)
+        judgement = self._judgement(law)
+        split = np.repeat([0, 1], [len(X), len(fresh)])
+        metrics = _errors("train", targets[split == 0], predicted[split == 0]) | _errors("test", targets[split == 1], predicted[split == 1])
+        return result_of(
+            law,
+            judgement,
+            names=(name, key),
+            provenance=known | {"wall_seconds": time.perf_counter() - started},
+            equation=self._wording(names, output),
+            inputs=names,
+            points=X,
+            sampling="the training rows of the data" if isinstance(self.data, Dataset) else f"uniform, seed {seed}",
+            solution={output: predicted, f"target_{output}": targets, "split": split, "row": np.arange(len(points))},
+            solution_points=points,
+            metrics=metrics | {"seconds": spent, "noise": self.noise, "control": self._control},
+        )
+
+    @property
+    def _names(self) -> tuple[tuple[str, ...], str]:
+        if isinstance(self.data, Dataset):
+            return self.data.input_names, self.data.target_names[0]
+        return self.data.variables, self.data.output
+
+    @property
+    def _control(self) -> int:
+        """0, or a place in :data:`kanpde.law_reports.CONTROLS`."""
+        return 2 if self.values is not None else int(self.scrambled)
+
+    def _rows(self, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Rows to search in, and others to test on: of a data set its test rows, of a formula fresh ones without noise."""
+        if isinstance(self.data, Dataset):
+            train, test = self.data["train"], self.data["test"]
+            return train.inputs, train.targets[:, 0].astype(float), test.inputs, test.targets[:, 0].astype(float)
+        from kanpde.symbolic.judging import samples, true_values
+
+        fresh = self.data.points(FRESH, 20_000 + seed)
+        if self.values is None:
+            return *samples(self.data, self.rows, noise=self.noise, seed=seed), fresh, true_values(self.data, fresh)
+        points = np.concatenate([self.data.points(self.rows, seed), fresh])
+        values = np.asarray(self.values(points, seed), dtype=float)
+        noise = self.noise * float(np.sqrt(np.mean(values**2))) * np.random.default_rng([seed, 1]).standard_normal(self.rows)
+        return points[: self.rows], values[: self.rows] + noise, fresh, values[self.rows :]
+
+    def _judgement(self, law: Law) -> "Judgement | None":
+        from kanpde.symbolic.judging import judged
+
+        if self.values is not None:
+            return judged(law, None, noise=self.noise)
+        truth = self.data if isinstance(self.data, Formula) else self.truth
+        return judged(law, truth, noise=self.noise) if truth is not None else None
+
+    def _wording(self, names: Sequence[str], output: str) -> dict[str, str]:
+        latex = rf"{typeset(output)} \approx f({', '.join(map(typeset, names))})"
+        words = {"latex": latex, "kind": "regression", "splits": json.dumps(["train", "test"]), "loss": "sum of squares"}
+        truth = self.data if isinstance(self.data, Formula) else self.truth
+        if self.values is not None:
+            return words | {"text": f"{output} = {getattr(self.values, '__name__', 'values')}({', '.join(names)})"}
+        return words | {"text": f"{truth.output} = {truth.text}" if truth is not None else repr(self.data)}
+
+
+def in_short(search: Any) -> str:
+    """The fields of a search that are not the default, functions by name: the same text in every process, by which a run is resumed."""
+    shown = []
+    for each in fields(search):
+        value = getattr(search, each.name)
+        if each.name != "callbacks" and value != each.default:
+            shown.append(f"{each.name}={getattr(value, '__name__', repr(value))}")
+    return f"{type(search).__name__}({', '.join(shown)})"
+
+
+def check_place(device: str, dtype: torch.dtype) -> None:
+    """``ValueError`` for another precision or device than a search for laws has."""
+    if dtype != torch.float64:
+        raise ValueError(f"laws are searched in double precision, got {dtype}: leave --dtype out")
+    if device != "cpu":
+        raise ValueError(f"laws are searched on the CPU, got the device {device}: leave --device out")
+
+
+def result_of(
+    law: Law,
+    judgement: "Judgement | None",
+    *,
+    names: tuple[str, str],
+    provenance: dict[str, Any],
+    equation: dict[str, str],
+    inputs: tuple[str, ...],
+    points: np.ndarray,
+    sampling: str,
+    solution: dict[str, np.ndarray],
+    solution_points: np.ndarray | None,
+    metrics: dict[str, float | int],
+) -> Result:
+    """The result of a search: what figures, tables and files need. ``names`` are those of problem and experiment."""
+    every = points if solution_points is None else solution_points
+    return Result(
+        problem=names[0],
+        experiment=names[1],
+        status="complete",
+        provenance=provenance | {"threads": torch.get_num_threads()},
+        equation=equation | (_texts(judgement) if judgement else {}),
+        coordinates=inputs,
+        lower=every.min(0),
+        upper=every.max(0),
+        points={"data": points},
+        sampling={"data": sampling},
+        history={},
+        axes={},
+        solution=solution,
+        solution_points=solution_points,
+        unknowns=tuple(key.removeprefix("target_") for key in solution if key.startswith("target_")),
+        metrics=metrics | {"variables": len(inputs), "parameters": len(law.free)} | (_numbers(judgement) if judgement else {}),
+        parameters=np.array([each.value for each in law.free]),
+        architecture={},
+        edges=(),
+        checkpoint=None,
+        law=law.to_plain(),
+    )
+
+
+def _errors(split: str, target: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """rmse, r2 and the number of rows; NaN without rows or without a law."""
+    if not len(target):
+        return {f"{split}_rows": 0}
+    square = float(np.mean((predicted - target) ** 2))
+    spread = float(np.var(target))
+    r2 = 1 - square / spread if spread > 0 else math.nan
+    return {f"{split}_rows": len(target), f"{split}_rmse": math.sqrt(square), f"{split}_r2": r2, f"{split}_loss": square}
+
+
+def _numbers(judgement: "Judgement") -> dict[str, float | int]:
+    """What the tables count."""
+    covered, constants = judgement.covered
+    flags = ("found", "numeric", "symbolic", "compact", "structure", "within", "srbench", "wrong", "claimed", "nice")
+    return {name: int(getattr(judgement, name)) for name in flags} | {
+        "deviation": judgement.deviation,
+        "nodes": judgement.nodes,
+        "truth_nodes": judgement.truth_nodes,
+        "covered": covered,
+        "constants": constants,
+        "snapped_wrongly": len(judgement.wrongly_snapped),
+        "spurious": len(judgement.spurious),
+    }
+
+
+def _texts(judgement: "Judgement") -> dict[str, str]:
+    pulls = ", ".join(f"{name} {pull:+.2f}" for name, pull in judgement.pulls)
+    words = {"proof": judgement.proof, "pulls": pulls, "wrongly_snapped": ", ".join(judgement.wrongly_snapped)}
+    return {key: word for key, word in words.items() if word}

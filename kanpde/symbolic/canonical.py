@@ -1,0 +1,91 @@
+"""A fitted formula as one would write it: of all that sympy makes of it, the shortest, which has the same values."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from kanpde.functions import evaluated
+from kanpde.symbolic.comparing import within_seconds
+from kanpde.symbolic.description import Trial
+from kanpde.symbolic.law import LawConstant, nodes
+from kanpde.symbolic.snapping import Snapped
+from kanpde.symbolic.spelling import computable
+
+if TYPE_CHECKING:
+    from kanpde.symbolic.concluding import Rows
+
+SHOWN = 1e-8  # how closely the printed formula has the values of the fitted one, relative to the greatest
+SECONDS = 3.0  # for each thing that sympy is asked
+LARGEST = 150  # operations
+
+
+def plainly(
+    trial: Trial, sigma: Tensor, found: Sequence[Snapped], names: Sequence[str], rows: "Rows"
+) -> tuple[Any, tuple[LawConstant, ...]]:
+    """The formula of a trial in the shortest way, c1, c2, ... for its free constants, and these, as well as those that were snapped.
+
+    Names that are columns are not given to constants.
+    """
+    import sympy
+
+    taken = {str(name) for name in names}
+    labels = [name for name in (f"c{k}" for k in range(1, trial.form.count + len(found) + len(taken) + 1)) if name not in taken]
+    symbols = [sympy.Symbol(name, real=True) for name in labels[: trial.form.count]]
+    inputs = [sympy.Symbol(name, real=True) for name in names]
+    expression = trial.form.expression(inputs, symbols)
+    low = rows.whole[0].min(1).values.tolist()
+    positive = {each: sympy.Symbol(each.name, positive=True) for each, least in zip(inputs, low, strict=True) if least > 0}
+    values = trial.constants.tolist()
+    positive |= {each: sympy.Symbol(each.name, positive=True) for each, value in zip(symbols, values, strict=True) if value > 0}
+    back = {new: old for old, new in positive.items()}
+    short = shortest(expression.xreplace(positive)).xreplace(back)
+    if not _agrees(short, trial, inputs, symbols, rows):
+        short = expression
+    constants = [
+        LawConstant(name, value, spread) for name, value, spread in zip(labels[: trial.form.count], values, sigma.tolist(), strict=True)
+    ]
+    for name, each in zip(labels[trial.form.count :], found, strict=False):
+        constants.append(LawConstant(name, each.value, each.sigma, str(each.exact)))
+    kept = {each.name for each in short.free_symbols}
+    return short, tuple(each for each in constants if each.exact or each.name in kept)
+
+
+def shortest(expression: Any) -> Any:
+    """Of the forms that sympy gives an expression, the one with the fewest nodes."""
+    import sympy
+
+    if expression.count_ops() > LARGEST:
+        return expression
+    ways: Sequence[Callable[[Any], Any]] = (
+        sympy.powsimp,
+        sympy.together,
+        sympy.factor,
+        sympy.expand,
+        lambda each: sympy.factor(sympy.expand(each)),
+        lambda each: sympy.cancel(sympy.together(each)),
+        sympy.powdenest,
+        sympy.logcombine,
+        sympy.simplify,
+    )
+    found = [expression]
+    for _ in range(2):
+        start = min(found, key=nodes)
+        for way in ways:
+            result = within_seconds(lambda of=way, each=start: of(each), SECONDS)
+            if result is not None and result not in found:
+                found.append(result)
+        if nodes(min(found, key=nodes)) == nodes(start):
+            break
+    return min(found, key=lambda each: (nodes(each), each.count_ops()))
+
+
+def _agrees(expression: Any, trial: Trial, inputs: Sequence[Any], symbols: Sequence[Any], rows: "Rows") -> bool:
+    """Whether the expression has the values of the trial at all rows."""
+    columns, _ = rows.whole
+    function = evaluated([*inputs, *symbols], computable(expression))
+    with np.errstate(all="ignore"):
+        given = np.asarray(function(*columns.numpy(), *trial.constants.tolist()))
+    wanted = trial.values(columns).numpy()
+    return bool(np.abs(np.broadcast_to(given, wanted.shape) - wanted).max() <= SHOWN * (np.abs(wanted).max() or 1.0))

@@ -1,0 +1,189 @@
+"""From candidate formulas to a law: compare by description length, snap, write plainly, verify, and say how sure it is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kanpde.symbolic.description import ROUNDING, Trial, distinct, front, residual_structure, structure_nats
+from kanpde.symbolic.law import Candidate, Law, nodes
+from kanpde.symbolic.refitting import deviations, refit
+from kanpde.symbolic.snapping import Snapped, settled, snapped
+
+LEAD = 5.0  # nats by which a law must lead
+STRUCTURE = -4.0  # log10 of the probability below which a residual is no noise
+UNSURE = -2.0  # and below which it may be none
+EXACT = 1e-10  # of the rms of y: a residual below it is none, whatever made it
+HELD_OUT = 3.0  # standard deviations by which the residual at fresh rows may exceed that of the fit
+NEAR = 25.0  # nats behind the best: also snapped, for numbers may tell
+FREE, LONGEST = 5, 90.0  # free constants, and nats of the structure, of what is called a law
+MOST = 60  # formulas that are compared
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a law is to explain: columns (inputs, N), values y (N,), and rows that were kept for the end, likewise."""
+
+    columns: Tensor
+    y: Tensor
+    fresh_columns: Tensor
+    fresh_y: Tensor
+
+    @classmethod
+    def split(cls, X: np.ndarray, y: np.ndarray, *, fresh: float = 0.1, seed: int = 0) -> "Rows":
+        """Random rows are kept, a share ``fresh`` of them; none where there are fewer than 50."""
+        order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
+        kept = round(fresh * len(y)) if len(y) >= 50 else 0
+        columns, values = torch.as_tensor(X, dtype=torch.float64).T.contiguous(), torch.as_tensor(y, dtype=torch.float64)
+        first, last = order[kept:], order[:kept]
+        return cls(columns[:, first].contiguous(), values[first], columns[:, last].contiguous(), values[last])
+
+    @property
+    def whole(self) -> tuple[Tensor, Tensor]:
+        return torch.cat([self.columns, self.fresh_columns], 1), torch.cat([self.y, self.fresh_y])
+
+
+def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output: str, *, evidence: Sequence[str] = ()) -> Law:
+    """The law that the best of the trials is, on the rows of the search and on the fresh ones."""
+    from kanpde.symbolic.canonical import plainly
+
+    columns, y = rows.columns, rows.y
+    ranked = distinct(trials, columns)[:MOST]
+    finals = [_final(trial, columns, y) for trial in ranked if trial.nats < ranked[0].nats + NEAR]
+    best, lead = _chosen(_unlike(finals, columns), columns)
+    trial, found = (best.numbers, best.snapped) if lead > LEAD else (best.free, [])
+    verdict, reason, noise, lines = _verdict(trial, lead, rows)
+    whole_columns, whole_y = rows.whole
+    fit = refit(trial.form, whole_columns, whole_y, starts=trial.constants[None], steps=40)
+    last = Trial.of(fit, whole_y) if math.isfinite(fit.rss) else trial
+    sigma, _ = deviations(last.fit, whole_columns, last.variance)
+    expression, constants = plainly(last, sigma, found, names, rows)
+    shown = [Candidate(_valued(each, names), nodes(_valued(each, names)), each.rms, each.nats) for each in front([*ranked, trial])]
+    return Law(
+        names=tuple(names),
+        expressions={output: expression},
+        constants=constants,
+        verdict=verdict,
+        reason=reason,
+        rms=last.rms,
+        noise=noise,
+        lead=lead,
+        front=tuple(shown),
+        evidence=(*evidence, *lines),
+    )
+
+
+@dataclass(frozen=True)
+class _Final:
+    """A trial with all constants ``free``, and with those that are nice as ``numbers``."""
+
+    free: Trial
+    numbers: Trial
+    snapped: list[Snapped]
+
+    @property
+    def nats(self) -> float:
+        return self.numbers.nats
+
+
+def _final(trial: Trial, columns: Tensor, y: Tensor) -> _Final:
+    free = settled(trial, columns, y)
+    return _Final(free, *snapped(free, columns, y))
+
+
+def _unlike(finals: Sequence[_Final], columns: Tensor) -> list[_Final]:
+    """By length, and of those that came to the same law only the one that was shortest before its constants were snapped."""
+    found: list[tuple[_Final, Tensor]] = []
+    for final in sorted(finals, key=lambda each: _size(each.free)):
+        values = final.numbers.values(columns)
+        near = max(1e-6 * final.numbers.rss / final.numbers.rows, 1e-20 * final.numbers.size)
+        if not any(float((values - other).square().mean()) <= near for _, other in found):
+            found.append((final, values))
+    return sorted((final for final, _ in found), key=lambda each: each.nats)
+
+
+def _chosen(finals: Sequence[_Final], columns: Tensor) -> tuple[_Final, float]:
+    """The best, and its lead over the best that is neither an extension of it nor the same.
+
+    Among thousands of extensions some gain a little by chance: what leads a formula that it contains by no more than ``LEAD`` gives way.
+    """
+    best = finals[0]
+    for other in finals[1:]:
+        if other.nats <= best.nats + LEAD and _size(other.free) < _size(best.free) and _contains(best.free, other.free, columns):
+            best = other
+    rivals = [each for each in finals if each is not best and each.nats < best.nats + 10 * LEAD]
+    for rival in rivals:
+        if not _contains(rival.free, best.free, columns):
+            return best, rival.nats - best.nats
+    return best, math.inf
+
+
+def clear(trials: Sequence[Trial], rows: Rows) -> bool:
+    """Whether a search may end: the best has no free constant left, leaves nothing but noise, and leads by twice what a law needs."""
+    if not trials:
+        return False
+    finals = [
+        _final(trial, rows.columns, rows.y) for trial in distinct(trials, rows.columns)[: MOST // 3] if trial.nats < trials[0].nats + NEAR
+    ]
+    best, lead = _chosen(_unlike(finals, rows.columns), rows.columns)
+    return not best.numbers.form.count and lead > 2 * LEAD and residual_structure(best.numbers, rows.columns, rows.y) > UNSURE
+
+
+def _size(trial: Trial) -> float:
+    return structure_nats(trial.form) + trial.form.count
+
+
+def _contains(one: Trial, other: Trial, columns: Tensor) -> bool:
+    """Whether the first has the values of the second for some of its constants."""
+    wanted = other.values(columns)
+    fit = refit(one.form, columns, wanted, starts=one.constants[None], steps=60)
+    return fit.rss / one.rows <= max(1e-4 * other.rss / other.rows, 1e-18 * other.size)
+
+
+def _valued(trial: Trial, names: Sequence[str]) -> Any:
+    import sympy
+
+    return trial.form.expression(names, [sympy.Float(float(each)) for each in trial.constants])
+
+
+def _probability(log10: float) -> str:
+    return f"1e{log10:.0f}" if log10 < -3 else f"{10**log10:.2g}"
+
+
+def _verdict(best: Trial, lead: float, rows: Rows) -> tuple[str, str, float, list[str]]:
+    """Verdict, reason, the level of noise, and what was checked."""
+    size = math.sqrt(best.size)
+    exact = best.rms <= EXACT * size
+    lines = []
+    fresh = best.values(rows.fresh_columns) - rows.fresh_y
+    ratio = math.sqrt(float(fresh.square().mean())) / max(best.rms, ROUNDING * size) if len(fresh) else 1.0
+    allowed = 10.0 if exact else 1 + HELD_OUT / math.sqrt(2 * max(len(fresh), 1))
+    if len(fresh):
+        lines.append(
+            f"{len(fresh)} fresh rows: residual {ratio:.3g} times that of the {best.rows} fitted rows (up to {allowed:.3g} is noise)"
+        )
+    if not math.isfinite(ratio):
+        return "no law", "it is not finite at fresh rows", math.nan, lines
+    spread = float((rows.y - rows.y.mean()).square().mean())
+    if not exact:
+        log10 = residual_structure(best, rows.columns, rows.y)
+        lines.append(f"noise is as regular as what is left with probability {_probability(log10)}")
+        if spread > 0 and best.rss / best.rows > 0.97 * spread:
+            return "no law", "no formula explains anything of the data", math.nan, lines
+        if log10 < STRUCTURE:
+            return "no law", "a fit without a formula explains significantly more than the best formula does", math.nan, lines
+        if log10 < UNSURE:
+            return "candidate", "what it leaves may be more than noise", best.rms, lines
+    if not ratio <= allowed:
+        return "candidate", "its residual is greater at fresh rows than at those it was fitted to", best.rms, lines
+    if best.form.count > FREE or structure_nats(best.form) > LONGEST:
+        return "candidate", "it is so long that it may be an approximation, as good as the data can tell", best.rms, lines
+    if lead <= LEAD:
+        return "candidate", f"it leads another formula by no more than {LEAD:.0f} nats", best.rms, lines
+    if exact:
+        return "exact within noise", f"nothing is left but rounding, {best.rms / size:.1e} of the data", 0.0, lines
+    return "exact within noise", "what is left is noise, at fresh rows too, and no other formula comes near", best.rms, lines

@@ -1,0 +1,161 @@
+"""The length of a description of data by a formula, in nats: what a search minimises, with no weights to tune.
+
+    N/2 log(max(RSS/N, floor) / mean y^2) + k/2 log N + nats of the structure + nats of each exact number,
+
+N rows, k free constants (Rissanen, Automatica 14, 1978, 465). The floor is the variance of rounding, (100 eps rms y)^2, for without noise
+the logarithm would diverge.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kanpde.symbolic.forms import Form
+from kanpde.symbolic.refitting import Fit
+
+ROUNDING = 100 * 2.0**-52  # of the rms of y: a residual below this is none
+
+
+def structure_nats(form: Form) -> float:
+    """What it takes to write down the tree of a form: its operations, variables and exponents, but not its constants."""
+    size: list[float] = []
+    for step in form.steps:
+        own = {
+            "x": 1.0 + math.log(form.inputs),
+            "sum": 1.5 * (len(step.parts) - 1),
+            "product": 1.5 * (len(step.parts) - 1),
+            "power": 1.5 + 1.5 * math.log(abs(step.value.numerator) * step.value.denominator) if step.kind == "power" else 0.0,
+            "raised": 3.0,
+            "f": 1.0 + 0.8 * step.value.complexity if step.kind == "f" else 0.0,
+            "number": number_nats(step.value) if step.kind == "number" else 0.0,
+            "constant": 0.0,
+        }[step.kind]
+        size.append(own + sum(size[part] for part in step.parts))
+    return size[-1]
+
+
+def number_nats(value: object) -> float:
+    """What an exact number costs: log p + log q + 1 for p/q, and 2 for each other part of it (pi, a root, e)."""
+    import sympy
+
+    exact: Any = sympy.sympify(value)
+    rational, rest = exact.as_independent(sympy.pi, sympy.E, sympy.Pow, as_Add=False)
+    if not rational.is_Rational:
+        return 10.0
+    cost = 1.0 + math.log(max(abs(rational.p), 1)) + math.log(rational.q)
+    return cost if rest == 1 else cost + 2.0 * len(sympy.Mul.make_args(rest))
+
+
+def data_nats(rss: float, rows: int, size: float) -> float:
+    """N/2 log of the variance of the residual over ``size``, the mean of y^2."""
+    return rows / 2 * math.log(max(rss / rows, ROUNDING**2 * size, 1e-300) / max(size, 1e-300))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A form with the constants that ``fit`` all ``rows`` best; ``size`` is the mean of y^2."""
+
+    fit: Fit
+    rows: int
+    size: float
+
+    @classmethod
+    def of(cls, fit: Fit, y: Tensor) -> "Trial":
+        return cls(fit, len(y), float(y.square().mean()))
+
+    @property
+    def form(self) -> Form:
+        return self.fit.form
+
+    @property
+    def constants(self) -> Tensor:
+        return self.fit.constants
+
+    @property
+    def rss(self) -> float:
+        return self.fit.rss
+
+    @property
+    def nats(self) -> float:
+        """The length of the description."""
+        free = self.form.count / 2 * math.log(self.rows)
+        return data_nats(self.rss, self.rows, self.size) + free + structure_nats(self.form)
+
+    @property
+    def rms(self) -> float:
+        return math.sqrt(self.rss / self.rows)
+
+    @property
+    def variance(self) -> float:
+        """Of the noise, as far as the residual tells; at least that of rounding."""
+        return max(self.rss / max(1, self.rows - self.form.count), ROUNDING**2 * self.size)
+
+    def values(self, columns: Tensor) -> Tensor:
+        """The formula at columns (inputs, N): (N,)."""
+        return self.form.values(self.constants[None], columns)[0]
+
+
+def distinct(trials: Sequence[Trial], columns: Tensor, share: float = 1e-3) -> list[Trial]:
+    """The trials by length, without those that have the values of a shorter one, within ``share`` of its residual, or rounding."""
+    kept: list[tuple[Trial, Tensor]] = []
+    for trial in sorted(trials, key=lambda each: each.nats):
+        values = trial.values(columns)
+        near = max(share**2 * trial.rss / trial.rows, 1e-20 * trial.size)
+        if not any(float((values - other).square().mean()) <= near for _, other in kept):
+            kept.append((trial, values))
+    return [trial for trial, _ in kept]
+
+
+def front(trials: Sequence[Trial]) -> list[Trial]:
+    """Those that no other beats in both residual and length of the formula, by the latter."""
+    found: list[Trial] = []
+    for trial in sorted(trials, key=lambda each: (structure_nats(each.form) + each.form.count, each.rss)):
+        if not found or trial.rss < 0.99 * found[-1].rss:
+            found.append(trial)
+    return found
+
+
+def residual_structure(trial: Trial, columns: Tensor, y: Tensor) -> float:
+    """How improbable it is that a formula without a fault leaves a residual as regular as this: log10 of the probability.
+
+    An F test of the residual against polynomials of all variables, of a total degree that N/8 columns and 200 allow.
+    """
+    from scipy.stats import f as distribution
+
+    residual = y - trial.values(columns)
+    design = polynomials(columns, min(len(y) // 8, 200))
+    gone, left = _split(design, residual)
+    p, freedom = design.shape[1] - trial.form.count, len(y) - design.shape[1]
+    if p < 1 or freedom < 10:
+        return 0.0
+    ratio = (gone / p) / max(left / freedom, 1e-300)
+    return max(float(distribution.logsf(ratio, p, freedom)) / math.log(10), -300.0)
+
+
+def _split(design: Tensor, values: Tensor) -> tuple[float, float]:
+    """The sums of squares inside and outside of the span of the columns."""
+    q, _ = torch.linalg.qr(design)
+    inside = float((q.T @ values).square().sum())
+    return inside, max(float(values.square().sum()) - inside, 0.0)
+
+
+def polynomials(columns: Tensor, most: int) -> Tensor:
+    """Products of Chebyshev polynomials of a total degree, at most so many: (N, p)."""
+    low, high = columns.min(1, keepdim=True).values, columns.max(1, keepdim=True).values
+    z = 2 * (columns - low) / (high - low).clamp(min=1e-300) - 1
+    d = len(z)
+    degree = 1
+    while math.comb(d + degree + 1, d) <= most and degree < 30:
+        degree += 1
+    tables = [[torch.ones_like(row), row] for row in z]
+    for table in tables:
+        for _ in range(degree - 1):
+            table.append(2 * table[1] * table[-1] - table[-2])
+    products: list[tuple[int, Tensor]] = [(0, torch.ones_like(z[0]))]
+    for table in tables:
+        products = [(used + k, value * table[k]) for used, value in products for k in range(degree - used + 1)]
+    return torch.stack([value for _, value in products], 1)

@@ -1,0 +1,82 @@
+"""Columns and values that a law is to be found in: what is checked before time is spent."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+FEWEST = 12
+
+
+def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """``X`` (n, d), also (n,) or columns by name, and ``y`` (n,) as float64, with the names of the columns: x, or x1, x2, ... by default.
+
+    Raises ``TypeError`` and ``ValueError`` that name what is wrong: other shapes, text, NaN, fewer than 12 rows, columns that do not vary
+    or are equal to others or straight functions of them, names that are no identifiers or there twice.
+    """
+    if isinstance(X, dict):
+        if names is not None:
+            raise ValueError("columns by name have their names already: leave out names=")
+        names, X = list(X), np.stack([np.asarray(each, dtype=float).reshape(-1) for each in X.values()], 1) if _alike(X) else None
+    points, values = _numbers(X, "X"), _numbers(y, "y")
+    points = points[:, None] if points.ndim == 1 else points
+    values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    if points.ndim != 2 or values.ndim != 1 or len(points) != len(values) or not points.shape[1]:
+        raise ValueError(f"X is an array (n, d) and y one of n values, got the shapes {np.shape(X)} and {np.shape(y)}")
+    labels = _names(names, points.shape[1])
+    for label, column in (*zip(labels, points.T, strict=True), ("y", values)):
+        if not np.isfinite(column).all():
+            row = int(np.flatnonzero(~np.isfinite(column))[0])
+            raise ValueError(f"{label} is {column[row]} in row {row}: leave out rows that are not finite numbers")
+    if len(values) < max(FEWEST, 3 * points.shape[1]):
+        raise ValueError(
+            f"there are {len(values)} rows of {points.shape[1]} columns; a law needs at least {max(FEWEST, 3 * points.shape[1])}"
+        )
+    for label, column in zip(labels, points.T, strict=True):
+        if np.ptp(column) <= 1e-12 * np.abs(column).max():
+            raise ValueError(f"the column {label} is {column[0]:.6g} in all rows: leave it out, no law can tell what it does")
+    for first in range(points.shape[1]):
+        for second in range(first):
+            if abs(np.corrcoef(points[:, first], points[:, second])[0, 1]) > 1 - 1e-12:
+                one, other = labels[second], labels[first]
+                raise ValueError(f"the columns {one} and {other} are one, up to a straight line: leave one of them out")
+    return points, values, labels
+
+
+def _alike(columns: dict[str, Any]) -> bool:
+    sizes = {str(name): np.size(each) for name, each in columns.items()}
+    if len(set(sizes.values())) > 1:
+        shown = ", ".join(f"{name} has {size}" for name, size in sizes.items())
+        raise ValueError(f"columns are equally long, but {shown} values")
+    return True
+
+
+def _numbers(values: Any, name: str) -> np.ndarray:
+    try:
+        found = np.asarray(values)
+        if np.iscomplexobj(found) or found.dtype.kind not in "fiub":
+            raise TypeError
+        return found.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be real numbers, got {type(values).__name__} {str(values)[:60]!r}") from error
+
+
+def _names(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    if names is None:
+        return ("x",) if count == 1 else tuple(f"x{k}" for k in range(1, count + 1))
+    if isinstance(names, str):
+        raise TypeError(f'names are a list of texts, got {names!r}: write ["{names}"]')
+    found = tuple(str(name) for name in names)
+    if len(found) != count or len(set(found)) < count:
+        raise ValueError(f"X has {count} columns, got the names {', '.join(found) or 'none'}: give one for each, all different")
+    if bad := [name for name in found if not name.isidentifier()]:
+        raise ValueError(f"{bad[0]!r} is no name for a variable: use letters, digits and _")
+    return found
+
+
+def checked_output(output: str, names: Sequence[str]) -> None:
+    """``ValueError`` for the name of an output that is no name, or that of a column."""
+    if not isinstance(output, str) or not output.isidentifier():
+        raise ValueError(f"the output needs a name such as 'y', got {output!r}")
+    if output in names:
+        raise ValueError(f"the output is called {output!r}, as a column is: give it another name with output=")

@@ -1,0 +1,123 @@
+"""Laws from data and networks: found, judged by the benchmark's judge, and honest where there is none."""
+
+import numpy as np
+import pytest
+
+from kanpde import KAN, Chebyshev, Dataset, Experiment, LevenbergMarquardt, Regression
+from kanpde.discovery import discover, extract, polish
+from kanpde.primitives import Primitive
+from kanpde.science.laws import law as public
+from kanpde.science.laws import scrambled
+from kanpde.symbolic.judging import judged, samples
+
+QUICK = ("kepler_period", "parallel", "velocity_sum", "gaussian")
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_exact_laws(name):
+    truth = public(name)
+    X, y = samples(truth, 600)
+    found = discover(X, y, names=truth.variables, seconds=40)
+    assert judged(found, truth).found, str(found)
+    assert found.verdict == "exact within noise"
+    fresh = truth.points(300, 77)
+    np.testing.assert_allclose(found(fresh), samples(truth, 300, seed=77)[1], rtol=1e-8)  # the formula printed is the law
+
+
+@pytest.mark.parametrize("name", ["kepler_period", "parallel"])
+def test_laws_under_noise(name):
+    truth = public(name)
+    X, y = samples(truth, 1000, noise=0.1)
+    found = discover(X, y, names=truth.variables, seconds=5)
+    result = judged(found, truth, noise=0.1)
+    assert result.found and not result.wrong, str(found)
+
+
+def test_constants_that_are_not_nice_stay_free():
+    truth = scrambled("parallel")
+    X, y = samples(truth, 1000, noise=0.01)
+    found = discover(X, y, names=truth.variables, seconds=5)
+    result = judged(found, truth, noise=0.01)
+    assert result.found and not result.wrongly_snapped and found.free, str(found)
+
+
+def test_noise_is_no_law():
+    random = np.random.default_rng(0)
+    found = discover(random.uniform(1, 2, (300, 2)), random.standard_normal(300), seconds=2)
+    assert found.verdict == "no law"
+
+
+def test_what_no_formula_is_is_no_law():
+    random = np.random.default_rng(1)
+    X = random.uniform(-1, 1, (500, 2))
+    y = sum(
+        np.exp(-30 * ((X - centre) ** 2).sum(1)) * weight
+        for centre, weight in zip(random.uniform(-1, 1, (25, 2)), range(-12, 13), strict=True)
+    )
+    assert discover(X, y, seconds=3).verdict in ("no law", "candidate")
+
+
+def test_polish_improves_what_another_engine_found():
+    random = np.random.default_rng(2)
+    X = random.uniform(0.5, 2, (500, 2))
+    y = X[:, 0] ** 2 / (2 * X[:, 1]) + 0.001 * random.standard_normal(500)
+    found = polish("0.0003 + 0.4988*a**2/b + 0.0001*sin(3.1*a)", X, y, seconds=3)
+    assert found.formula == "y = a**2/(2*b)" and found.verdict == "exact within noise"
+
+
+def test_units_lead_to_dimensionless_groups():
+    random = np.random.default_rng(3)
+    columns = dict(zip("mvrk", random.uniform(1, 3, (4, 400)), strict=True))
+    y = 1.5 * columns["m"] * columns["v"] ** 2 / columns["r"] * np.exp(-columns["k"] * columns["r"])
+    units = dict(m="kg", v="m/s", r="m", k="1/m", F="kg*m/s^2")
+    found = discover(columns, y, units=units, output="F", seconds=20)
+    assert found.formula == "F = 3*m*v**2*exp(-k*r)/(2*r)"
+    with pytest.raises(ValueError, match="do not balance"):
+        discover(columns, y, units=units | {"F": "A"}, output="F")
+    with pytest.raises(ValueError, match="units are missing for F"):
+        discover(columns, y, units=dict(m="kg", v="m/s", r="m", k="1/m"), output="F")
+
+
+def test_a_primitive_of_ones_own():
+    x = np.linspace(-2, 2, 300)
+    own = Primitive("bump", lambda u: 1 / (1 + u**4), complexity=3)
+    found = discover(x, 2 / (1 + (0.7 * x) ** 4), primitives=[own], seconds=15)
+    assert found.verdict == "exact within noise"
+
+
+def test_a_law_read_off_a_trained_network():
+    truth = public("kan_toy")
+    X, y = samples(truth, 600)
+    data = Dataset({"x": X[:, 0], "y": X[:, 1], "f": y}, targets=["f"], train=0.9)
+    problem = Regression(data)
+    experiment = Experiment(problem, model=KAN(2, 1, 1, basis=Chebyshev(degree=10)), training=[LevenbergMarquardt(steps=60)])
+    found = extract(experiment.solution(experiment.run()), problem, seconds=40)
+    assert judged(found, truth).found, str(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X, y: (X, np.where(np.arange(len(y)) == 3, np.nan, y)), "y is nan in row 3"),
+        (lambda X, y: (X[:5], y[:5]), "a law needs at least"),
+        (lambda X, y: (np.column_stack([X, X[:, 0]]), y), "x1 and x3 are one"),
+        (lambda X, y: (np.column_stack([X, np.full(len(y), 3.0)]), y), "x3 is 3 in all rows"),
+        (lambda X, y: (X[:-1], y), "got the shapes"),
+    ],
+)
+def test_data_that_no_law_can_be_found_in(change, message):
+    random = np.random.default_rng(4)
+    X = random.uniform(1, 2, (60, 2))
+    with pytest.raises(ValueError, match=message):
+        discover(*change(X, X[:, 0]))
+
+
+def test_names_that_clash():
+    random = np.random.default_rng(5)
+    X = random.uniform(1, 2, (60, 2))
+    with pytest.raises(ValueError, match="the output is called 'y'"):
+        discover(X, X[:, 0], names=["x", "y"])
+    with pytest.raises(ValueError, match="all different"):
+        discover(X, X[:, 0], names=["x", "x"])
+    found = discover(X, 2 * X[:, 0] / X[:, 1], names=["I", "lambda_"], output="E", seconds=5)
+    assert found.formula == "E = 2*I/lambda_"
