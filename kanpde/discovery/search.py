@@ -18,7 +18,7 @@ logger = logging.getLogger("kanpde")
 
 FLOOR = 2e-3  # noise below this share of the field's standard deviation is not told from the error of the discretisation
 FINER = 1.5  # than the mesh that the samples ask for, since the equation asks for derivatives
-SETTLED = 0.5  # standard deviations that constants may move on a finer mesh
+SETTLED = 0.7  # standard deviations that constants may move on a finer mesh
 HOPELESS = 1.5  # times the noise that the smoothing spline leaves: no finer mesh will help
 SIZES = {2: 12_000, 3: 4_500}  # coefficients at most
 ROUNDS = 6
@@ -34,6 +34,7 @@ class Search:
     price: np.ndarray
     most: int
     deadline: float
+    seconds: float
     fits: dict[tuple[int, ...], Fit] = field(default_factory=dict)
     cut: bool = False  # whether something was left untried for want of time
 
@@ -51,6 +52,11 @@ class Search:
     @property
     def late(self) -> bool:
         return time.monotonic() > self.deadline
+
+    @property
+    def hurried(self) -> bool:
+        """Whether half of the time is over: too late for a finer mesh."""
+        return time.monotonic() > self.deadline - 0.5 * self.seconds
 
     def try_all(self, subsets: Iterable[tuple[int, ...]], start: Fit | None = None) -> None:
         """Fit those that are not fitted yet, while time is left."""
@@ -162,7 +168,7 @@ def search(smooth: Smooth, language: Language, terms: Sequence[Term], *, most: i
     inverse = Inverse(
         Design(samples, finer), language, terms, sigma=max(smooth.noise, FLOOR * spread), smooth=splines.finer(finer, smooth.coefficients)
     )
-    found = Search(inverse, price, most, deadline)
+    found = Search(inverse, price, most, deadline, seconds)
     proposed = proposals(smooth, language, terms, price, most=most)
     found.try_all(proposed[:3])
     found.try_all(found.promising(proposed[3:], FAR))
@@ -192,13 +198,13 @@ def _renewed(found: Search, inverse: Inverse, best: Fit, spread: float) -> Searc
 def _settled(found: Search, smooth: Smooth, spread: float) -> tuple[Search, np.ndarray]:
     """Finer meshes until the constants stay where they are; what is searched again where they moved."""
     shift = np.zeros(len(found.best.chosen))
-    while not found.late:
+    while not found.hurried:
         best, inverse = found.best, found.inverse
         splines = finer_than(inverse.splines)
         if splines.size > SIZES[len(splines.cells)]:
             break
         finer, start = refined(inverse, smooth, splines, best)
-        again = Search(finer, found.price, found.most, found.deadline, cut=found.cut)
+        again = Search(finer, found.price, found.most, found.deadline, found.seconds, cut=found.cut)
         again.try_all([best.chosen], replace(best, field=start))
         if not again.fits:
             break
