@@ -17,7 +17,7 @@ from kanpde.search.terms import Target, Terms, target
 from kanpde.symbolic.description import Trial
 from kanpde.symbolic.forms import Node
 
-FEW = 4  # products at a first glance
+FEW = 6  # products at a first glance
 FEWER = 0.25  # of the time, for variables that occur together
 EXCHANGED = 12  # formulas of which functions and powers are exchanged before terms are inserted
 KEPT = 60  # trials that a search hands on
@@ -47,11 +47,11 @@ def searched(
     power_law(pool)
     pool.best()
     if not pool.over:
-        terms = Terms(Library(columns, extra=extra), pool)
+        terms = Terms(Library(columns, pool.screen, extra=extra), pool)
         lengths = _first(terms, smooth=False)
         for fewer in reversed(reductions(columns, y) if 1 < len(columns) <= 6 and not pool.over else []):
             with pool.within(FEWER * pool.left):
-                joined = Terms(Library(fewer.columns, fewer.nodes, extra), pool)
+                joined = Terms(Library(fewer.columns, pool.screen, fewer.nodes, extra), pool)
                 _rest(joined, _first(joined, smooth=False), enough)
         _rest(terms, lengths, enough)
     return pool.best(KEPT)
@@ -64,7 +64,7 @@ def near(columns: Tensor, y: Tensor, seeds: Sequence[Node], *, seconds: float, s
         pool.offer(node)
     pool.best()
     if not pool.over:
-        _changes(Terms(Library(columns), pool), seconds)
+        _changes(Terms(Library(columns, pool.screen), pool), seconds)
     return pool.best(KEPT)
 
 
