@@ -143,9 +143,10 @@ def smoothed(design: Design, start: np.ndarray | None = None) -> Smooth:
             best[:] = [found]
         return found.deviance
 
+    wide, most = (4.0, 40 * axes) if start is None else (1.5, 14 * axes)  # a start is that of a coarser mesh, and near
     start = np.full(axes, -14.0) if start is None else start
-    simplex = np.vstack([start, start + 4.0 * np.eye(axes)])
-    minimize(deviance, start, method="Nelder-Mead", options=dict(initial_simplex=simplex, xatol=0.3, fatol=0.5, maxfev=40 * axes))
+    simplex = np.vstack([start, start + wide * np.eye(axes)])
+    minimize(deviance, start, method="Nelder-Mead", options=dict(initial_simplex=simplex, xatol=0.3, fatol=0.5, maxfev=most))
     if not best:
         raise np.linalg.LinAlgError("no penalty makes the smoothing spline solvable")
     return best[0]

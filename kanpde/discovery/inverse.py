@@ -24,11 +24,13 @@ from kanpde.discovery.weak_form import nats
 
 logger = logging.getLogger("kanpde")
 
-STRICT = 0.03  # the equation's relative residual may be this much of the relative noise
-LOOSE = 30.0  # times as much to begin with
+STRICT = 0.1  # the equation's relative residual may be this much of the relative noise
+LOOSER = (10.0, 3.0)  # times as much to begin with
 PRIOR = 10.0  # what smoothness may cost, in units of the misfit (chi squared), for every coordinate
 ROUGH = 64.0  # the least that int (d^3 u/dz^3)^2 is taken for, of the variance of u
-STEPS = 12
+STEPS = 15
+SMALL = 0.02  # gain in chi squared
+CORRECTIONS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +69,7 @@ class Inverse:
         self.design, self.language, self.terms, self.sigma = design, language, list(terms), sigma
         self.splines, self.start = design.splines, smooth
         axes = len(self.splines.cells)
-        middles = [low + (np.arange(n) + 0.5) * (high - low) / n for low, high, n in self._sides()]
-        points = [each.ravel() for each in np.meshgrid(*middles, indexing="ij")]
+        points = self._collocation()
         self.coordinates = dict(zip((*language.space, language.time), points, strict=True))
         used = {name: alpha for term in self.terms for name, alpha in term.derivatives.items()}
         used[language.field] = language.zero
@@ -86,6 +87,29 @@ class Inverse:
         found.design = Design(Samples(samples.points[:, ~out], samples.values[~out]), self.splines)
         found.design.penalties = self.design.penalties
         return found
+
+    def _collocation(self) -> list[np.ndarray]:
+        """Points (Q,) per coordinate: first the middle of every cell, in order, and then the others of a tensor grid with more points in the
+        outermost cells, so many that a spline of degree p satisfies the equation at all of them with the freedom that its order leaves.
+
+        Along time these are p - 1 more than cells, along space p - (the highest derivative in the library), halves at both ends.
+        """
+        order, degree = max((term.order for term in self.terms), default=0), self.splines.degree
+        axes, outer = [], []
+        for axis, (low, high, n) in enumerate(self._sides()):
+            more = max(0, degree - (1 if axis == len(self.splines.cells) - 1 else order)) // 2
+            ends = (np.arange(more) + 0.2) / max(more, 1)
+            places = np.concatenate([np.arange(n) + 0.5, ends, n - ends])
+            axes.append(low + places * (high - low) / n)
+            outer.append(np.arange(len(places)) >= n)
+        extra = np.logical_or.reduce(np.meshgrid(*outer, indexing="ij")).ravel()
+        grid = [each.ravel() for each in np.meshgrid(*axes, indexing="ij")]
+        return [np.concatenate([each[~extra], each[extra]]) for each in grid]
+
+    def gram(self, rows: np.ndarray) -> np.ndarray:
+        """R'R for one row at every collocation point."""
+        cells = math.prod(self.splines.cells)
+        return self.splines.cell_gram(rows[:cells]) + self.splines.gram(rows[cells:], self.first[cells:])
 
     def _sides(self) -> list[tuple[float, float, int]]:
         return list(zip(self.splines.lower, self.splines.upper, self.splines.cells, strict=True))
@@ -128,8 +152,9 @@ class Inverse:
         warm = field is not None
         field = self.start if field is None else field
         theta = self._regression(field, chosen) if theta is None else theta
-        for allowed in ([] if warm else [LOOSE * self.strict]) + [self.strict]:
-            field, theta = self._descend(field, theta, chosen, allowed, steps if allowed == self.strict else steps // 3)
+        for looser in () if warm else LOOSER:
+            field, theta = self._descend(field, theta, chosen, looser * self.strict, steps // 3)
+        field, theta = self._descend(field, theta, chosen, self.strict, steps)
         return self._finished(field, theta, chosen)
 
     def _regression(self, field: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
@@ -143,20 +168,33 @@ class Inverse:
         best, _ = self.objective(field, theta, chosen, allowed)
         for _ in range(steps):
             step = _Step(self, field, theta, chosen, allowed)
-            share, change = step.change()
-            size = 1.0
-            while True:
-                trial = field + size * share, theta + size * change
-                value, _ = self.objective(*trial, chosen, allowed)
-                if value < best or size < 1e-3:
-                    break
-                size /= 3
+            size, value, trial = 1.0, math.inf, (field, theta)
+            while not value < best and size > 1e-3:
+                trial = field + size * step.change[0], theta + size * step.change[1]
+                value, trial = self._corrected(step, trial, chosen, allowed)
+                size /= 4
             if not value < best:
                 break
             gain, best, (field, theta) = best - value, value, trial
-            if gain < 0.05:
+            if gain < SMALL:
                 break
         return field, theta
+
+    def _corrected(
+        self, step: "_Step", trial: tuple[np.ndarray, np.ndarray], chosen: Sequence[int], allowed: float
+    ) -> tuple[float, tuple[np.ndarray, np.ndarray]]:
+        """A trial point brought back to the equation, which a straight step leaves, while that lowers the objective."""
+        value, _ = self.objective(*trial, chosen, allowed)
+        for _ in range(CORRECTIONS):
+            if not math.isfinite(value):
+                break
+            field, theta = step.correction(*trial)
+            nearer = trial[0] + field, trial[1] + theta
+            better, _ = self.objective(*nearer, chosen, allowed)
+            if not better < value - SMALL:
+                break
+            value, trial = better, nearer
+        return value, trial
 
     def _finished(self, field: np.ndarray, theta: np.ndarray, chosen: Sequence[int]) -> Fit:
         every = [j for j in range(len(self.terms)) if j not in chosen]
@@ -173,43 +211,53 @@ class _Step:
     def __init__(
         self, inverse: Inverse, field: np.ndarray, theta: np.ndarray, chosen: Sequence[int], allowed: float, others: Sequence[int] = ()
     ) -> None:
-        self.inverse, self.known = inverse, len(chosen)
-        design, splines, terms = inverse.design, inverse.splines, inverse.terms
-        scale = math.sqrt(design.samples.count / len(inverse.first) / inverse.speed) / allowed
-        fields = inverse._fields(field, [*chosen, *others])
-        values = [terms[j].values(fields) for j in (*chosen, *others)]
-        residual = fields[inverse.language.left] - sum(a * value for a, value in zip(theta, values, strict=False))
+        self.inverse, self.known, self._allowed, self._chosen = inverse, len(chosen), allowed, [*chosen, *others]
+        design = inverse.design
+        self._pull = design.gram / inverse.sigma**2 + design.penalised(inverse.weights)
+        rows, columns, residual, slope = self._linearised(field, theta)
+        self.factor = Factor(inverse.gram(rows) + self._pull)
+        mixed = [inverse.splines.gathered(rows, inverse.first, column) for column in columns.T]
+        self._mixed = np.stack(mixed, 1) if mixed else np.zeros((inverse.splines.size, 0))
+        solved = self.factor.solve(np.column_stack([slope, self._mixed]))
+        self._solved = solved[:, 1:]
+        self.gradient = columns.T @ residual - self._mixed.T @ solved[:, 0]
+        curvature = columns.T @ columns - self._mixed.T @ self._solved
+        self.curvature = 0.5 * (curvature + curvature.T)
+        self.change = self._change(solved[:, 0], self.gradient)
+
+    def _linearised(self, field: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Of the weighted residual of the equation the rows for the field, the columns for theta and the value; and the field's gradient."""
+        inverse, chosen = self.inverse, self._chosen
+        scale = math.sqrt(inverse.design.samples.count / len(inverse.first) / inverse.speed) / self._allowed
+        fields = inverse._fields(field, chosen)
+        values = [inverse.terms[j].values(fields) for j in chosen]
+        residual = scale * (fields[inverse.language.left] - sum(a * value for a, value in zip(theta, values, strict=False)))
         rows = inverse.rows[inverse.language.left].copy()
-        for a, j in zip(theta, chosen, strict=True):
-            for name, slope in terms[j].slopes(fields).items():
+        for a, j in zip(theta, chosen, strict=False):
+            for name, slope in inverse.terms[j].slopes(fields).items():
                 rows -= (a * slope)[:, None] * inverse.rows[name]
         rows *= scale
-        data = design.gram / inverse.sigma**2
-        smooth = design.penalised(inverse.weights)
-        self.factor = Factor(splines.cell_gram(rows) + data + smooth)
-        slope = splines.times(data + smooth, field) - design.right / inverse.sigma**2
-        slope += splines.gathered(rows, inverse.first, scale * residual)
         columns = np.stack([-scale * value for value in values], 1) if values else np.zeros((len(rows), 0))
-        mixed = (
-            np.stack([splines.gathered(rows, inverse.first, column) for column in columns.T], 1) if values else np.zeros((splines.size, 0))
-        )
-        self._solved = self.factor.solve(np.column_stack([slope, mixed]))
-        self.gradient = columns.T @ (scale * residual) - mixed.T @ self._solved[:, 0]
-        curvature = columns.T @ columns - mixed.T @ self._solved[:, 1:]
-        self.curvature = 0.5 * (curvature + curvature.T)
+        slope = inverse.splines.times(self._pull, field) - inverse.design.right / inverse.sigma**2
+        return rows, columns, residual, slope + inverse.splines.gathered(rows, inverse.first, residual)
 
-    def change(self) -> tuple[np.ndarray, np.ndarray]:
-        """The Gauss-Newton step of the field's coefficients and of theta."""
+    def _change(self, solved: np.ndarray, gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         inner = self.curvature[: self.known, : self.known]
-        theta = -np.linalg.lstsq(inner, self.gradient[: self.known], rcond=1e-13)[0]
-        return -self._solved[:, 0] - self._solved[:, 1 : self.known + 1] @ theta, theta
+        theta = -np.linalg.lstsq(inner, gradient[: self.known], rcond=1e-13)[0]
+        return -solved - self._solved[:, : self.known] @ theta, theta
+
+    def correction(self, field: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The step from another point, with the gradient there and the curvature of here: back to the equation, for little work."""
+        _, columns, residual, slope = self._linearised(field, theta)
+        solved = self.factor.solve(slope)
+        return self._change(solved, columns.T @ residual - self._mixed.T @ solved)
 
     def covariance(self) -> np.ndarray:
         """Of theta, as noise in the samples moves it: S^-1 (W'A W / sigma^2) S^-1 with the curvature S, and W = H^-1 B of the mixed B.
 
         The equation and the smoothness carry no noise: they are constraints.
         """
-        moved = self._solved[:, 1 : self.known + 1]
+        moved = self._solved[:, : self.known]
         design = self.inverse.design
         values = np.stack([design.fitted(each) for each in moved.T], 1) if self.known else np.zeros((0, 0))
         noise = values.T @ values / self.inverse.sigma**2

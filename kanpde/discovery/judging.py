@@ -78,7 +78,7 @@ def _verdict(found: Search, lead: float, left_out: tuple[float, float, float]) -
         return "candidate", f"another equation is only {lead:.1f} nats behind"
     if len(found.best.chosen) >= found.most > 2 and found.most < len(found.inverse.terms):
         return "candidate", f"it has as many terms as are allowed, {found.most}: they may stand for one that is not in the library"
-    if found.late:
+    if found.cut:
         return "candidate", "the time was over before all that competes was tried: give it more seconds"
     return "exact within noise", f"{predicted}, and every other equation is {lead:.0f} nats or more behind"
 
@@ -91,7 +91,7 @@ def _left_out(found: Search, smooth: Smooth) -> tuple[float, float, float]:
     for fold in range(FOLDS):
         out = part == fold
         inverse = found.inverse.without(out)
-        fit = inverse.fit(best.chosen, theta=best.theta, field=best.field, steps=3)
+        fit = inverse.fit(best.chosen, theta=best.theta, field=best.field, steps=2)
         law[out] = (samples.values - found.inverse.design.fitted(fit.field))[out]
         rest = Design(Samples(samples.points[:, ~out], samples.values[~out]), smooth.design.splines)
         spline[out] = (samples.values - smooth.design.fitted(rest.smooth(smooth.logs).coefficients))[out]

@@ -18,7 +18,7 @@ logger = logging.getLogger("kanpde")
 
 FLOOR = 2e-3  # noise below this share of the field's standard deviation is not told from the error of the discretisation
 FINER = 1.5  # than the mesh that the samples ask for, since the equation asks for derivatives
-SETTLED = 0.3  # standard deviations that constants may move on a finer mesh
+SETTLED = 0.5  # standard deviations that constants may move on a finer mesh
 HOPELESS = 1.5  # times the noise that the smoothing spline leaves: no finer mesh will help
 SIZES = {2: 12_000, 3: 4_500}  # coefficients at most
 ROUNDS = 6
@@ -35,6 +35,7 @@ class Search:
     most: int
     deadline: float
     fits: dict[tuple[int, ...], Fit] = field(default_factory=dict)
+    cut: bool = False  # whether something was left untried for want of time
 
     @property
     def count(self) -> int:
@@ -54,8 +55,11 @@ class Search:
     def try_all(self, subsets: Iterable[tuple[int, ...]], start: Fit | None = None) -> None:
         """Fit those that are not fitted yet, while time is left."""
         for chosen in subsets:
-            if chosen in self.fits or (self.late and self.fits):
+            if chosen in self.fits:
                 continue
+            if self.late and self.fits:
+                self.cut = True
+                return
             try:
                 theta, field = (None, None) if start is None else (_predicted(start, chosen), start.field)
                 fit = self.inverse.fit(chosen, theta=theta, field=field)
@@ -194,7 +198,7 @@ def _settled(found: Search, smooth: Smooth, spread: float) -> tuple[Search, np.n
         if splines.size > SIZES[len(splines.cells)]:
             break
         finer, start = refined(inverse, smooth, splines, best)
-        again = Search(finer, found.price, found.most, found.deadline)
+        again = Search(finer, found.price, found.most, found.deadline, cut=found.cut)
         again.try_all([best.chosen], replace(best, field=start))
         if not again.fits:
             break
