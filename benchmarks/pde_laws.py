@@ -91,15 +91,12 @@ def main() -> None:
         solution, truth = LAWS[law][0](), LAWS[law][1]
         for noise in options.noise:
             for seed in range(options.seeds):
-                runs = [("kanpde", lambda n=noise, s=seed: ours(solution, n, s))]
-                runs += [("weak SINDy", lambda n=noise, s=seed: weak_sindy(solution, n, s, truth))] if peer else []
-                for name, run in runs:
+                for name in ("kanpde", "weak SINDy") if peer else ("kanpde",):
                     began = time.perf_counter()
-                    found, text = run()
-                    same = "terms right" if set(found) == set(truth) else "terms WRONG"
-                    print(
-                        f"{law:8} noise {noise:<5g} seed {seed}  {name:10} {time.perf_counter() - began:6.1f} s  {same}  {text}", flush=True
-                    )
+                    found, text = ours(solution, noise, seed) if name == "kanpde" else weak_sindy(solution, noise, seed, truth)
+                    verdict = "terms right" if set(found) == set(truth) else "terms WRONG"
+                    seconds = time.perf_counter() - began
+                    print(f"{law:8} noise {noise:<5g} seed {seed}  {name:10} {seconds:6.1f} s  {verdict}  {text}", flush=True)
 
 
 if __name__ == "__main__":

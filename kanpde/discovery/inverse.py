@@ -89,8 +89,9 @@ class Inverse:
         return found
 
     def _collocation(self) -> list[np.ndarray]:
-        """Points (Q,) per coordinate: first the middle of every cell, in order, and then the others of a tensor grid with more points in the
-        outermost cells, so many that a spline of degree p satisfies the equation at all of them with the freedom that its order leaves.
+        """Points (Q,) per coordinate: first the middle of every cell, in order, and then the others of a tensor grid with more points in
+        the outermost cells, so many that a spline of degree p satisfies the equation at all of them with the freedom that its order
+        leaves.
 
         Along time these are p - 1 more than cells, along space p - (the highest derivative in the library), halves at both ends.
         """
@@ -226,7 +227,7 @@ class _Step:
         self.change = self._change(solved[:, 0], self.gradient)
 
     def _linearised(self, field: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Of the weighted residual of the equation the rows for the field, the columns for theta and the value; and the field's gradient."""
+        """Of the weighted residual of the equation the rows for the field, the columns for theta, the value; and the field's gradient."""
         inverse, chosen = self.inverse, self._chosen
         scale = math.sqrt(inverse.design.samples.count / len(inverse.first) / inverse.speed) / self._allowed
         fields = inverse._fields(field, chosen)

@@ -18,6 +18,7 @@ from kanpde.arguments import real_number, whole_number
 from kanpde.discovery.denoising import Samples, denoised
 from kanpde.discovery.judging import judged, nothing
 from kanpde.discovery.search import search
+from kanpde.discovery.tensor import one_thread
 from kanpde.discovery.terms import Language, check_independent, library, written
 from kanpde.symbolic.law import Law
 
@@ -70,11 +71,12 @@ def discover_pde(
     by_name = dict(zip((*language.space, language.time), points, strict=True))
     check_independent(candidates, values, by_name)
     samples = Samples(points, values)
-    smooth = denoised(samples)
-    if reason := nothing(smooth):
-        return _no_law(language, smooth.noise, reason)
-    found, shift = search(smooth, language, candidates, most=min(most, len(candidates)), seconds=seconds)
-    return judged(found, shift, smooth, language)
+    with one_thread():
+        smooth = denoised(samples)
+        if reason := nothing(smooth):
+            return _no_law(language, smooth.noise, reason)
+        found, shift = search(smooth, language, candidates, most=min(most, len(candidates)), seconds=seconds)
+        return judged(found, shift, smooth, language)
 
 
 def _no_law(language: Language, noise: float, reason: str) -> Law:

@@ -7,18 +7,20 @@ differ from zero, so that sums of products of them are banded matrices. These ar
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
 import numpy as np
 import torch
-from scipy.linalg import cho_solve_banded, cholesky_banded
+from torch import Tensor
 
 from kanpde.bases import BSpline
 
 CHUNK = 4_000_000  # products at once
+SMALLEST = 64  # rows of a block
 JITTER = (1e-12, 1e-10, 1e-8)  # of the diagonal, until a matrix is positive definite
 
 
@@ -171,25 +173,66 @@ def univariate(basis: BSpline, order: int) -> tuple[np.ndarray, np.ndarray]:
     return (table[0] * weight) @ table[0].T, (bent * weight) @ bent.T
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes in one thread meanwhile: for matrices of a few hundred rows, more of them wait for each other longer than they compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 class Factor:
-    """The Cholesky factor of a banded positive definite matrix. ``numpy.linalg.LinAlgError`` if it is none."""
+    """The Cholesky factor of a banded positive definite matrix, as blocks as large as the band is wide: L_i on the diagonal, X_i below.
+
+    Torch works on the blocks, whose threads can be chosen (:func:`one_thread`); those of LAPACK's banded factorisation cannot.
+    ``numpy.linalg.LinAlgError`` if the matrix is not positive definite.
+    """
 
     def __init__(self, banded: np.ndarray) -> None:
+        width, size = banded.shape
+        self.block = min(size, max(width - 1, SMALLEST))
         for jitter in JITTER:
-            shifted = banded.copy()
-            shifted[0] *= 1 + jitter
-            shifted[0] += jitter * 1e-3 * banded[0].mean()
-            try:
-                self.lower = cholesky_banded(shifted, lower=True, overwrite_ab=True, check_finite=False)
-            except np.linalg.LinAlgError:
-                continue
-            if np.isfinite(self.lower[0]).all():
+            if self._factorised(banded, jitter):
                 return
         raise np.linalg.LinAlgError("the matrix is not positive definite")
 
+    def _factorised(self, banded: np.ndarray, jitter: float) -> bool:
+        width, size = banded.shape
+        self.diagonal: list[Tensor] = []
+        self.below: list[Tensor] = []
+        for start in range(0, size, self.block):
+            stop = min(start + self.block, size)
+            count, rest = stop - start, min(stop + self.block, size) - stop
+            dense = np.zeros((count, 2 * self.block))  # dense[q, q + k] = banded[k, start + q]
+            row, column = dense.strides
+            skewed = np.lib.stride_tricks.as_strided(dense, (count, min(width, self.block + 1)), (row + column, column))
+            skewed[:] = banded[: self.block + 1, start:stop].T
+            dense[np.arange(count), np.arange(count)] += jitter * (banded[0, start:stop] + 1e-3 * banded[0].mean())
+            inner, outer = torch.from_numpy(dense[:, :count]).T, torch.from_numpy(dense[:, count : count + rest])
+            if self.below:
+                inner = inner - self.below[-1] @ self.below[-1].T
+            lower, failed = torch.linalg.cholesky_ex(inner)  # of the lower triangle, the other is not looked at
+            if int(failed) or not bool(torch.isfinite(lower.diagonal()).all()):
+                return False
+            self.diagonal.append(lower)
+            if rest:
+                self.below.append(torch.linalg.solve_triangular(lower, outer, upper=False).T)
+        return True
+
     def solve(self, right: np.ndarray) -> np.ndarray:
-        return cho_solve_banded((self.lower, True), right, check_finite=False)
+        """H^-1 times a vector (size,) or columns (size, n)."""
+        parts = list(torch.from_numpy(np.array(right, dtype=float).reshape(len(right), -1)).split(self.block))
+        for number, lower in enumerate(self.diagonal):
+            known = parts[number] - self.below[number - 1] @ parts[number - 1] if number else parts[number]
+            parts[number] = torch.linalg.solve_triangular(lower, known, upper=False)
+        for number in reversed(range(len(parts))):
+            known = parts[number] - self.below[number].T @ parts[number + 1] if number < len(self.below) else parts[number]
+            parts[number] = torch.linalg.solve_triangular(self.diagonal[number].T, known, upper=True)
+        return torch.cat(parts).numpy().reshape(np.shape(right))
 
     @property
     def log_determinant(self) -> float:
-        return 2 * float(np.log(self.lower[0]).sum())
+        return 2 * sum(float(lower.diagonal().log().sum()) for lower in self.diagonal)
