@@ -49,6 +49,8 @@ def searched(
     if not pool.over:
         terms = Terms(Library(columns, pool.screen, extra=extra), pool)
         lengths = _first(terms, smooth=False)
+        if pool.over or enough(pool.best(KEPT)):
+            return pool.best(KEPT)
         for fewer in reversed(reductions(columns, y) if 1 < len(columns) <= 6 and not pool.over else []):
             with pool.within(FEWER * pool.left):
                 joined = Terms(Library(fewer.columns, pool.screen, fewer.nodes, extra), pool)
