@@ -19,6 +19,9 @@ CHANCE = 0.03  # that a number as simple lies as near
 NEAR = 3.0  # standard deviations within which a constant is snapped
 UNLIKELY = 1e-4  # probability of the difference between the constants of the halves
 BLUR = 0.3  # of the level below which noise is not told from the discretisation: constants are not known better than for this much noise
+SECOND = (
+    50.0  # times noise / std(u) * parameters of the field / samples: what the linear theory misses of a variance, as counted over draws
+)
 ENTRIES = 12  # of the front
 
 
@@ -38,8 +41,10 @@ def judged(found: Search, shift: np.ndarray, smooth: Smooth, language: Language)
     """
     best, count = found.best, found.count
     noise = level(best, count)
-    spread = max(noise, BLUR * FLOOR * float(smooth.design.samples.values.std()))
+    scale = float(smooth.design.samples.values.std())
+    spread = max(noise, BLUR * FLOOR * scale)
     covariance = best.covariance * (spread / found.inverse.sigma) ** 2 + np.diag(0.25 * shift**2)
+    covariance = covariance * (1 + SECOND * noise / scale * best.freedom / count)
     sigma = np.sqrt(np.diag(covariance))
     lead, left_out = found.lead(), _left_out(found, smooth)
     verdict, reason = _verdict(found, lead, left_out)

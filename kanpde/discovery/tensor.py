@@ -175,7 +175,7 @@ def univariate(basis: BSpline, order: int) -> tuple[np.ndarray, np.ndarray]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch computes in one thread meanwhile: over matrices of a few hundred rows, more wait for each other longer than they compute."""
+    """Torch computes in one thread meanwhile: on a few hundred rows, more threads wait for each other longer than they compute."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
