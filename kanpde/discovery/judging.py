@@ -19,9 +19,8 @@ CHANCE = 0.03  # that a number as simple lies as near
 NEAR = 3.0  # standard deviations within which a constant is snapped
 UNLIKELY = 1e-4  # probability of the difference between the constants of the halves
 BLUR = 0.3  # of the level below which noise is not told from the discretisation: constants are not known better than for this much noise
-SECOND = (
-    50.0  # times noise / std(u) * parameters of the field / samples: what the linear theory misses of a variance, as counted over draws
-)
+SECOND = 50.0  # times noise / std(u) * parameters of the field / samples: what a variance of linear theory lacks, as counted over draws
+MANY = 4  # terms, that may stand for one that is not in the library
 ENTRIES = 12  # of the front
 
 
@@ -81,8 +80,10 @@ def _verdict(found: Search, lead: float, left_out: tuple[float, float, float]) -
         return "candidate", f"{predicted}, significantly better ({favour:.1f} standard deviations)"
     if lead < LEAD:
         return "candidate", f"another equation is only {lead:.1f} nats behind"
-    if len(found.best.chosen) >= found.most > 2 and found.most < len(found.inverse.terms):
-        return "candidate", f"it has as many terms as are allowed, {found.most}: they may stand for one that is not in the library"
+    terms = len(found.best.chosen)
+    if terms >= MANY or (terms >= found.most > 2 and found.most < len(found.inverse.terms)):
+        allowed = ", as many as are allowed" if terms == found.most else ""
+        return "candidate", f"it has {terms} terms{allowed}: they may stand for one that is not in the library"
     if found.cut:
         return "candidate", "the time was over before all that competes was tried: give it more seconds"
     return "exact within noise", f"{predicted}, and every other equation is {lead:.0f} nats or more behind"
