@@ -111,13 +111,13 @@ def size_of(powers: Powers) -> float:
 
 
 class Library:
-    """Monomials and atoms over ``columns`` (d, N), whose formulas are ``nodes``, by default the variables themselves.
+    """Monomials and atoms of ``columns`` (d, N), whose formulas are ``nodes``, by default the variables; values at some ``rows``.
 
     ``shapes`` are the functions to try; those of a user's primitives come on top.
     """
 
-    def __init__(self, columns: Tensor, nodes: Sequence[Node] | None = None, extra: Sequence[Primitive] = ()) -> None:
-        self.columns = columns
+    def __init__(self, columns: Tensor, rows: Tensor, nodes: Sequence[Node] | None = None, extra: Sequence[Primitive] = ()) -> None:
+        self.columns, self._at = columns, columns[:, rows]
         self.nodes = [variable(k) for k in range(len(columns))] if nodes is None else list(nodes)
         self.shapes = (*SHAPES, *(_plain(each, "saturating") for each in extra))
         low, high = columns.min(1).values, columns.max(1).values
@@ -125,19 +125,16 @@ class Library:
         self.signed = ((low > 0) | (high < 0)).tolist()
         self.monomials = self._monomials(SIZES.get(self.count, 3))
         self.arguments = self._arguments()
-        self.atoms, self._atom_values = self._made()
+        self.atoms, self.atom_values = self._made()
 
     @property
     def count(self) -> int:
         return len(self.columns)
 
-    def monomial_values(self, rows: Tensor) -> Tensor:
-        """All monomials at some rows: (M, n)."""
-        return torch.stack([self._monomial(p, self.columns[:, rows]) for p in self.monomials])
-
-    def atom_values(self, rows: Tensor) -> Tensor:
-        """All atoms at some rows: (K, n)."""
-        return self._atom_values[:, rows]
+    @cached_property
+    def monomial_values(self) -> Tensor:
+        """All monomials at the rows: (M, n)."""
+        return torch.stack([self._monomial(p, self._at) for p in self.monomials])
 
     def monomial_node(self, powers: Powers) -> Node | None:
         """The formula of a monomial; None for 1."""
@@ -192,18 +189,18 @@ class Library:
                 found = found * column ** (int(p) if p.denominator == 1 else float(p))
         return found
 
-    def _argument(self, argument: Argument) -> Tensor:
+    def _argument(self, argument: Argument, columns: Tensor) -> Tensor:
         if argument.pair is not None:
             i, j, sign = argument.pair
-            return self.columns[i] + sign * self.columns[j]
-        return self._monomial(argument.powers, self.columns)
+            return columns[i] + sign * columns[j]
+        return self._monomial(argument.powers, columns)
 
     def _made(self) -> tuple[list[Atom], Tensor]:
         atoms: list[Atom] = []
         values = []
         for argument in self.arguments:
-            m = self._argument(argument)
-            low, high = float(m.min()), float(m.max())
+            all_rows, m = self._argument(argument, self.columns), self._argument(argument, self._at)
+            low, high = float(all_rows.min()), float(all_rows.max())
             for shape in self.shapes:
                 if argument.pair and shape.scaling != "wave" and shape.name != "(1+u)^-1":
                     continue
@@ -217,8 +214,8 @@ class Library:
         for column in range(self.count):
             if self.positive[column]:
                 atoms.append(Atom(LOG, Argument(tuple(Fraction(int(k == column)) for k in range(self.count))), None))
-                values.append(self.columns[column].log()[None])
-        return atoms, torch.cat(values) if values else self.columns.new_zeros(0, self.columns.shape[1])
+                values.append(self._at[column].log()[None])
+        return atoms, torch.cat(values) if values else self._at.new_zeros(0, self._at.shape[1])
 
 
 def _scales(shape: Shape, low: float, high: float) -> list[float]:

@@ -20,6 +20,7 @@ MANY = 1500  # or may be noisy
 FIRST, SECOND = 6, 12  # steps of the refits: over the screen, and, where that promises something, over more rows
 PROMISE, SLACK = 3.0, 4.0  # it does if no formula up to so many nats longer has a residual (mean square) so much less
 LONGEST = 150.0  # nats of a formula that is still changed in context
+SHORTER, ALIKE = 15.0, 1.15  # nor if one shorter by so many nats has one no greater than so many times its own
 FREE = 12  # constants, at most
 ROUNDING = 1e-11  # of the rms of y: a residual below it ends a search
 TEMPERATURES = (1.0, 0.15, 0.03)  # shares of the data's weight beside the formula's length: short ones are kept as well
@@ -64,6 +65,7 @@ class Pool:
         self.entries: dict[object, Entry] = {}
         self.tried: set[object] = set()
         self.exact = False
+        self.clear = False  # set when what there is will do
 
     @property
     def left(self) -> float:
@@ -82,8 +84,8 @@ class Pool:
 
     @property
     def over(self) -> bool:
-        """Whether there is a formula without a residual, or no time left."""
-        return self.exact or self.left <= 0
+        """Whether there is a formula without a residual, or one that will do, or no time left."""
+        return self.exact or self.clear or self.left <= 0
 
     def offer(self, node: Node) -> Entry | None:
         """Refit a formula, if there was none of its form yet; None if there was, or it is not finite at all rows."""
@@ -107,7 +109,9 @@ class Pool:
         return entry
 
     def _promises(self, length: float, square: float) -> bool:
-        """Whether no formula that is as short has a residual several times less."""
+        """Whether no formula that is as short has a residual several times less, and none that is much shorter one about as small."""
+        if any(size <= length - SHORTER and known <= ALIKE * square for size, known in self._front):
+            return False
         least = min((known for size, known in self._front if size <= length + SLACK), default=math.inf)
         return square <= PROMISE * least
 

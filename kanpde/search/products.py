@@ -14,23 +14,34 @@ from kanpde.symbolic.forms import Node, constant
 
 NONE = 3e-7  # in single precision: a rest, relative to the target, that is none
 ALIKE = 1e-4
-SIMPLE = 4000  # atoms, of simple arguments, in sums of products
+BRIEF = 2500  # atoms, with which monomials of any length are tried
+SIMPLE = 9000  # atoms, of simple arguments, in sums of products
 SECOND = 24  # products to which a second is sought
 ATOMS = 3000  # of which all pairs are tried
 
 
-def best_products(terms: Terms, target: Tensor, weights: Tensor, base: Tensor, keep: int, atoms: Sequence[int] | None = None) -> list[Term]:
+def best_products(
+    terms: Terms,
+    target: Tensor,
+    weights: Tensor,
+    base: Tensor,
+    keep: int,
+    atoms: Sequence[int] | None = None,
+    *,
+    long: bool = False,
+) -> list[Term]:
     """Products w * monomial * atom that explain most of a target (n,), orthogonal to ``base`` (n, k): one of each shape.
 
-    ``atoms`` are the places of those to try, by default all.
+    ``atoms`` are the places of those to try, by default all; monomials are the short ones, or all if ``long``.
     """
+    monomials = list(range(len(terms.monomials))) if long else terms.small
     places = range(len(terms.atoms)) if atoms is None else atoms
     rest = target - base @ (base.T @ target)
     size = float(rest @ rest)
     if not size > 0 or not len(places):
         return []
     left, right = (
-        terms.monomials[terms.small].float() * weights.float(),
+        terms.monomials[monomials].float() * weights.float(),
         (terms.atoms if atoms is None else terms.atoms[list(places)]).float(),
     )
     along = (left * (rest / math.sqrt(size)).float()) @ right.T
@@ -40,11 +51,11 @@ def best_products(terms: Terms, target: Tensor, weights: Tensor, base: Tensor, k
         free -= ((left * column.float()) @ right.T).square_()
     gain = along.square_() / free.clamp(min=1e-30)
     gain = torch.where(free < ALIKE * norms, 0.0, gain).nan_to_num_(0.0, 0.0, 0.0)
-    costs = terms.monomial_costs[terms.small].float()[:, None] + terms.atom_costs[list(places)].float()[None]
+    costs = terms.monomial_costs[monomials].float()[:, None] + terms.atom_costs[list(places)].float()[None]
     found: dict[object, Term] = {}
     for place in leading((1 - gain).clamp(min=NONE).log_(), costs, len(target), 6 * keep):
         row, column = divmod(place, len(right))
-        term = Term(terms.small[row], places[column])
+        term = Term(monomials[row], places[column])
         found.setdefault(terms.shape(term), term)
     return list(found.values())[:keep]
 
@@ -52,8 +63,12 @@ def best_products(terms: Terms, target: Tensor, weights: Tensor, base: Tensor, k
 def products(terms: Terms, target: Target, *, keep: int = 40) -> None:
     """Offer inverse(c monomial atom), and with a constant beside it."""
     ones = (target.weights / target.weights.norm())[:, None]
+    brief = terms.simple(BRIEF)
     for base in (ones[:, :0], ones):
-        for term in best_products(terms, target.weighted, target.weights, base, keep):
+        found = best_products(terms, target.weighted, target.weights, base, keep)
+        if terms.library.count > 3:
+            found += best_products(terms, target.weighted, target.weights, base, keep // 4, brief, long=True)
+        for term in found:
             if terms.pool.over:
                 return
             offer_sum(terms, target, [Term(), term] if base.shape[1] else [term])

@@ -17,11 +17,14 @@ from kanpde.search.terms import Target, Terms, target
 from kanpde.symbolic.description import Trial
 from kanpde.symbolic.forms import Node
 
-FEW = 4  # products at a first glance
+FEW = 6  # products at a first glance
 FEWER = 0.25  # of the time, for variables that occur together
 EXCHANGED = 12  # formulas of which functions and powers are exchanged before terms are inserted
 KEPT = 60  # trials that a search hands on
 COOLING = (0.003, 0.03, 0.01, 0.1, 0.003, 1.0)  # temperatures at which formulas are chosen for changes in context
+
+
+Enough = Callable[[list[Trial]], bool]
 
 
 def searched(
@@ -33,7 +36,7 @@ def searched(
     smooth: Tensor | None = None,
     extra: Sequence[Primitive] = (),
     seed: int = 0,
-    enough: Callable[[list[Trial]], bool] = lambda trials: False,
+    enough: Enough = lambda trials: False,
 ) -> list[Trial]:
     """The shortest descriptions of y (N,) by formulas of the columns (d, N) that were found within ``seconds``.
 
@@ -47,12 +50,12 @@ def searched(
     power_law(pool)
     pool.best()
     if not pool.over:
-        terms = Terms(Library(columns, extra=extra), pool)
-        lengths = _first(terms, smooth=False)
+        terms = Terms(Library(columns, pool.screen, extra=extra), pool)
+        lengths = _first(terms, enough, smooth=False)
         for fewer in reversed(reductions(columns, y) if 1 < len(columns) <= 6 and not pool.over else []):
             with pool.within(FEWER * pool.left):
-                joined = Terms(Library(fewer.columns, fewer.nodes, extra), pool)
-                _rest(joined, _first(joined, smooth=False), enough)
+                joined = Terms(Library(fewer.columns, pool.screen, fewer.nodes, extra), pool)
+                _rest(joined, _first(joined, enough, smooth=False), enough)
         _rest(terms, lengths, enough)
     return pool.best(KEPT)
 
@@ -64,7 +67,7 @@ def near(columns: Tensor, y: Tensor, seeds: Sequence[Node], *, seconds: float, s
         pool.offer(node)
     pool.best()
     if not pool.over:
-        _changes(Terms(Library(columns), pool), seconds)
+        _changes(Terms(Library(columns, pool.screen), pool), seconds)
     return pool.best(KEPT)
 
 
@@ -103,35 +106,40 @@ def _wide(terms: Terms, links: Sequence[Link], smooth: bool) -> None:
         _each(terms, atom_pairs, links[:2], smooth)
 
 
-def _first(terms: Terms, *, smooth: bool) -> dict[str, float]:
+def _first(terms: Terms, enough: Enough, *, smooth: bool) -> dict[str, float]:
     """What is quick, and everything without a link; the shortest description of each link."""
     lengths = _quick(terms, smooth)
+    _stop_if(enough, terms.pool)
     if terms.library.count > 2:
         _glance(terms, smooth)
     _wide(terms, LINKS[:1], smooth)
+    _stop_if(enough, terms.pool)
     if terms.library.count <= 2:
         _glance(terms, smooth)
     return lengths
 
 
-def _rest(terms: Terms, lengths: dict[str, float], enough: Callable[[list[Trial]], bool]) -> None:
+def _rest(terms: Terms, lengths: dict[str, float], enough: Enough) -> None:
     """Changes in context, what is smooth in the data if they may be noisy, and the other links, the most promising first."""
     pool = terms.pool
-    kinds = (False, True) if pool.noisy else (False,)
     _changes(terms, 0.15 * pool.left)
     if pool.noisy and not pool.over:
-        for name, nats in _first(terms, smooth=True).items():
+        for name, nats in _first(terms, enough, smooth=True).items():
             lengths[name] = min(nats, lengths.get(name, nats))
     order = sorted((link for link in LINKS[1:] if link.name in lengths), key=lambda link: lengths[link.name])
     for links in (order[:2], order[2:]):
-        if pool.over or enough(pool.best(KEPT)):
-            return
+        _stop_if(enough, pool)
         _changes(terms, 0.15 * pool.left)
-        for smooth in kinds:
+        for smooth in (False, True) if pool.noisy else (False,):
             _wide(terms, links, smooth)
         _changes(terms, 0.3 * pool.left)
-    if not (pool.over or enough(pool.best(KEPT))):
-        _changes(terms, pool.left)
+    _stop_if(enough, pool)
+    _changes(terms, pool.left)
+
+
+def _stop_if(enough: Enough, pool: Pool) -> None:
+    if not pool.over and enough(pool.best(KEPT)):
+        pool.clear = True
 
 
 def _changes(terms: Terms, seconds: float) -> None:

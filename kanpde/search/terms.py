@@ -11,7 +11,7 @@ from kanpde.search.links import Link
 from kanpde.search.pool import Pool
 from kanpde.symbolic.forms import Node, constant
 
-COMMON = ("exp", "sin", "cos", "cos^2", "(1+u)^-1")
+COMMON = ("exp", "sin", "cos", "sin^2", "cos^2", "(1+u)^-1")
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,7 @@ class Terms:
 
     def __init__(self, library: Library, pool: Pool) -> None:
         self.library, self.pool = library, pool
-        rows = pool.screen
-        self.monomials = library.monomial_values(rows)
-        self.atoms = library.atom_values(rows)
+        self.monomials, self.atoms = library.monomial_values, library.atom_values
         sizes = [1.5 * size_of(p) for p in library.monomials]
         self.monomial_costs = torch.tensor(sizes, dtype=torch.float64)
         self.atom_costs = torch.tensor([3 + each.shape.cost + each.argument.cost for each in library.atoms], dtype=torch.float64)
