@@ -27,8 +27,8 @@ from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVeloci
 from kanpde.datasets import Dataset
 from kanpde.discovery import discover, discover_pde, extract, polish
 from kanpde.discovery.equation_runs import EquationSearch
-from kanpde.discovery.looking import Extract
 from kanpde.discovery.runs import LawSearch
+from kanpde.discovery.solutions.looking import Extract
 from kanpde.domains import Box
 from kanpde.editing import (
     AdaptRanges,

@@ -10,7 +10,7 @@ found is said in :mod:`kanpde.symbolic.judging`.
 
 from kanpde import EquationSearch, LawSearch
 from kanpde.science import evolution
-from kanpde.science.laws import bumps, equations, law, laws, pure_noise, scrambled
+from kanpde.science.laws import bumps, equations, first_laws, law, laws, pure_noise, scrambled
 
 NOISES = (0.0, 0.01, 0.1)
 
@@ -19,6 +19,7 @@ def key(name, noise):
     return f"{name}-noise{noise:g}" if noise else name
 
 
+first = {f"first-{each.name}": LawSearch(each) for each in first_laws()}
 formulas = {key(each.name, noise): LawSearch(each, noise=noise) for noise in NOISES for each in laws()}
 controls = {
     key(f"scrambled-{each.name}", noise): LawSearch(scrambled(each.name), noise=noise, scrambled=True)
@@ -46,4 +47,4 @@ differential = {
     key(each.name, noise): EquationSearch(each, samples=scattered(each.name), noise=noise) for noise in NOISES for each in equations()
 }
 
-experiments = formulas | differential | controls
+experiments = first | formulas | differential | controls

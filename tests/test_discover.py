@@ -103,6 +103,10 @@ def test_a_law_read_off_a_trained_network():
         (lambda X, y: (np.column_stack([X, X[:, 0]]), y), "x1 and x3 are one"),
         (lambda X, y: (np.column_stack([X, np.full(len(y), 3.0)]), y), "x3 is 3 in all rows"),
         (lambda X, y: (X[:-1], y), "got the shapes"),
+        (lambda X, y: (X, 0 * y + 3), "y is 3 in all rows"),
+        (lambda X, y: (X, 0 * y), "y is 0 in all rows"),
+        (lambda X, y: (X, 1e-200 * y), "y is of the size of 2.0e-200"),
+        (lambda X, y: (1e200 * X, y), "x1 is of the size of 2.0e.200"),
     ],
 )
 def test_data_that_no_law_can_be_found_in(change, message):

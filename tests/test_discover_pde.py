@@ -7,10 +7,10 @@ import pytest
 import sympy
 
 from kanpde.discovery import discover_pde
-from kanpde.discovery.denoising import Design, Samples, denoised
-from kanpde.discovery.judging import snapped
-from kanpde.discovery.tensor import Factor, one_thread
-from kanpde.discovery.terms import Language, Term, library, written
+from kanpde.discovery.equations.denoising import Design, Samples, denoised
+from kanpde.discovery.equations.tensor import Factor, one_thread
+from kanpde.discovery.equations.terms import Language, Term, library, written
+from kanpde.discovery.equations.verdicts import snapped
 from kanpde.functions import sin
 from kanpde.science.burgers import cole_hopf
 from kanpde.science.evolution import evolve, heat, samples

@@ -12,8 +12,8 @@ import torch
 
 from kanpde import KAN, Chebyshev, Sampling, SeparableKAN
 from kanpde.discovery.equation_runs import EquationSearch
-from kanpde.discovery.extraction import extract_solution
 from kanpde.discovery.runs import LawSearch
+from kanpde.discovery.solutions.extraction import extract_solution
 from kanpde.objective import outputs
 from kanpde.problem_files import load_problem
 from kanpde.reports import report

@@ -69,8 +69,8 @@ def test_the_residual_of_a_wrong_law_is_regular_and_of_the_right_one_is_not():
     columns = rows(2000)
     noise = 0.05 * torch.randn(2000, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
     y = torch.exp(-columns[0]) * columns[1] + noise
-    assert residual_structure(trial("0.9*exp(-1.1*a)*b", columns, y), columns, y) > -2
-    assert residual_structure(trial("0.9*a + 1.1*b", columns, y), columns, y) < -10
+    assert residual_structure(trial("0.9*exp(-1.1*a)*b", columns, y), columns, y)[0] > -2
+    assert residual_structure(trial("0.9*a + 1.1*b", columns, y), columns, y)[0] < -10
 
 
 def test_of_two_forms_of_one_function_the_shorter_stays():

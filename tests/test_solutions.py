@@ -7,11 +7,11 @@ import pytest
 import sympy
 
 import kanpde as kp
-from kanpde.discovery.extraction import extract_solution
-from kanpde.discovery.products import sums_of_products
-from kanpde.discovery.proposals import Proposal, refined
-from kanpde.discovery.ridges import ridges
-from kanpde.discovery.solitons import poles, sums_of_exponentials
+from kanpde.discovery.solutions.extraction import extract_solution
+from kanpde.discovery.solutions.products import sums_of_products
+from kanpde.discovery.solutions.proposals import Proposal, refined
+from kanpde.discovery.solutions.ridges import ridges
+from kanpde.discovery.solutions.solitons import poles, sums_of_exponentials
 from kanpde.functions import exp, pi, sin, tanh
 from kanpde.symbolic.law import Law
 from kanpde.symbolic.proving import prove

@@ -4,25 +4,20 @@ experiment = EquationSearch(law("kdv"), samples=kdv_samples, noise=0.1)  # law f
 experiment = EquationSearch(Dataset("flame.csv", targets=["u"]))
 """
 
-import math
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 
 from kanpde.datasets import Dataset
-from kanpde.discovery.runs import check_place, in_short, result_of
-from kanpde.provenance import provenance
-from kanpde.results import Result
+from kanpde.discovery.searches import Found, Search, timed
 from kanpde.science.feynman import Formula
 from kanpde.symbolic.law import Law
 
 
 @dataclass(frozen=True, repr=False)
-class EquationSearch:
+class EquationSearch(Search):
     """Find the evolution equation of a field from scattered samples, and judge it where the truth is known.
 
     ``data`` is a :class:`~kanpde.datasets.Dataset` with one target, the field, or a formula such as u_t = -6 u u_x - u_xxx, with ranges of
@@ -48,59 +43,32 @@ class EquationSearch:
             raise TypeError(f'EquationSearch takes a Dataset or a Formula such as law("kdv"), got {self.data!r:.80}')
         if isinstance(self.data, Formula) != callable(self.samples):
             raise ValueError("a formula goes with samples=, a function (rows, *, noise, seed) that draws them; a Dataset without")
-        for name, low in (("noise", 0.0), ("seconds", 1e-3), ("quick", 1e-3)):
-            if not low <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be a number of at least {low:g}, got {getattr(self, name)!r}")
+        self._check_numbers()
 
-    def __repr__(self) -> str:
-        return in_short(self)
-
-    def shortened(self) -> "EquationSearch":
-        """The same for a first look: ``quick`` seconds."""
-        return replace(self, seconds=min(self.quick, self.seconds))
-
-    def run(
-        self,
-        *,
-        seed: int = 0,
-        device: str = "cpu",
-        dtype: torch.dtype = torch.float64,
-        name: str = "problem",
-        key: str = "equation",
-        source: str = "",
-        resume: Result | None = None,
-    ) -> Result:
-        """Draw the samples, search, judge; ``seed`` is that of the samples. An unfinished ``resume`` is begun anew."""
-        check_place(device, dtype)
+    def _found(self, seed: int) -> Found:
         if self.method is None:
-            from kanpde.discovery import discover_pde  # pyright: ignore[reportAttributeAccessIssue]
+            from kanpde.discovery import discover_pde
 
             method: Callable[..., Law] = discover_pde
         else:
             method = self.method
-        known = provenance(self, seed, device, dtype, source)
         columns = self._columns(seed)
         *inputs, output = columns
-        started = time.perf_counter()
-        law = method({each: columns[each] for each in inputs}, columns[output], name=output, seconds=self.seconds)
-        spent = time.perf_counter() - started
+        law, seconds = timed(lambda: method({each: columns[each] for each in inputs}, columns[output], name=output, seconds=self.seconds))
         judgement, formula = None, self.data if isinstance(self.data, Formula) else None
         if formula is not None:
             from kanpde.symbolic.judging import judged
 
             judgement = judged(law, formula, noise=self.noise)
-        return result_of(
+        return Found(
             law,
             judgement,
-            names=(name, key),
-            provenance=known | {"wall_seconds": time.perf_counter() - started},
-            equation={"latex": law.latex(), "text": f"{formula.output} = {formula.text}" if formula is not None else repr(self.data)},
+            seconds,
             inputs=tuple(inputs),
             points=np.stack([columns[each] for each in inputs], 1),
             sampling="the training rows of the data" if formula is None else f"scattered, seed {seed}",
-            solution={},
-            solution_points=None,
-            metrics={"seconds": spent, "noise": self.noise, "control": 0},
+            equation={"latex": law.latex(), "text": f"{formula.output} = {formula.text}" if formula is not None else repr(self.data)},
+            metrics={"control": 0},
         )
 
     def _columns(self, seed: int) -> dict[str, np.ndarray]:

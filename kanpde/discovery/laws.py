@@ -116,8 +116,8 @@ def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, s
     """The law of a trained network: of an equation that it solves, proved if possible, or of data that it was fitted to.
 
     ``model`` is a network or a :class:`~kanpde.solution.Solution`; ``data`` the problem that it was trained on, or (X, y). Of a problem
-    with an equation see :func:`~kanpde.discovery.extraction.extract_solution`. Of data, the search begins with what the network's edges
-    look like, and has the network's values as what is smooth in the data; the law is fitted to the data, and judged by them.
+    with an equation see :func:`~kanpde.discovery.solutions.extraction.extract_solution`. Of data, the search begins with what the
+    network's edges look like, and has its values as what is smooth in the data; the law is fitted to the data, and judged by them.
 
     Raises ``TypeError`` for other arguments, ``ValueError`` for networks of several outputs.
     """
@@ -125,7 +125,7 @@ def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, s
     if not isinstance(network, Network):
         raise TypeError(f"extract(model, data) takes a trained network or a Solution, got {model!r:.80}")
     if isinstance(data, Problem) and data.data_points is None:
-        from kanpde.discovery.extraction import extract_solution
+        from kanpde.discovery.solutions.extraction import extract_solution
 
         return extract_solution(data, model, seconds=seconds)
     from kanpde.discovery.readings import readings

@@ -1,23 +1,20 @@
 """The search for a law as something that a problem file defines, and the command line runs, resumes, draws and compares.
 
 experiment = LawSearch(law("ringdown"), noise=0.01)  # law from kanpde.science.laws
-    experiment = LawSearch(Dataset("kepler.csv", targets=["period"]), units=dict(a="m", mu="m^3/s^2", period="s"))
+experiment = LawSearch(Dataset("kepler.csv", targets=["period"]), units=dict(a="m", mu="m^3/s^2", period="s"))
 """
 
 import json
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from kanpde.datasets import Dataset
+from kanpde.discovery.searches import Found, Search, timed
 from kanpde.notation import typeset
-from kanpde.provenance import provenance
-from kanpde.results import Result
 from kanpde.science.feynman import Formula
 from kanpde.symbolic.law import Law
 
@@ -30,7 +27,7 @@ Method = Callable[..., Law]  # as kanpde.discovery.discover: (X, y, *, names, ou
 
 
 @dataclass(frozen=True, repr=False)
-class LawSearch:
+class LawSearch(Search):
     """Find the law of one target, and judge it where the truth is known.
 
     ``data`` is a :class:`~kanpde.datasets.Dataset` with one target, or a :class:`~kanpde.science.feynman.Formula`, of which ``rows``
@@ -59,12 +56,7 @@ class LawSearch:
     def __post_init__(self) -> None:
         if not isinstance(self.data, (Dataset, Formula)):
             raise TypeError(f'LawSearch takes a Dataset or a Formula such as law("ringdown"), got {self.data!r:.80}')
-        for name, low in (("noise", 0.0), ("seconds", 1e-3), ("quick", 1e-3)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value < math.inf:
-                raise ValueError(f"{name} must be a number of at least {low:g}, got {value!r}")
-        if isinstance(self.rows, bool) or not isinstance(self.rows, int) or self.rows < 10:
-            raise ValueError(f"rows must be a whole number of at least 10, got {self.rows!r}")
+        self._check_numbers()
         if isinstance(self.data, Dataset):
             if len(self.data.target_names) != 1:
                 raise ValueError(f"a law has one target, the data have {', '.join(self.data.target_names)}: targets=[...] with one of them")
@@ -73,59 +65,32 @@ class LawSearch:
         elif self.truth is not None:
             raise ValueError(f"the truth of samples of {self.data!r} is that formula: leave truth out")
 
-    def __repr__(self) -> str:
-        return in_short(self)
-
-    def shortened(self) -> "LawSearch":
-        """The same for a first look: ``quick`` seconds."""
-        return replace(self, seconds=min(self.quick, self.seconds))
-
-    def run(
-        self,
-        *,
-        seed: int = 0,
-        device: str = "cpu",
-        dtype: torch.dtype = torch.float64,
-        name: str = "problem",
-        key: str = "law",
-        source: str = "",
-        resume: Result | None = None,
-    ) -> Result:
-        """Draw the samples, search, judge; ``seed`` is that of samples and search. An unfinished ``resume`` is begun anew.
-
-        The result's ``law`` is the law as plain data, its metrics have the errors on rows that the search never saw, and the judge's words.
-        """
-        check_place(device, dtype)
+    def _found(self, seed: int) -> Found:
         if self.method is None:
             from kanpde.discovery import discover
 
             method: Method = discover
         else:
             method = self.method
-        known = provenance(self, seed, device, dtype, source)
         names, output = self._names
         X, y, fresh, target = self._rows(seed)
-        started = time.perf_counter()
         units = {} if self.units is None else {"units": self.units}
-        law = method(X, y, names=names, output=output, seed=seed, seconds=self.seconds, **units)
-        spent = time.perf_counter() - started
+        law, seconds = timed(lambda: method(X, y, names=names, output=output, seed=seed, seconds=self.seconds, **units))
         points, targets = np.concatenate([X, fresh]), np.concatenate([y, target])
         predicted = law(points) if law.expressions else np.full(len(points), np.nan)
-        judgement = self._judgement(law)
         split = np.repeat([0, 1], [len(X), len(fresh)])
         metrics = _errors("train", targets[split == 0], predicted[split == 0]) | _errors("test", targets[split == 1], predicted[split == 1])
-        return result_of(
+        return Found(
             law,
-            judgement,
-            names=(name, key),
-            provenance=known | {"wall_seconds": time.perf_counter() - started},
-            equation=self._wording(names, output),
+            self._judgement(law),
+            seconds,
             inputs=names,
             points=X,
             sampling="the training rows of the data" if isinstance(self.data, Dataset) else f"uniform, seed {seed}",
+            equation=self._wording(names, output),
+            metrics=metrics | {"control": self._control},
             solution={output: predicted, f"target_{output}": targets, "split": split, "row": np.arange(len(points))},
             solution_points=points,
-            metrics=metrics | {"seconds": spent, "noise": self.noise, "control": self._control},
         )
 
     @property
@@ -171,65 +136,6 @@ class LawSearch:
         return words | {"text": f"{truth.output} = {truth.text}" if truth is not None else repr(self.data)}
 
 
-def in_short(search: Any) -> str:
-    """The fields of a search that are not the default, functions by name: the same text in every process, by which a run is resumed."""
-    shown = []
-    for each in fields(search):
-        value = getattr(search, each.name)
-        if each.name != "callbacks" and value != each.default:
-            shown.append(f"{each.name}={getattr(value, '__name__', repr(value))}")
-    return f"{type(search).__name__}({', '.join(shown)})"
-
-
-def check_place(device: str, dtype: torch.dtype) -> None:
-    """``ValueError`` for another precision or device than a search for laws has."""
-    if dtype != torch.float64:
-        raise ValueError(f"laws are searched in double precision, got {dtype}: leave --dtype out")
-    if device != "cpu":
-        raise ValueError(f"laws are searched on the CPU, got the device {device}: leave --device out")
-
-
-def result_of(
-    law: Law,
-    judgement: "Judgement | None",
-    *,
-    names: tuple[str, str],
-    provenance: dict[str, Any],
-    equation: dict[str, str],
-    inputs: tuple[str, ...],
-    points: np.ndarray,
-    sampling: str,
-    solution: dict[str, np.ndarray],
-    solution_points: np.ndarray | None,
-    metrics: dict[str, float | int],
-) -> Result:
-    """The result of a search: what figures, tables and files need. ``names`` are those of problem and experiment."""
-    every = points if solution_points is None else solution_points
-    return Result(
-        problem=names[0],
-        experiment=names[1],
-        status="complete",
-        provenance=provenance | {"threads": torch.get_num_threads()},
-        equation=equation | (_texts(judgement) if judgement else {}),
-        coordinates=inputs,
-        lower=every.min(0),
-        upper=every.max(0),
-        points={"data": points},
-        sampling={"data": sampling},
-        history={},
-        axes={},
-        solution=solution,
-        solution_points=solution_points,
-        unknowns=tuple(key.removeprefix("target_") for key in solution if key.startswith("target_")),
-        metrics=metrics | {"variables": len(inputs), "parameters": len(law.free)} | (_numbers(judgement) if judgement else {}),
-        parameters=np.array([each.value for each in law.free]),
-        architecture={},
-        edges=(),
-        checkpoint=None,
-        law=law.to_plain(),
-    )
-
-
 def _errors(split: str, target: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """rmse, r2 and the number of rows; NaN without rows or without a law."""
     if not len(target):
@@ -238,24 +144,3 @@ def _errors(split: str, target: np.ndarray, predicted: np.ndarray) -> dict[str, 
     spread = float(np.var(target))
     r2 = 1 - square / spread if spread > 0 else math.nan
     return {f"{split}_rows": len(target), f"{split}_rmse": math.sqrt(square), f"{split}_r2": r2, f"{split}_loss": square}
-
-
-def _numbers(judgement: "Judgement") -> dict[str, float | int]:
-    """What the tables count."""
-    covered, constants = judgement.covered
-    flags = ("found", "numeric", "symbolic", "compact", "structure", "within", "srbench", "wrong", "claimed", "nice")
-    return {name: int(getattr(judgement, name)) for name in flags} | {
-        "deviation": judgement.deviation,
-        "nodes": judgement.nodes,
-        "truth_nodes": judgement.truth_nodes,
-        "covered": covered,
-        "constants": constants,
-        "snapped_wrongly": len(judgement.wrongly_snapped),
-        "spurious": len(judgement.spurious),
-    }
-
-
-def _texts(judgement: "Judgement") -> dict[str, str]:
-    pulls = ", ".join(f"{name} {pull:+.2f}" for name, pull in judgement.pulls)
-    words = {"proof": judgement.proof, "pulls": pulls, "wrongly_snapped": ", ".join(judgement.wrongly_snapped)}
-    return {key: word for key, word in words.items() if word}

@@ -11,11 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kanpde.search.library import Powers, monomial, monomial_node
 from kanpde.symbolic.description import Trial
 from kanpde.symbolic.forms import Node, constant, variable
 from kanpde.symbolic.reading import read
-
-Powers = tuple[Fraction, ...]
 
 
 @dataclass(frozen=True)
@@ -31,18 +30,22 @@ class Groups:
 
     def values(self, columns: Tensor) -> tuple[Tensor, Tensor]:
         """The groups (k, N) and the factor (N,) at columns (d, N)."""
-        return torch.stack([_product(columns, powers) for powers in self.groups]), _product(columns, self.factor)
+        return torch.stack([monomial(columns, powers) for powers in self.groups]), monomial(columns, self.factor)
 
     def whole(self) -> Node:
         """c times the factor, where there are no groups."""
-        return constant(1.0) * _node(self.factor) if any(self.factor) else constant(1.0)
+        return self._times_factor(constant(1.0))
 
     def formula(self, trial: Trial) -> Node:
         """A law of the groups as one of the variables."""
-        form = trial.form
-        change = {place: (lambda node, k=step.value: _node(self.groups[k])) for place, step in enumerate(form.steps) if step.kind == "x"}
-        found = form.rebuilt(trial.constants, change=change)
-        return found * _node(self.factor) if any(self.factor) else found
+        form, variables = trial.form, [variable(k) for k in range(len(self.factor))]
+        groups = [monomial_node(variables, powers) or constant(1.0) for powers in self.groups]
+        change = {place: (lambda node, k=step.value: groups[k]) for place, step in enumerate(form.steps) if step.kind == "x"}
+        return self._times_factor(form.rebuilt(trial.constants, change=change))
+
+    def _times_factor(self, node: Node) -> Node:
+        factor = monomial_node([variable(k) for k in range(len(self.factor))], self.factor)
+        return node if factor is None else node * factor
 
 
 def dimensionless(units: Mapping[str, str], names: Sequence[str], output: str) -> Groups:
@@ -89,20 +92,4 @@ def _dimensions(text: str, name: str) -> dict[str, Any]:
         if not base.is_Symbol or not power.is_Rational:
             raise ValueError(f"the unit of {name} must be a product of powers such as 'kg*m/s^2', or '1', got {text!r}")
         found[str(base)] = sympy.Rational(power)
-    return found
-
-
-def _product(columns: Tensor, powers: Powers) -> Tensor:
-    found = torch.ones_like(columns[0])
-    for column, p in zip(columns, powers, strict=True):
-        if p:
-            found = found * column ** (int(p) if p.denominator == 1 else float(p))
-    return found
-
-
-def _node(powers: Powers) -> Node:
-    parts = [variable(k) ** p for k, p in enumerate(powers) if p]
-    found = parts[0]
-    for part in parts[1:]:
-        found = found * part
     return found

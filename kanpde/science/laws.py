@@ -36,6 +36,14 @@ anharmonic | y = x1*(cos(w*t) + a*cos(w*t)**2) | x1 w 1 3; t 0 2; a 0 1
 lorentz_boost | x1 = (x - u*t)/sqrt(1 - u**2/c**2) | x -2 2; u -0.8 0.8; t 0 2; c 1 2
 """
 
+FIRST = """
+product | f = x*y | x y -1 1
+hypotenuse | f = sqrt(x**2 + y**2) | x y -1 1
+parallel | f = 1/(1/x + 1/y) | x y 0.5 3
+drift | f = q*V/d | q V d 1 5
+kan_toy | f = exp(sin(pi*x) + y**2) | x y -1 1
+"""
+
 SCRAMBLED = """
 gaussian | f = 0.4127*exp(-0.4613*theta**2) | theta -3 3
 ringdown | u = exp(-0.2871*t)*cos(6.1353*t) | t 0 3
@@ -69,6 +77,12 @@ BUMPS = 40  # in the sum that is no law
 def laws() -> tuple[Formula, ...]:
     """All seventeen, by number of variables; the three partial differential equations are in :func:`equations`."""
     return parsed(LAWS)
+
+
+@cache
+def first_laws() -> tuple[Formula, ...]:
+    """Five that should be found for any seed."""
+    return parsed(FIRST)
 
 
 @cache

@@ -110,6 +110,24 @@ def size_of(powers: Powers) -> float:
     return float(sum(abs(p) + (p.denominator > 1) for p in powers))
 
 
+def monomial(columns: Tensor, powers: Powers) -> Tensor:
+    """prod x_i^p_i of columns (d, N): (N,)."""
+    found = torch.ones_like(columns[0])
+    for column, p in zip(columns, powers, strict=True):
+        if p:
+            found = found * column ** (int(p) if p.denominator == 1 else float(p))
+    return found
+
+
+def monomial_node(nodes: Sequence[Node], powers: Powers) -> Node | None:
+    """The formula of a monomial of these parts; None for 1."""
+    found: Node | None = None
+    for base, p in zip(nodes, powers, strict=True):
+        if p:
+            found = base**p if found is None else found * base**p
+    return found
+
+
 class Library:
     """Monomials and atoms of ``columns`` (d, N), whose formulas are ``nodes``, by default the variables; values at some ``rows``.
 
@@ -134,16 +152,11 @@ class Library:
     @cached_property
     def monomial_values(self) -> Tensor:
         """All monomials at the rows: (M, n)."""
-        return torch.stack([self._monomial(p, self._at) for p in self.monomials])
+        return torch.stack([monomial(self._at, p) for p in self.monomials])
 
     def monomial_node(self, powers: Powers) -> Node | None:
         """The formula of a monomial; None for 1."""
-        found: Node | None = None
-        for base, p in zip(self.nodes, powers, strict=True):
-            if p:
-                part = base**p
-                found = part if found is None else found * part
-        return found
+        return monomial_node(self.nodes, powers)
 
     def atom_node(self, atom: Atom) -> Node:
         """The formula of an atom, its scale a free constant."""
@@ -182,18 +195,11 @@ class Library:
             found += [Argument(pair=(i, j, 1)), Argument(pair=(i, j, -1))]
         return found
 
-    def _monomial(self, powers: Powers, columns: Tensor) -> Tensor:
-        found = torch.ones_like(columns[0])
-        for column, p in zip(columns, powers, strict=True):
-            if p:
-                found = found * column ** (int(p) if p.denominator == 1 else float(p))
-        return found
-
     def _argument(self, argument: Argument, columns: Tensor) -> Tensor:
         if argument.pair is not None:
             i, j, sign = argument.pair
             return columns[i] + sign * columns[j]
-        return self._monomial(argument.powers, columns)
+        return monomial(columns, argument.powers)
 
     def _made(self) -> tuple[list[Atom], Tensor]:
         atoms: list[Atom] = []

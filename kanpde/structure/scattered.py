@@ -53,7 +53,7 @@ class Surrogate:
 
     @classmethod
     def _fit(cls, points: np.ndarray, values: np.ndarray, degree: int) -> Self:
-        matrix = _design(points, points, degree)
+        matrix = chebyshev_products(points, points, degree)
         left, sizes, right = np.linalg.svd(matrix, full_matrices=False)
         kept = sizes > 1e-10 * sizes[0]
         left, whitening = left[:, kept], right[kept].T / sizes[kept]
@@ -70,13 +70,13 @@ class Surrogate:
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """The values at points (N, d): (N,)."""
-        matrix = _design(points, self.points, self.degree)
+        matrix = chebyshev_products(points, self.points, self.degree)
         leverage = ((matrix @ self.whitening) ** 2).sum(1)
         return np.where(leverage <= self.leverage * (1 + 1e-9), matrix @ self.coefficients, np.nan)
 
 
-def _design(points: np.ndarray, data: np.ndarray, degree: int) -> np.ndarray:
-    """Products of Chebyshev polynomials up to a total degree: (N, terms)."""
+def chebyshev_products(points: np.ndarray, data: np.ndarray, degree: int) -> np.ndarray:
+    """Products of Chebyshev polynomials up to a total degree at points (N, d), over the box of the ``data``: (N, terms)."""
     low, high = data.min(0), data.max(0)
     z = (2 * points - low - high) / np.where(high > low, high - low, 1.0)
     rows = [np.ones_like(z), z]

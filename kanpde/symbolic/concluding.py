@@ -53,8 +53,8 @@ def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output:
 
     columns, y = rows.columns, rows.y
     ranked = distinct(trials, columns)[:MOST]
-    finals = [_final(trial, columns, y) for trial in ranked if trial.nats < ranked[0].nats + NEAR]
-    best, lead = _chosen(_unlike(finals, columns), columns)
+    near = [trial for trial in ranked if trial.nats < ranked[0].nats + NEAR]
+    best, lead = _chosen(_unlike([_final(trial, columns, y) for trial in near], columns), ranked[len(near) :], columns)
     trial, found = (best.numbers, best.snapped) if lead > LEAD else (best.free, [])
     verdict, reason, noise, lines = _verdict(trial, lead, rows)
     whole_columns, whole_y = rows.whole
@@ -106,19 +106,19 @@ def _unlike(finals: Sequence[_Final], columns: Tensor) -> list[_Final]:
     return sorted((final for final, _ in found), key=lambda each: each.nats)
 
 
-def _chosen(finals: Sequence[_Final], columns: Tensor) -> tuple[_Final, float]:
-    """The best, and its lead over the best that is neither an extension of it nor the same.
+def _chosen(finals: Sequence[_Final], others: Sequence[Trial], columns: Tensor) -> tuple[_Final, float]:
+    """The best, and its lead over the best that is neither an extension of it nor the same; ``others`` are behind, and were not snapped.
 
     Among thousands of extensions some gain a little by chance: what leads a formula that it contains by no more than ``LEAD`` gives way.
     """
     best = finals[0]
     for other in finals[1:]:
-        if other.nats <= best.nats + LEAD and _size(other.free) < _size(best.free) and _contains(best.free, other.free, columns):
+        if other.nats <= finals[0].nats + LEAD and _size(other.free) < _size(best.free) and _contains(best.free, other.free, columns):
             best = other
-    rivals = [each for each in finals if each is not best and each.nats < best.nats + 10 * LEAD]
-    for rival in rivals:
-        if not _contains(rival.free, best.free, columns):
-            return best, rival.nats - best.nats
+    rivals = [(each.nats, each.free) for each in finals if each is not best] + [(each.nats, each) for each in others]
+    for nats, rival in rivals:
+        if not _contains(rival, best.free, columns):
+            return best, nats - best.nats
     return best, math.inf
 
 
@@ -126,11 +126,9 @@ def clear(trials: Sequence[Trial], rows: Rows) -> bool:
     """Whether a search may end: the best has no free constant left, leaves nothing but noise, and leads by twice what a law needs."""
     if not trials:
         return False
-    finals = [
-        _final(trial, rows.columns, rows.y) for trial in distinct(trials, rows.columns)[: MOST // 3] if trial.nats < trials[0].nats + NEAR
-    ]
-    best, lead = _chosen(_unlike(finals, rows.columns), rows.columns)
-    return not best.numbers.form.count and lead > 2 * LEAD and residual_structure(best.numbers, rows.columns, rows.y) > UNSURE
+    near = [trial for trial in distinct(trials, rows.columns)[: MOST // 3] if trial.nats < trials[0].nats + NEAR]
+    best, lead = _chosen(_unlike([_final(trial, rows.columns, rows.y) for trial in near], rows.columns), (), rows.columns)
+    return not best.numbers.form.count and lead > 2 * LEAD and residual_structure(best.numbers, rows.columns, rows.y)[0] > UNSURE
 
 
 def _size(trial: Trial) -> float:
@@ -157,7 +155,7 @@ def _probability(log10: float) -> str:
 def _verdict(best: Trial, lead: float, rows: Rows) -> tuple[str, str, float, list[str]]:
     """Verdict, reason, the level of noise, and what was checked."""
     size = math.sqrt(best.size)
-    exact = best.rms <= EXACT * size
+    exact, noise = best.rms <= EXACT * size, 0.0
     lines = []
     fresh = best.values(rows.fresh_columns) - rows.fresh_y
     ratio = math.sqrt(float(fresh.square().mean())) / max(best.rms, ROUNDING * size) if len(fresh) else 1.0
@@ -170,20 +168,20 @@ def _verdict(best: Trial, lead: float, rows: Rows) -> tuple[str, str, float, lis
         return "no law", "it is not finite at fresh rows", math.nan, lines
     spread = float((rows.y - rows.y.mean()).square().mean())
     if not exact:
-        log10 = residual_structure(best, rows.columns, rows.y)
+        log10, noise = residual_structure(best, rows.columns, rows.y)
         lines.append(f"noise is as regular as what is left with probability {_probability(log10)}")
         if spread > 0 and best.rss / best.rows > 0.97 * spread:
-            return "no law", "no formula explains anything of the data", math.nan, lines
+            return "no law", "no formula explains anything of the data", noise, lines
         if log10 < STRUCTURE:
-            return "no law", "a fit without a formula explains significantly more than the best formula does", math.nan, lines
+            return "no law", "a fit without a formula explains significantly more than the best formula does", noise, lines
         if log10 < UNSURE:
-            return "candidate", "what it leaves may be more than noise", best.rms, lines
+            return "candidate", "what it leaves may be more than noise", noise, lines
     if not ratio <= allowed:
-        return "candidate", "its residual is greater at fresh rows than at those it was fitted to", best.rms, lines
+        return "candidate", "its residual is greater at fresh rows than at those it was fitted to", noise, lines
     if best.form.count > FREE or structure_nats(best.form) > LONGEST:
-        return "candidate", "it is so long that it may be an approximation, as good as the data can tell", best.rms, lines
+        return "candidate", "it is so long that it may be an approximation, as good as the data can tell", noise, lines
     if lead <= LEAD:
-        return "candidate", f"it leads another formula by no more than {LEAD:.0f} nats", best.rms, lines
+        return "candidate", f"it leads another formula by no more than {LEAD:.0f} nats", noise, lines
     if exact:
-        return "exact within noise", f"nothing is left but rounding, {best.rms / size:.1e} of the data", 0.0, lines
-    return "exact within noise", "what is left is noise, at fresh rows too, and no other formula comes near", best.rms, lines
+        return "exact within noise", f"nothing is left but rounding, {best.rms / size:.1e} of the data", noise, lines
+    return "exact within noise", "what is left is noise, at fresh rows too, and no other formula comes near", noise, lines

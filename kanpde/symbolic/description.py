@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kanpde.structure.scattered import chebyshev_products
 from kanpde.symbolic.forms import Form
 from kanpde.symbolic.refitting import Fit
 
@@ -119,10 +120,11 @@ def front(trials: Sequence[Trial]) -> list[Trial]:
     return found
 
 
-def residual_structure(trial: Trial, columns: Tensor, y: Tensor) -> float:
-    """How improbable it is that a formula without a fault leaves a residual as regular as this: log10 of the probability.
+def residual_structure(trial: Trial, columns: Tensor, y: Tensor) -> tuple[float, float]:
+    """How improbable it is that a formula without a fault leaves a residual as regular as this: log10 of the probability; and the noise.
 
-    An F test of the residual against polynomials of all variables, of a total degree that N/8 columns and 200 allow.
+    That is the standard deviation of what is left of the residual when all that is regular is taken out. An F test of the residual against
+    polynomials of all variables, of a total degree that N/8 columns and 200 allow.
     """
     from scipy.stats import f as distribution
 
@@ -131,9 +133,9 @@ def residual_structure(trial: Trial, columns: Tensor, y: Tensor) -> float:
     gone, left = _split(design, residual)
     p, freedom = design.shape[1] - trial.form.count, len(y) - design.shape[1]
     if p < 1 or freedom < 10:
-        return 0.0
+        return 0.0, trial.rms
     ratio = (gone / p) / max(left / freedom, 1e-300)
-    return max(float(distribution.logsf(ratio, p, freedom)) / math.log(10), -300.0)
+    return max(float(distribution.logsf(ratio, p, freedom)) / math.log(10), -300.0), math.sqrt(left / freedom)
 
 
 def _split(design: Tensor, values: Tensor) -> tuple[float, float]:
@@ -144,18 +146,9 @@ def _split(design: Tensor, values: Tensor) -> tuple[float, float]:
 
 
 def polynomials(columns: Tensor, most: int) -> Tensor:
-    """Products of Chebyshev polynomials of a total degree, at most so many: (N, p)."""
-    low, high = columns.min(1, keepdim=True).values, columns.max(1, keepdim=True).values
-    z = 2 * (columns - low) / (high - low).clamp(min=1e-300) - 1
-    d = len(z)
-    degree = 1
+    """Products of Chebyshev polynomials of all columns, of the greatest total degree (30 at most) that has no more than so many: (N, p)."""
+    degree, d = 1, len(columns)
     while math.comb(d + degree + 1, d) <= most and degree < 30:
         degree += 1
-    tables = [[torch.ones_like(row), row] for row in z]
-    for table in tables:
-        for _ in range(degree - 1):
-            table.append(2 * table[1] * table[-1] - table[-2])
-    products: list[tuple[int, Tensor]] = [(0, torch.ones_like(z[0]))]
-    for table in tables:
-        products = [(used + k, value * table[k]) for used, value in products for k in range(degree - used + 1)]
-    return torch.stack([value for _, value in products], 1)
+    points = columns.T.numpy()
+    return torch.as_tensor(chebyshev_products(points, points, degree))

@@ -87,9 +87,10 @@ class Law:
     """What was found of the inputs ``names``: ``expressions``, output -> formula, and how sure it is.
 
     Constants that were snapped are exact numbers in the formulas, the others the symbols of ``constants`` (c1, ...). All symbols are made
-    real variables. ``reason`` says in one sentence why ``verdict`` is what it is; ``rms`` is that of the residual, ``noise`` the level
-    estimated without the law (NaN if unknown), ``lead`` the nats over the best structurally different candidate (inf if there is none),
-    ``evidence`` what was checked and how. ``kind`` is "function", "solution" of an equation, or "equation": a discovered differential
+    real variables. ``reason`` says in one sentence why ``verdict`` is what it is; ``rms`` is that of the residual, ``noise`` its part
+    that no fit without a formula could explain (NaN if unknown), ``lead`` the nats over the best structurally different candidate (inf if
+    there is none), ``evidence`` what was checked and how.
+    ``kind`` is "function", "solution" of an equation, or "equation": a discovered differential
     equation, {"u_t": right-hand side in u, u_x, ...}.
 
     ``nodes`` of each formula, and of the candidates in ``front``, are counted by :func:`nodes`.

@@ -1,23 +1,24 @@
 """Columns and values that a law is to be found in: what is checked before time is spent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 FEWEST = 12
+SMALLEST = 1e-60  # size of a column, and one over the greatest: squares and fourth powers must be numbers
 
 
 def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """``X`` (n, d), also (n,) or columns by name, and ``y`` (n,) as float64, with the names of the columns: x, or x1, x2, ... by default.
 
     Raises ``TypeError`` and ``ValueError`` that name what is wrong: other shapes, text, NaN, fewer than 12 rows, columns that do not vary
-    or are equal to others or straight functions of them, names that are no identifiers or there twice.
+    or are equal to others or straight functions of them, sizes beyond 1e60, names that are no identifiers or there twice.
     """
-    if isinstance(X, dict):
+    if isinstance(X, Mapping):
         if names is not None:
             raise ValueError("columns by name have their names already: leave out names=")
-        names, X = list(X), np.stack([np.asarray(each, dtype=float).reshape(-1) for each in X.values()], 1) if _alike(X) else None
+        names, X = list(X), np.stack([_numbers(each, str(name)).reshape(-1) for name, each in X.items()], 1) if _alike(X) else None
     points, values = _numbers(X, "X"), _numbers(y, "y")
     points = points[:, None] if points.ndim == 1 else points
     values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
@@ -28,6 +29,9 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
         if not np.isfinite(column).all():
             row = int(np.flatnonzero(~np.isfinite(column))[0])
             raise ValueError(f"{label} is {column[row]} in row {row}: leave out rows that are not finite numbers")
+        size = float(np.abs(column).max())
+        if size and not SMALLEST < size < 1 / SMALLEST:
+            raise ValueError(f"{label} is of the size of {size:.1e}: give it in units in which that is between 1e-60 and 1e60")
     if len(values) < max(FEWEST, 3 * points.shape[1]):
         raise ValueError(
             f"there are {len(values)} rows of {points.shape[1]} columns; a law needs at least {max(FEWEST, 3 * points.shape[1])}"
@@ -35,6 +39,8 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
     for label, column in zip(labels, points.T, strict=True):
         if np.ptp(column) <= 1e-12 * np.abs(column).max():
             raise ValueError(f"the column {label} is {column[0]:.6g} in all rows: leave it out, no law can tell what it does")
+    if np.ptp(values) <= 1e-12 * np.abs(values).max():
+        raise ValueError(f"y is {values[0]:.6g} in all rows: there is nothing to explain")
     for first in range(points.shape[1]):
         for second in range(first):
             if abs(np.corrcoef(points[:, first], points[:, second])[0, 1]) > 1 - 1e-12:
@@ -43,7 +49,7 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
     return points, values, labels
 
 
-def _alike(columns: dict[str, Any]) -> bool:
+def _alike(columns: Mapping[Any, Any]) -> bool:
     sizes = {str(name): np.size(each) for name, each in columns.items()}
     if len(set(sizes.values())) > 1:
         shown = ", ".join(f"{name} has {size}" for name, size in sizes.items())

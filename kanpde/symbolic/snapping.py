@@ -138,7 +138,7 @@ def settled(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
     return trial
 
 
-def snapped(trial: Trial, columns: Tensor, y: Tensor, *, chance: float = CHANCE) -> tuple[Trial, list[Snapped]]:
+def snapped(trial: Trial, columns: Tensor, y: Tensor) -> tuple[Trial, list[Snapped]]:
     """The trial with every constant snapped that is nice, the rest refitted, and what was snapped.
 
     One after the other, the least likely to be chance first; where that makes the fit significantly worse, the constant stays free.
@@ -151,7 +151,7 @@ def snapped(trial: Trial, columns: Tensor, y: Tensor, *, chance: float = CHANCE)
         sigma, _ = deviations(trial.fit, columns, variance)
         options = []
         for k, (place, value, spread) in enumerate(zip(places, trial.constants.tolist(), sigma.tolist(), strict=True)):
-            if place not in stay and (number_of := nice(value, spread, chance=chance)):
+            if place not in stay and (number_of := nice(value, spread)):
                 options.append((number_of[1], k, number_of[0]))
         if not options:
             return settled(trial, columns, y), found

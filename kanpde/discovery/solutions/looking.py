@@ -14,8 +14,8 @@ logger = logging.getLogger("kanpde")
 class Extract:
     """Turns the trained network into a formula and proves it: ``Experiment(..., callbacks=[Extract()])``.
 
-    The law is in the result, its file and the report (:func:`~kanpde.discovery.extraction.extract_solution`); ``seconds`` is what it may
-    take at most. A failure to look for it is logged, and costs nothing else.
+    The law is in the result, its file and the report (:func:`~kanpde.discovery.solutions.extraction.extract_solution`); ``seconds``
+    is what it may take at most. A failure to look for it is logged, and costs nothing else.
     """
 
     seconds: float = 90.0
@@ -28,7 +28,7 @@ class Extract:
 
     def law_for_result(self, run: Any) -> dict[str, Any] | None:
         """The law of the trained network as plain data."""
-        from kanpde.discovery.extraction import extract_solution
+        from kanpde.discovery.solutions.extraction import extract_solution
 
         started = time.perf_counter()
         try:

@@ -20,8 +20,8 @@ import numpy as np
 import sympy
 from numpy.polynomial import chebyshev
 
-from kanpde.discovery.products import Sampled
-from kanpde.discovery.proposals import Names, Proposal
+from kanpde.discovery.solutions.products import Sampled
+from kanpde.discovery.solutions.proposals import Names, Proposal
 from kanpde.domains import Box
 from kanpde.problem import Problem
 from kanpde.symbolic.equations import equations, symbols

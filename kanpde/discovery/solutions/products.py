@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from kanpde.discovery.proposals import Names, Proposal
+from kanpde.discovery.solutions.proposals import Names, Proposal
 from kanpde.domains import Box, sobol
 
 POINTS = 96  # along a line

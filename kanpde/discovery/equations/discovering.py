@@ -1,10 +1,10 @@
 """An evolution equation from scattered, noisy samples of its solution.
 
-1. Smoothing splines, whose penalty and mesh the data choose, take off the noise (:mod:`kanpde.discovery.denoising`).
-2. Weak-form regression on the smooth field proposes terms (:mod:`kanpde.discovery.weak_form`).
-3. Field and coefficients are fitted to the samples together, with the equation as a constraint (:mod:`kanpde.discovery.inverse`); terms
-   come and go by description length until none is better, on meshes as fine as the constants need (:mod:`kanpde.discovery.search`).
-4. The law is tried on samples that were left out, against the smoothing spline, and gets its verdict (:mod:`kanpde.discovery.judging`).
+1. Smoothing splines, whose penalty and mesh the data choose, take off the noise (``denoising``).
+2. Weak-form regression on the smooth field proposes terms (``weak_form``).
+3. Field and coefficients are fitted to the samples together, with the equation as a constraint (``inverse``); terms come and go by
+   description length until none is better, on meshes as fine as the constants need (``subsets``).
+4. The law is tried on samples that were left out, against the smoothing spline, and gets its verdict (``verdicts``).
 """
 
 import logging
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kanpde.arguments import real_number, whole_number
-from kanpde.discovery.denoising import Samples, denoised
-from kanpde.discovery.judging import judged, nothing
-from kanpde.discovery.search import search
-from kanpde.discovery.tensor import one_thread
-from kanpde.discovery.terms import Language, check_independent, library, written
+from kanpde.discovery.equations.denoising import Samples, denoised
+from kanpde.discovery.equations.subsets import search
+from kanpde.discovery.equations.tensor import one_thread
+from kanpde.discovery.equations.terms import Language, check_independent, library, written
+from kanpde.discovery.equations.verdicts import judged, nothing
 from kanpde.symbolic.law import Law
 
 logger = logging.getLogger("kanpde")

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from kanpde.discovery.denoising import Design, Samples, Smooth
-from kanpde.discovery.inverse import Fit, Inverse
-from kanpde.discovery.search import FLOOR, Search, level
-from kanpde.discovery.terms import Language
+from kanpde.discovery.equations.denoising import Design, Samples, Smooth
+from kanpde.discovery.equations.inverse import Fit, Inverse
+from kanpde.discovery.equations.subsets import FLOOR, Search, level
+from kanpde.discovery.equations.terms import Language
 from kanpde.symbolic.law import Candidate, Law, LawConstant, nodes
 
 LEAD = 5.0  # nats

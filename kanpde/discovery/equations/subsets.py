@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kanpde.discovery.denoising import Design, Smooth
-from kanpde.discovery.inverse import Fit, Inverse, refined
-from kanpde.discovery.tensor import TensorSplines
-from kanpde.discovery.terms import Language, Term
-from kanpde.discovery.weak_form import best_subsets, nats, proposals
+from kanpde.discovery.equations.denoising import Design, Smooth
+from kanpde.discovery.equations.inverse import Fit, Inverse, refined
+from kanpde.discovery.equations.tensor import TensorSplines
+from kanpde.discovery.equations.terms import Language, Term
+from kanpde.discovery.equations.weak_form import best_subsets, nats, proposals
 
 logger = logging.getLogger("kanpde")
 

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize
 
-from kanpde.discovery.tensor import Factor, TensorSplines, univariate
+from kanpde.discovery.equations.tensor import Factor, TensorSplines, univariate
 
 logger = logging.getLogger("kanpde")
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kanpde.discovery.denoising import Design, Samples, Smooth
-from kanpde.discovery.tensor import Factor, TensorSplines
-from kanpde.discovery.terms import Language, Term
-from kanpde.discovery.weak_form import nats
+from kanpde.discovery.equations.denoising import Design, Samples, Smooth
+from kanpde.discovery.equations.tensor import Factor, TensorSplines
+from kanpde.discovery.equations.terms import Language, Term
+from kanpde.discovery.equations.weak_form import nats
 
 logger = logging.getLogger("kanpde")
 

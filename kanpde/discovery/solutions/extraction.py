@@ -15,10 +15,10 @@ import numpy as np
 import sympy
 from sympy.simplify.fu import TR8, TR10i
 
-from kanpde.discovery.products import Sampled, sums_of_products
-from kanpde.discovery.proposals import Proposal, Refined, refined
-from kanpde.discovery.ridges import ridges
-from kanpde.discovery.solitons import sums_of_exponentials
+from kanpde.discovery.solutions.products import Sampled, sums_of_products
+from kanpde.discovery.solutions.proposals import Proposal, Refined, refined
+from kanpde.discovery.solutions.ridges import ridges
+from kanpde.discovery.solutions.solitons import sums_of_exponentials
 from kanpde.network import Network
 from kanpde.problem import Problem
 from kanpde.solution import Solution
@@ -41,9 +41,9 @@ def extract_solution(
 
     ``solution`` is the trained network of ``problem``, or its :class:`~kanpde.solution.Solution`. Proposals (sums of products of
     exponentials, sines and powers; derivatives of the logarithm of a sum of exponentials; those of ``more``, functions of problem and
-    samples that yield :class:`~kanpde.discovery.proposals.Proposal`; and, for a single unknown, what a search among all formulas finds in
-    the seconds that are left) are fitted to it and put into equation and conditions, until one is proved or ``seconds`` are over. One
-    proof takes ``proof_seconds`` at most.
+    samples that yield :class:`~kanpde.discovery.solutions.proposals.Proposal`; and, for a single unknown, what a search among all
+    formulas finds in the seconds that are left) are fitted to it and put into equation and conditions, until one is proved or ``seconds``
+    are over. One proof takes ``proof_seconds`` at most.
 
     The verdict is "proved" where sympy finds all residuals identically zero; "candidate" for a formula that fits but is not proved; else
     "no law". Raises ``ValueError`` for a problem of data, which has no equation to prove anything with.

@@ -1,12 +1,12 @@
 """Which terms an equation may have: weak-form regression on a denoised field, all subsets of a library compared.
 
-With a smooth test function psi that vanishes at the edge of its support, and terms T_j = sum of D^alpha F (:mod:`kanpde.discovery.terms`),
+With a smooth test function psi that vanishes at the edge of its support, and terms T_j = sum of D^alpha F (``terms``),
 
     - int psi_t u  =  sum_j theta_j sum (-1)^|alpha| int F D^alpha psi,
 
 so that the derivatives fall on psi where they can. Test functions are products of (1 - z^2)^p, of which many overlap. Source: Messenger and
 Bortz, Multiscale Model. Simul. 19 (2021) 1474. The errors of the rows are correlated; what is found here are proposals,
-which the samples themselves decide between (:mod:`kanpde.discovery.inverse`).
+which the samples themselves decide between (:mod:`kanpde.discovery.equations.inverse`).
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from numpy.polynomial import polynomial
 
-from kanpde.discovery.denoising import Smooth
-from kanpde.discovery.terms import Language, MultiIndex, Term, evaluate
+from kanpde.discovery.equations.denoising import Smooth
+from kanpde.discovery.equations.terms import Language, MultiIndex, Term, evaluate
 
 RADII = (0.08, 0.12, 0.18)  # of the test functions, of the length of the box
 POINTS = {2: (240, 120), 3: (48, 40)}  # of the quadrature, along space and time

@@ -1,7 +1,7 @@
 """Solutions that change along one direction only, travelling waves among them: u = f(w . x).
 
 Where the gradients at all points are parallel to one w, f is read off along a line in that direction, and its exponentials and sines are
-those of :mod:`kanpde.discovery.products`.
+those of :mod:`kanpde.discovery.solutions.products`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import sympy
 
-from kanpde.discovery.products import POINTS, Factor, Sampled, exponentials
-from kanpde.discovery.proposals import Names, Proposal
+from kanpde.discovery.solutions.products import POINTS, Factor, Sampled, exponentials
+from kanpde.discovery.solutions.proposals import Names, Proposal
 from kanpde.domains import Box, sobol
 
 STEP = 1e-4  # of the range of a coordinate, for differences

@@ -1,0 +1,1 @@
+"""The formula of an equation that a network has solved, and its proof."""
