@@ -207,7 +207,8 @@ def test_problem_files_do_no_work_at_import_and_take_about_a_page():
 
 def test_the_benchmarks_of_laws_have_every_law_at_every_noise():
     laws, feynman = (experiments(PROBLEMS / f"{name}.py") for name in sorted(LAWS, reverse=True))
-    found = [key for key in laws if not key.startswith(("scrambled-", "none-"))]
+    found = [key for key in laws if not key.startswith(("first-", "scrambled-", "none-"))]
+    assert len([key for key in laws if key.startswith("first-")]) == 5
     assert len(found) == 3 * (17 + 3) and len([key for key in laws if key.startswith("scrambled-")]) == 3 * 17
     assert all(laws[key].values is not None for key in laws if key.startswith("none-"))
     assert len(feynman) == 4 * 120 and feynman["I.12.11-noise0.1"].noise == 0.1
