@@ -170,7 +170,7 @@ def _searched(rows: Any, seconds: float, *, seeds: Any = (), smooth: Any = None,
         smooth=smooth,
         extra=extra,
         seed=seed,
-        enough=lambda trials: clear(trials, rows),
+        enough=lambda trials, late: clear(trials, rows, late=late),
     )
 
 

@@ -17,6 +17,7 @@ from kanpde.symbolic.refitting import Fit, refit
 SCREEN = 256  # rows at which terms are scored
 FEW = 500  # and formulas refitted first, where the data are smooth to rounding
 MANY = 1500  # or may be noisy
+CLOSE = 1e-6  # of the RSS: what is left to gain when these refits end
 FIRST, SECOND = 6, 12  # steps of the refits: over the screen, and, where that promises something, over more rows
 PROMISE, SLACK = 3.0, 4.0  # it does if no formula up to so many nats longer has a residual (mean square) so much less
 LONGEST = 150.0  # nats of a formula that is still changed in context
@@ -96,11 +97,11 @@ class Pool:
         self.tried.add(shape)
         structure = structure_nats(form)
         length = structure + form.count / 2 * math.log(self.rows)
-        fit, used = refit(form, *self._first, starts=form.start[None], steps=FIRST), len(self._first[1])
+        fit, used = refit(form, *self._first, starts=form.start[None], steps=FIRST, close=CLOSE), len(self._first[1])
         if not math.isfinite(fit.rss):
             return None
         if self._promises(length, fit.rss / used):
-            fit, used = refit(form, *self._second, starts=fit.constants[None], steps=SECOND), len(self._second[1])
+            fit, used = refit(form, *self._second, starts=fit.constants[None], steps=SECOND, close=CLOSE), len(self._second[1])
             if not math.isfinite(fit.rss):
                 return None
             self._front.append((length, fit.rss / used))

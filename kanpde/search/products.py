@@ -20,54 +20,49 @@ SECOND = 24  # products to which a second is sought
 ATOMS = 3000  # of which all pairs are tried
 
 
-def best_products(
-    terms: Terms,
-    target: Tensor,
-    weights: Tensor,
-    base: Tensor,
-    keep: int,
-    atoms: Sequence[int] | None = None,
-    *,
-    long: bool = False,
-) -> list[Term]:
-    """Products w * monomial * atom that explain most of a target (n,), orthogonal to ``base`` (n, k): one of each shape.
+class Grid:
+    """All products w * monomial * atom for weights w (n,), as a table of which no entry is made.
 
     ``atoms`` are the places of those to try, by default all; monomials are the short ones, or all if ``long``.
     """
-    monomials = list(range(len(terms.monomials))) if long else terms.small
-    places = range(len(terms.atoms)) if atoms is None else atoms
-    rest = target - base @ (base.T @ target)
-    size = float(rest @ rest)
-    if not size > 0 or not len(places):
-        return []
-    left, right = (
-        terms.monomials[monomials].float() * weights.float(),
-        (terms.atoms if atoms is None else terms.atoms[list(places)]).float(),
-    )
-    along = (left * (rest / math.sqrt(size)).float()) @ right.T
-    norms = left.square() @ right.T.square()
-    free = norms.clone()
-    for column in base.T:
-        free -= ((left * column.float()) @ right.T).square_()
-    gain = along.square_() / free.clamp(min=1e-30)
-    gain = torch.where(free < ALIKE * norms, 0.0, gain).nan_to_num_(0.0, 0.0, 0.0)
-    costs = terms.monomial_costs[monomials].float()[:, None] + terms.atom_costs[list(places)].float()[None]
-    found: dict[object, Term] = {}
-    for place in leading((1 - gain).clamp(min=NONE).log_(), costs, len(target), 6 * keep):
-        row, column = divmod(place, len(right))
-        term = Term(monomials[row], places[column])
-        found.setdefault(terms.shape(term), term)
-    return list(found.values())[:keep]
+
+    def __init__(self, terms: Terms, weights: Tensor, atoms: Sequence[int] | None = None, *, long: bool = False) -> None:
+        self.terms, self.monomials = terms, list(range(len(terms.monomials))) if long else terms.small
+        self.atoms = range(len(terms.atoms)) if atoms is None else atoms
+        chosen = list(self.atoms)
+        self._left = terms.monomials[self.monomials].float() * weights.float()
+        self._right = (terms.atoms if atoms is None else terms.atoms[chosen]).float()
+        self._costs = terms.monomial_costs[self.monomials].float()[:, None] + terms.atom_costs[chosen].float()[None]
+        self._norms = self._left.square() @ self._right.T.square()
+
+    def best(self, target: Tensor, base: Tensor, keep: int) -> list[Term]:
+        """The products that explain most of a target (n,), orthogonal to ``base`` (n, k): one of each shape."""
+        rest = target - base @ (base.T @ target)
+        size = float(rest @ rest)
+        if not size > 0 or not len(self.atoms):
+            return []
+        gain = ((self._left * (rest / math.sqrt(size)).float()) @ self._right.T).square_()
+        free = self._norms
+        for column in base.T:
+            free = free - ((self._left * column.float()) @ self._right.T).square_()
+        gain /= free.clamp(min=1e-30)
+        gain = torch.where(free < ALIKE * self._norms, 0.0, gain).nan_to_num_(0.0, 0.0, 0.0)
+        found: dict[object, Term] = {}
+        for place in leading((1 - gain).clamp(min=NONE).log_(), self._costs, len(target), 6 * keep):
+            row, column = divmod(place, len(self._right))
+            term = Term(self.monomials[row], self.atoms[column])
+            found.setdefault(self.terms.shape(term), term)
+        return list(found.values())[:keep]
 
 
 def products(terms: Terms, target: Target, *, keep: int = 40) -> None:
     """Offer inverse(c monomial atom), and with a constant beside it."""
     ones = (target.weights / target.weights.norm())[:, None]
-    brief = terms.simple(BRIEF)
+    grids = [(Grid(terms, target.weights), keep)]
+    if terms.library.count > 3:
+        grids.append((Grid(terms, target.weights, terms.simple(BRIEF), long=True), keep // 4))
     for base in (ones[:, :0], ones):
-        found = best_products(terms, target.weighted, target.weights, base, keep)
-        if terms.library.count > 3:
-            found += best_products(terms, target.weighted, target.weights, base, keep // 4, brief, long=True)
+        found = [term for grid, most in grids for term in grid.best(target.weighted, base, most)]
         for term in found:
             if terms.pool.over:
                 return
@@ -81,11 +76,11 @@ def product_sums(terms: Terms, target: Target, *, keep: int = 16) -> None:
     ones = torch.ones_like(weights)[:, None]
     short = [place for place in terms.whole if size_of(p := terms.library.monomials[place]) <= 2 and min(p) >= 0]
     quadratic = terms.monomials[short].T
-    simple = terms.simple(SIMPLE)
+    grid = Grid(terms, weights, terms.simple(SIMPLE))
     first: dict[object, Term] = {}
     for base in (quadratic, ones[:, :0], ones):
         q = torch.linalg.qr(base * weights[:, None])[0] if base.shape[1] else base
-        for term in best_products(terms, weighted, weights, q, keep, simple):
+        for term in grid.best(weighted, q, keep):
             first.setdefault(terms.shape(term), term)
     chosen, values, costs = terms.monomial_terms()
     columns = values * weights
@@ -98,7 +93,7 @@ def product_sums(terms: Terms, target: Target, *, keep: int = 16) -> None:
         rest, free = weighted - (weighted @ unit) * unit, columns[brief] - (columns[brief] @ unit)[:, None] * unit
         for state in pairs(free, rest, costs[brief], 3):
             offer_sum(terms, target, [term, *(chosen[int(brief[place])] for place in state)])
-        for other in best_products(terms, weighted, weights, unit[:, None], 4, simple) if rank < SECOND else ():
+        for other in grid.best(weighted, unit[:, None], 4) if rank < SECOND else ():
             offer_sum(terms, target, [term, other])
     terms.pool.best()
 

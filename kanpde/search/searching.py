@@ -24,7 +24,7 @@ KEPT = 60  # trials that a search hands on
 COOLING = (0.003, 0.03, 0.01, 0.1, 0.003, 1.0)  # temperatures at which formulas are chosen for changes in context
 
 
-Enough = Callable[[list[Trial]], bool]
+Enough = Callable[[list[Trial], bool], bool]  # of the best so far, and whether everything has been looked at once
 
 
 def searched(
@@ -36,7 +36,7 @@ def searched(
     smooth: Tensor | None = None,
     extra: Sequence[Primitive] = (),
     seed: int = 0,
-    enough: Enough = lambda trials: False,
+    enough: Enough = lambda trials, late: False,
 ) -> list[Trial]:
     """The shortest descriptions of y (N,) by formulas of the columns (d, N) that were found within ``seconds``.
 
@@ -128,17 +128,17 @@ def _rest(terms: Terms, lengths: dict[str, float], enough: Enough) -> None:
             lengths[name] = min(nats, lengths.get(name, nats))
     order = sorted((link for link in LINKS[1:] if link.name in lengths), key=lambda link: lengths[link.name])
     for links in (order[:2], order[2:]):
-        _stop_if(enough, pool)
+        _stop_if(enough, pool, late=True)
         _changes(terms, 0.15 * pool.left)
         for smooth in (False, True) if pool.noisy else (False,):
             _wide(terms, links, smooth)
         _changes(terms, 0.3 * pool.left)
-    _stop_if(enough, pool)
+    _stop_if(enough, pool, late=True)
     _changes(terms, pool.left)
 
 
-def _stop_if(enough: Enough, pool: Pool) -> None:
-    if not pool.over and enough(pool.best(KEPT)):
+def _stop_if(enough: Enough, pool: Pool, *, late: bool = False) -> None:
+    if not pool.over and enough(pool.best(KEPT), late):
         pool.clear = True
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 from kanpde.symbolic.description import ROUNDING, Trial, distinct, front, residual_structure, structure_nats
 from kanpde.symbolic.law import Candidate, Law, nodes
 from kanpde.symbolic.refitting import deviations, refit
-from kanpde.symbolic.snapping import Snapped, settled, snapped
+from kanpde.symbolic.snapping import Snapped, settled, snapped, without_noughts
 
 LEAD = 5.0  # nats by which a law must lead
 STRUCTURE = -4.0  # log10 of the probability below which a residual is no noise
@@ -21,17 +21,22 @@ EXACT = 1e-10  # of the rms of y: a residual below it is none, whatever made it
 HELD_OUT = 3.0  # standard deviations by which the residual at fresh rows may exceed that of the fit
 NEAR = 25.0  # nats behind the best: also snapped, for numbers may tell
 FREE, LONGEST = 5, 90.0  # free constants, and nats of the structure, of what is called a law
+KEPT, SHORT = 3, 45.0  # and of one that ends a search before its time
 MOST = 60  # formulas that are compared
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What a law is to explain: columns (inputs, N), values y (N,), and rows that were kept for the end, likewise."""
+    """What a law is to explain: columns (inputs, N), values y (N,), and rows that were kept for the end, likewise.
+
+    What a trial comes to is found once, by :meth:`final`: a search asks for it more than once.
+    """
 
     columns: Tensor
     y: Tensor
     fresh_columns: Tensor
     fresh_y: Tensor
+    _finals: "dict[int, tuple[Trial, _Final]]" = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def split(cls, X: np.ndarray, y: np.ndarray, *, fresh: float = 0.1, seed: int = 0) -> "Rows":
@@ -42,6 +47,13 @@ class Rows:
         first, last = order[kept:], order[:kept]
         return cls(columns[:, first].contiguous(), values[first], columns[:, last].contiguous(), values[last])
 
+    def final(self, trial: Trial) -> "_Final":
+        """The trial without what repeats and what may as well be nought, and with nice constants snapped."""
+        if id(trial) not in self._finals:
+            free = settled(without_noughts(settled(trial, self.columns, self.y), self.columns, self.y), self.columns, self.y)
+            self._finals[id(trial)] = trial, _Final(free, *snapped(free, self.columns, self.y))
+        return self._finals[id(trial)][1]
+
     @property
     def whole(self) -> tuple[Tensor, Tensor]:
         return torch.cat([self.columns, self.fresh_columns], 1), torch.cat([self.y, self.fresh_y])
@@ -51,10 +63,10 @@ def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output:
     """The law that the best of the trials is, on the rows of the search and on the fresh ones."""
     from kanpde.symbolic.canonical import plainly
 
-    columns, y = rows.columns, rows.y
+    columns = rows.columns
     ranked = distinct(trials, columns)[:MOST]
     near = [trial for trial in ranked if trial.nats < ranked[0].nats + NEAR]
-    best, lead = _chosen(_unlike([_final(trial, columns, y) for trial in near], columns), ranked[len(near) :], columns)
+    best, lead = _chosen(_unlike([rows.final(trial) for trial in near], columns), ranked[len(near) :], columns)
     trial, found = (best.numbers, best.snapped) if lead > LEAD else (best.free, [])
     verdict, reason, noise, lines = _verdict(trial, lead, rows)
     whole_columns, whole_y = rows.whole
@@ -90,11 +102,6 @@ class _Final:
         return self.numbers.nats
 
 
-def _final(trial: Trial, columns: Tensor, y: Tensor) -> _Final:
-    free = settled(trial, columns, y)
-    return _Final(free, *snapped(free, columns, y))
-
-
 def _unlike(finals: Sequence[_Final], columns: Tensor) -> list[_Final]:
     """By length, and of those that came to the same law only the one that was shortest before its constants were snapped."""
     found: list[tuple[_Final, Tensor]] = []
@@ -122,13 +129,18 @@ def _chosen(finals: Sequence[_Final], others: Sequence[Trial], columns: Tensor) 
     return best, math.inf
 
 
-def clear(trials: Sequence[Trial], rows: Rows) -> bool:
-    """Whether a search may end: the best has no free constant left, leaves nothing but noise, and leads by twice what a law needs."""
+def clear(trials: Sequence[Trial], rows: Rows, *, late: bool = False) -> bool:
+    """Whether a search may end: the best leads by twice what a law needs, leaves nothing but noise, and has no free constant left.
+
+    ``late``, when everything has been looked at once, it may have ``KEPT`` of them, if it is short.
+    """
     if not trials:
         return False
     near = [trial for trial in distinct(trials, rows.columns)[: MOST // 3] if trial.nats < trials[0].nats + NEAR]
-    best, lead = _chosen(_unlike([_final(trial, rows.columns, rows.y) for trial in near], rows.columns), (), rows.columns)
-    return not best.numbers.form.count and lead > 2 * LEAD and residual_structure(best.numbers, rows.columns, rows.y)[0] > UNSURE
+    best, lead = _chosen(_unlike([rows.final(trial) for trial in near], rows.columns), (), rows.columns)
+    if best.numbers.form.count > (KEPT if late else 0) or late and structure_nats(best.numbers.form) > SHORT:
+        return False
+    return lead > 2 * LEAD and residual_structure(best.numbers, rows.columns, rows.y)[0] > UNSURE
 
 
 def _size(trial: Trial) -> float:

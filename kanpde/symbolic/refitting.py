@@ -9,6 +9,7 @@ Lecture Notes in Mathematics 630, 1978), and mu follows what the steps gain.
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,46 +36,57 @@ class Fit:
 
 @torch.no_grad()
 def refit(
-    form: Form, columns: Tensor, y: Tensor, *, starts: Tensor | None = None, weights: Tensor | None = None, steps: int = STEPS
+    form: Form,
+    columns: Tensor,
+    y: Tensor,
+    *,
+    starts: Tensor | None = None,
+    weights: Tensor | None = None,
+    steps: int = STEPS,
+    close: float = SMALLEST,
 ) -> Fit:
     """The best constants for values y (N,) at columns (inputs, N), from ``starts`` (B, count), by default those of the form.
 
-    ``weights`` (N,) multiply the residuals. Formulas that are not finite at all points with a start are left there.
+    ``weights`` (N,) multiply the residuals. Formulas that are not finite at all points with a start are left there. It ends where no start
+    has a step left that promises more than a share ``close`` of its RSS, and that is not damped.
     """
-    place = form.start[None] if starts is None else starts
-    if not form.count:
-        rss = _size(_residual(form.values(place, columns), y, weights))
-        return Fit(form, place[0], float(rss[0]))
-    value, slope = form.jacobian(place, columns)
-    residual = _residual(value, y, weights)
-    rss = _size(residual)
-    damping = torch.full_like(rss, 1e-3)
-    scale = torch.zeros_like(place)
-    floor = MADE * float(y.square().sum())
-    weighted = slope if weights is None else slope * weights[:, None]
-    for _ in range(steps):
-        normal = weighted.transpose(-1, -2) @ weighted
-        gradient = (weighted.transpose(-1, -2) @ residual[..., None])[..., 0]
-        good = torch.isfinite(rss) & torch.isfinite(normal).all(-1).all(-1)
-        scale = torch.maximum(scale, torch.where(good[:, None], normal.diagonal(dim1=-2, dim2=-1), 0.0))
-        step = _step(normal, gradient, scale, damping, good)
-        trial = place - step
-        new_value, new_slope = form.jacobian(trial, columns)
-        new_residual = _residual(new_value, y, weights)
-        new = _size(new_residual)
-        better = good & (new < rss)
-        gain = torch.where(better, (rss - new) / rss, torch.zeros_like(rss))
-        place = torch.where(better[:, None], trial, place)
-        residual = torch.where(better[:, None], new_residual, residual)
-        new_slope = new_slope if weights is None else new_slope * weights[:, None]
-        weighted = torch.where(better[:, None, None], new_slope, weighted)
-        rss = torch.where(better, new, rss)
-        damping = torch.where(better, damping / 8, damping * 6).clamp(1e-16, 1e12)
-        best = float(rss.min())
-        if best <= floor or not bool(good.any()) or (float(gain.max()) < SMALLEST and bool((damping > 1e2)[good].all())):
-            break
-    winner = int(torch.where(torch.isfinite(rss), rss, math.inf).argmin())
-    return Fit(form, place[winner], float(rss[winner]))
+    first = form.start[None] if starts is None else starts
+    target, factor = y.numpy(), None if weights is None else weights.numpy()
+    with np.errstate(all="ignore"):
+        if not form.count:
+            rss = _size(_weighted(form.values(first, columns).numpy() - target, factor))
+            return Fit(form, first[0], float(rss[0]))
+        place = first.numpy()
+        residual, slope = _evaluated(form, first, columns, target, factor)
+        rss = _size(residual)
+        damping, scale = np.full_like(rss, 1e-3), np.zeros_like(place)
+        floor = MADE * float(target @ target)
+        for _ in range(steps):
+            normal = slope.transpose(0, 2, 1) @ slope
+            gradient = (residual[:, None, :] @ slope)[:, 0, :]
+            good = np.isfinite(rss) & np.isfinite(normal).all((1, 2))
+            scale = np.maximum(scale, np.where(good[:, None], normal.diagonal(axis1=1, axis2=2), 0.0))
+            step = _step(normal, gradient, scale, damping, good)
+            promise = np.where(good, (step * gradient).sum(1) / rss, 0.0)
+            if bool(((promise <= close) & ((damping < 1) | ~good)).all()):
+                break
+            trial = place - step
+            new_residual, new_slope = _evaluated(form, torch.from_numpy(trial), columns, target, factor)
+            new = _size(new_residual)
+            better = good & (new < rss)
+            gain = np.where(better, (rss - new) / rss, 0.0)
+            if better.all():
+                place, residual, slope, rss = trial, new_residual, new_slope, new
+            elif better.any():
+                place = np.where(better[:, None], trial, place)
+                residual = np.where(better[:, None], new_residual, residual)
+                slope = np.where(better[:, None, None], new_slope, slope)
+                rss = np.where(better, new, rss)
+            damping = np.where(better, damping / 8, damping * 6).clip(1e-16, 1e12)
+            if rss.min() <= floor or not good.any() or (gain.max() < SMALLEST and bool((damping > 1e2)[good].all())):
+                break
+    winner = int(rss.argmin())
+    return Fit(form, torch.from_numpy(place[winner].copy()), float(rss[winner]))
 
 
 @torch.no_grad()
@@ -95,22 +107,30 @@ def deviations(fit: Fit, columns: Tensor, variance: float) -> tuple[Tensor, Tens
     return sigma, covariance
 
 
-def _residual(value: Tensor, y: Tensor, weights: Tensor | None) -> Tensor:
-    return value - y if weights is None else (value - y) * weights
+def _evaluated(form: Form, place: Tensor, columns: Tensor, target: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals (B, N) and their derivatives by the constants (B, N, count)."""
+    value, slope = form.jacobian(place, columns)
+    return _weighted(value.numpy() - target, weights), slope.numpy() if weights is None else slope.numpy() * weights[:, None]
 
 
-def _size(residual: Tensor) -> Tensor:
-    rss = residual.square().sum(-1)
-    return torch.where(torch.isfinite(rss), rss, math.inf)
+def _weighted(residual: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    return residual if weights is None else residual * weights
 
 
-def _step(normal: Tensor, gradient: Tensor, scale: Tensor, damping: Tensor, good: Tensor) -> Tensor:
+def _size(residual: np.ndarray) -> np.ndarray:
+    rss = (residual * residual).sum(-1)
+    return np.where(np.isfinite(rss), rss, math.inf)
+
+
+def _step(normal: np.ndarray, gradient: np.ndarray, scale: np.ndarray, damping: np.ndarray, good: np.ndarray) -> np.ndarray:
     """The damped steps (B, count); nought where the system is singular or not finite."""
-    unit = scale.sqrt().clamp(min=1e-150)
-    system = normal / (unit[:, :, None] * unit[:, None, :])
-    eye = torch.eye(unit.shape[1], dtype=unit.dtype)
-    system = torch.where(good[:, None, None], system + damping[:, None, None] * eye, eye)
-    factor, info = torch.linalg.cholesky_ex(system)
-    right = torch.where(good[:, None], gradient / unit, 0.0)
-    step = torch.cholesky_solve(right[..., None], factor)[..., 0] / unit
-    return torch.where((info == 0)[:, None] & torch.isfinite(step), step, 0.0)
+    unit = np.sqrt(scale).clip(1e-150)
+    eye = np.eye(unit.shape[1])
+    system = normal / (unit[:, :, None] * unit[:, None, :]) + damping[:, None, None] * eye
+    if not good.all():
+        system[~good] = eye
+    try:
+        step = np.linalg.solve(system, (gradient / unit)[:, :, None])[:, :, 0] / unit
+    except np.linalg.LinAlgError:  # one is singular to rounding: a damping of 1e-14 is none
+        step = np.linalg.solve(system + 1e-12 * eye, (gradient / unit)[:, :, None])[:, :, 0] / unit
+    return np.where(good[:, None] & np.isfinite(step).all(1, keepdims=True), step, 0.0)

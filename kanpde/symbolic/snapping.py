@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,7 +51,7 @@ UNITS = {
 
 
 @cache
-def _table() -> tuple[list[float], list[float], list[tuple[Fraction, str]]]:
+def _table() -> tuple[list[float], np.ndarray, list[tuple[Fraction, str]]]:
     """log of the nice numbers, in order, with their costs and how to write them (share, unit)."""
     found: dict[float, tuple[float, Fraction, str]] = {}
     shares = {Fraction(p, q) for q in range(1, DENOMINATOR + 1) for p in range(1, NUMERATOR + 1)}
@@ -66,7 +67,7 @@ def _table() -> tuple[list[float], list[float], list[tuple[Fraction, str]]]:
             if key not in found or found[key][0] > cost + more:
                 found[key] = (cost + more, share, unit)
     order = sorted(found)
-    return order, [found[key][0] for key in order], [found[key][1:] for key in order]
+    return order, np.array([found[key][0] for key in order]), [found[key][1:] for key in order]
 
 
 def nice(value: float, sigma: float, *, chance: float = CHANCE) -> tuple[Any, float] | None:
@@ -95,12 +96,12 @@ def nice(value: float, sigma: float, *, chance: float = CHANCE) -> tuple[Any, fl
     best: tuple[float, float, int] | None = None
     for k in range(first, last):
         share, unit = shares[k]
-        if abs(float(_written(share, unit)) - size) > max(WIDE * sigma, 1e-12 * size):
+        if abs(_size(share, unit) - size) > max(WIDE * sigma, 1e-12 * size):
             continue
-        rivals = sum(cost <= costs[k] for cost in costs[low:high])
+        rivals = int(np.count_nonzero(costs[low:high] <= costs[k]))
         expected = rivals * reach * (ONE if costs[k] == 0 else 1.0)
         if expected < chance and (best is None or costs[k] < best[1]):
-            best = (expected, costs[k], k)
+            best = (expected, float(costs[k]), k)
     if best is None:
         return None
     exact = _written(*shares[best[2]])
@@ -114,6 +115,11 @@ def _written(share: Fraction, unit: str) -> Any:
     from kanpde.symbolic.reading import read
 
     return sympy.Rational(share.numerator, share.denominator) * read(unit)
+
+
+@cache
+def _size(share: Fraction, unit: str) -> float:
+    return float(_written(share, unit))
 
 
 def settled(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
@@ -135,6 +141,19 @@ def settled(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
         if fixed is None:
             return trial
         trial = fixed[0]
+    return trial
+
+
+def without_noughts(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
+    """The trial without what hangs on constants that may as well be 0, the least certain first, as long as that makes it shorter."""
+    while trial.form.count:
+        sigma, _ = deviations(trial.fit, columns, trial.variance)
+        ratio = trial.constants.abs() / sigma
+        place = int(ratio.argmin())
+        attempt = _fixed(trial, place, number(0), columns, y) if float(ratio[place]) <= WIDE else None
+        if attempt is None or not attempt[0].nats < trial.nats:
+            break
+        trial = attempt[0]
     return trial
 
 
