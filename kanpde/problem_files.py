@@ -77,7 +77,7 @@ def tasks_of(
     variant: str = "",
 ) -> list[Task]:
     """The runs of a problem file: every experiment with every seed, or ``only`` one, or those of a pattern such as
-    ``*-noise0.1``; with ``settings`` FIELD=VALUE replaced.
+    ``*-noise0.1`` (behind ``!``, all others); with ``settings`` FIELD=VALUE replaced.
 
     What makes a run another than that of the plain command is in its key, and so in its file's name: ``-quick``, the settings, and
     a ``variant`` such as "float32".
@@ -97,7 +97,7 @@ def tasks_of(
         if not (isinstance(key, str) and re.fullmatch(r"(?!\.)[\w .,+=()-]{1,80}", key)):
             raise UserError(f"the experiment {key!r} in {path} names a file: give it up to 80 letters, digits, or '-_ .,+=()'")
     if only is not None:
-        chosen = {key: each for key, each in experiments.items() if only == key or (only not in experiments and fnmatchcase(key, only))}
+        chosen = {key: experiments[key] for key in _matching(only, experiments)}
         if not chosen:
             raise UserError(f"{path} has no experiment {only!r}: it defines {', '.join(experiments)}")
         experiments = chosen
@@ -111,6 +111,14 @@ def tasks_of(
             target = results / path.stem / f"{key}{suffix}-s{seed}.h5"
             found.append(Task(experiment, path, f"{key}{suffix}", seed, source, target, figures))
     return found
+
+
+def _matching(only: str, keys: Mapping[str, Any]) -> list[str]:
+    """The key of that name, or those that the pattern matches; of a pattern behind ``!`` those that it does not match."""
+    if only in keys:
+        return [only]
+    pattern, wanted = (only[1:], False) if only.startswith("!") else (only, True)
+    return [key for key in keys if fnmatchcase(key, pattern) == wanted]
 
 
 def figures_of(module: ModuleType, path: Path) -> Callable[[list[Result]], Mapping[str, Any]] | None:

@@ -125,6 +125,8 @@ def test_the_command_line_runs_resumes_draws_and_compares(tmp_path, monkeypatch,
         "ringdown-s0-law",
         "ringdown-s0-solution",
     }
+    others = tasks_of(tmp_path / "laws.py", seeds=[0], results=tmp_path, only="!*-noise*")
+    assert "ringdown" in {each.key for each in others} and not any("noise" in each.key for each in others)
     with pytest.raises(UserError, match="no experiment 'ring'"):
         tasks_of(tmp_path / "laws.py", seeds=[0], results=tmp_path, only="ring")
 

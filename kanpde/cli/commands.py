@@ -62,7 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("problems", nargs="+", type=Path, metavar="PROBLEM.py", help="files that define `experiment` or a dict `experiments`")
-    add("--only", metavar="NAME", help="of a dict `experiments`, just this one, or those of a pattern such as '*-noise0.1'")
+    add(
+        "--only",
+        metavar="NAME",
+        help="of a dict `experiments`, just this one, or those of a pattern such as '*-noise0.1', or '!*-noise*' for all others",
+    )
     add("--quick", action="store_true", help="a first look in seconds: a shorter schedule")
     add("--seed", type=int, metavar="N", help="seed of weights and points (default 0)")
     add("--seeds", type=int, metavar="N", help="a sweep over the seeds 0 ... N-1, with one summary table")
