@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanpde.symbolic.absorbing import absorbed
 from kanpde.symbolic.description import ROUNDING, Trial, distinct, front, residual_structure, structure_nats
+from kanpde.symbolic.forms import Form
 from kanpde.symbolic.law import Candidate, Law, nodes
 from kanpde.symbolic.refitting import deviations, refit
 from kanpde.symbolic.snapping import Snapped, settled, snapped, without_noughts
@@ -21,6 +23,7 @@ EXACT = 1e-10  # of the rms of y: a residual below it is none, whatever made it
 HELD_OUT = 3.0  # standard deviations by which the residual at fresh rows may exceed that of the fit
 NEAR = 25.0  # nats behind the best: also snapped, for numbers may tell
 FREE, LONGEST = 5, 90.0  # free constants, and nats of the structure, of what is called a law
+MOVED = 1.6  # nats that moving its constants may cost: those of one operation, and of rounding
 KEPT, SHORT = 3, 45.0  # and of one that ends a search before its time
 MOST = 60  # formulas that are compared
 
@@ -50,7 +53,9 @@ class Rows:
     def final(self, trial: Trial) -> "_Final":
         """The trial without what repeats and what may as well be nought, and with nice constants snapped."""
         if id(trial) not in self._finals:
-            free = settled(without_noughts(settled(trial, self.columns, self.y), self.columns, self.y), self.columns, self.y)
+            free = trial
+            for step in (settled, without_noughts, _moved, settled):
+                free = step(free, self.columns, self.y)
             self._finals[id(trial)] = trial, _Final(free, *snapped(free, self.columns, self.y))
         return self._finals[id(trial)][1]
 
@@ -100,6 +105,16 @@ class _Final:
     @property
     def nats(self) -> float:
         return self.numbers.nats
+
+
+def _moved(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
+    """The trial with its constants moved to where one expects them, unless that makes it longer."""
+    form = Form(absorbed(trial.form.rebuilt(trial.constants)), trial.form.inputs)
+    if form.shape == trial.form.shape:
+        return trial
+    fit = refit(form, columns, y, starts=form.start[None], steps=40)
+    found = Trial.of(fit, y)
+    return found if math.isfinite(fit.rss) and found.nats <= trial.nats + MOVED else trial
 
 
 def _unlike(finals: Sequence[_Final], columns: Tensor) -> list[_Final]:
