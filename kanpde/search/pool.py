@@ -13,6 +13,7 @@ from kanpde.search.smoothing import Smooth, smoothed
 from kanpde.symbolic.description import Trial, data_nats, structure_nats
 from kanpde.symbolic.forms import Form, Node
 from kanpde.symbolic.refitting import Fit, refit
+from kanpde.symbolic.snapping import without_noughts
 
 SCREEN = 256  # rows at which terms are scored
 FEW = 500  # and formulas refitted first, where the data are smooth to rounding
@@ -117,18 +118,38 @@ class Pool:
         return square <= PROMISE * least
 
     def best(self, count: int = 12) -> list[Trial]:
-        """The shortest descriptions, refitted over all rows; sets ``exact``."""
-        found = []
-        for entry in sorted(self.entries.values(), key=lambda each: each.nats)[:count]:
-            if entry.trial is None:
-                fit = refit(entry.form, self.columns, self.y, starts=entry.fit.constants[None], steps=40)
-                entry.trial = Trial(fit, self.rows, self.size)
-                entry.nats = min(entry.nats, entry.trial.nats) if math.isfinite(fit.rss) else math.inf
-            if math.isfinite(entry.trial.rss):
-                found.append(entry.trial)
-        found.sort(key=lambda each: each.nats)
+        """The shortest descriptions, refitted over all rows, without what may as well be nought; sets ``exact``."""
+        found: list[Trial] = []
+        while waiting := [each for each in self._shortest(count) if each.trial is None]:
+            for entry in waiting:
+                self._finish(entry)
+        found = sorted((each.trial for each in self._shortest(count) if each.trial is not None), key=lambda each: each.nats)
         self.exact = bool(found) and found[0].rms <= ROUNDING * math.sqrt(self.size)
         return found
+
+    def _shortest(self, count: int) -> list[Entry]:
+        return sorted(self.entries.values(), key=lambda each: each.nats)[:count]
+
+    def _finish(self, entry: Entry) -> None:
+        """Refit over all rows. An extension that comes to nothing is taken out, or becomes what it extends.
+
+        Of a good formula thousands have a little more, gain by it what noise allows, and would crowd out all that is really different.
+        """
+        del self.entries[entry.form.shape]
+        fit = refit(entry.form, self.columns, self.y, starts=entry.fit.constants[None], steps=40)
+        if not math.isfinite(fit.rss):
+            return
+        trial = without_noughts(Trial(fit, self.rows, self.size), self.columns, self.y)
+        shape = trial.form.shape
+        if shape != entry.form.shape:
+            self.tried.add(shape)
+        known = self.entries.get(shape)
+        if known is not None and (known.trial is None or known.trial.nats > trial.nats):
+            known.trial, known.fit, known.nats = trial, trial.fit, trial.nats
+        elif known is None:
+            length = structure_nats(trial.form) + trial.form.count / 2 * math.log(self.rows)
+            new = Entry(trial.form, trial.fit, trial.nats, length, trial.rss / self.rows, trial, entry.exchanged, entry.expanded)
+            self.entries[shape] = new
 
     def next(self, temperature: float, *, exchange: bool = False) -> Entry | None:
         """The best at this temperature that was not expanded yet, or not even exchanged."""
