@@ -24,7 +24,7 @@ HELD_OUT = 3.0  # standard deviations by which the residual at fresh rows may ex
 NEAR = 25.0  # nats behind the best: also snapped, for numbers may tell
 FREE, LONGEST = 5, 90.0  # free constants, and nats of the structure, of what is called a law
 MOVED = 1.6  # nats that moving its constants may cost: those of one operation, and of rounding
-KEPT, SHORT = 3, 45.0  # and of one that ends a search before its time
+KEPT, SHORT = 1, 45.0  # and of one that ends a search before its time
 MOST = 60  # formulas that are compared
 
 
@@ -147,7 +147,7 @@ def _chosen(finals: Sequence[_Final], others: Sequence[Trial], columns: Tensor) 
 def clear(trials: Sequence[Trial], rows: Rows, *, late: bool = False) -> bool:
     """Whether a search may end: the best leads by twice what a law needs, leaves nothing but noise, and has no free constant left.
 
-    ``late``, when everything has been looked at once, it may have ``KEPT`` of them, if it is short.
+    ``late``, when everything has been looked at once, it may have ``KEPT``, if it is short: with more, others come near that take time.
     """
     if not trials:
         return False

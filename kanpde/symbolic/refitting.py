@@ -97,6 +97,8 @@ def deviations(fit: Fit, columns: Tensor, variance: float) -> tuple[Tensor, Tens
     """
     _, slope = fit.form.jacobian(fit.constants[None], columns)
     norms = torch.linalg.vector_norm(slope[0], dim=0)
+    if not bool(torch.isfinite(norms).all()):  # at the edge of what the formula is defined for
+        return torch.full_like(norms, math.inf), torch.full((len(norms), len(norms)), math.nan, dtype=norms.dtype)
     scaled = slope[0] / torch.where(norms > 0, norms, 1.0)
     _, singular, right = torch.linalg.svd(scaled, full_matrices=False)
     kept = singular > RANK * (float(singular.max()) if len(singular) else 1.0)

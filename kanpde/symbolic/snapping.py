@@ -127,6 +127,8 @@ def settled(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
     for _ in range(trial.form.count):
         _, slope = trial.form.jacobian(trial.constants[None], columns)
         norms = torch.linalg.vector_norm(slope[0], dim=0)
+        if not bool(torch.isfinite(norms).all()):
+            return trial
         if bool((norms == 0).any()):
             place = int((norms == 0).nonzero()[0])
         else:
@@ -148,7 +150,7 @@ def without_noughts(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
     """The trial without what hangs on constants that may as well be 0, the least certain first, as long as that makes it shorter."""
     while trial.form.count:
         sigma, _ = deviations(trial.fit, columns, trial.variance)
-        ratio = trial.constants.abs() / sigma
+        ratio = torch.where(torch.isfinite(sigma), trial.constants.abs() / sigma, math.inf)
         place = int(ratio.argmin())
         attempt = _fixed(trial, place, number(0), columns, y) if float(ratio[place]) <= WIDE else None
         if attempt is None or not attempt[0].nats < trial.nats:
