@@ -1,7 +1,10 @@
 """Searches for laws as experiments: run, judged, saved, drawn, tabled and resumed by the command line like all others."""
 
 import math
+import os
+import signal
 import sys
+import time
 import types
 from dataclasses import replace
 
@@ -129,6 +132,17 @@ def test_the_command_line_runs_resumes_draws_and_compares(tmp_path, monkeypatch,
     assert "ringdown" in {each.key for each in others} and not any("noise" in each.key for each in others)
     with pytest.raises(UserError, match="no experiment 'ring'"):
         tasks_of(tmp_path / "laws.py", seeds=[0], results=tmp_path, only="ring")
+
+
+def test_a_search_is_interrupted_at_once(tmp_path, monkeypatch, capsys):
+    def endless(X, y, **_):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+    (tmp_path / "laws.py").write_text(FILE)
+    monkeypatch.setitem(sys.modules, "method", types.SimpleNamespace(decay=endless))
+    assert main([str(tmp_path / "laws.py"), "--results", str(tmp_path / "results"), "--no-figures"]) == 130
+    assert "interrupted: laws/ringdown seed 0: nothing of it was saved" in capsys.readouterr().err
 
 
 def test_data_sets():

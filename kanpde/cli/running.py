@@ -43,7 +43,8 @@ def run_one(task: Task, options: argparse.Namespace, interrupts: "Interrupts") -
         return Outcome(resume)
     listener = Listener(task, options.checkpoint, interrupts)
     try:
-        interrupts.begin()
+        if not getattr(task.experiment, "at_once", False):
+            interrupts.begin()
         result = replace(task.experiment, callbacks=[*task.experiment.callbacks, listener]).run(
             seed=task.seed,
             device=options.device,

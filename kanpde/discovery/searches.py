@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import torch
@@ -35,6 +35,8 @@ class Found:
 
 class Search:
     """A frozen dataclass that derives from this has the fields below, and :meth:`_found`."""
+
+    at_once: ClassVar[bool] = True  # there is nothing to save before the end, so that Ctrl-C ends it then and there
 
     noise: float
     rows: int
