@@ -1,8 +1,8 @@
 """Constants of a formula as the exact numbers that they are: 0.4999 is 1/2, 6.2832 is 2 pi, and 0.2871 stays what it is.
 
-Nice numbers are p/q with q up to 12, decimals of two digits, and those with p up to 16 times powers of pi, e, and square roots of
-small integers and of pi. One is taken for a constant c with standard deviation s only if it is unlikely to be there by chance: among the
-numbers within a factor e of c, those that are at most as long to write would have to be so few that
+Nice numbers are p/q with q up to 12, integers up to 1000, decimals of two digits, and those with p up to 16 times powers of pi, e, and
+square roots of small integers and of pi. One is taken for a constant c with standard deviation s only if it is unlikely to be there by
+chance: among the numbers within a factor e of c, those that are at most as long to write would have to be so few that
 
     (how many) * 2.5 s / |c| < CHANCE,
 
@@ -57,7 +57,8 @@ def _table() -> tuple[list[float], np.ndarray, list[tuple[Fraction, str]]]:
     shares = {Fraction(p, q) for q in range(1, DENOMINATOR + 1) for p in range(1, NUMERATOR + 1)}
     costs = {share: math.log(share.numerator * share.denominator) for share in shares}
     plain = costs | {Fraction(k, 100): math.log(10 * k) for k in range(1, 1000) if Fraction(k, 100) not in shares}
-    plain |= {Fraction(k): 2 * math.log(k) for k in (100, 128, 256, 1000)}
+    plain |= {Fraction(k, 10**place): math.log(10 * k) + 2 * (place - 2) for place in (3, 4) for k in range(1, 100)}
+    plain |= {Fraction(k): 2 * math.log(k) for k in range(NUMERATOR + 1, 1001)}
     for unit, more in UNITS.items():
         size = math.log(float(_written(Fraction(1), unit)))
         for share, cost in plain.items():

@@ -1,8 +1,7 @@
 """The verdict on an equation that was found, and the law that is handed out."""
 
 import math
-from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +14,7 @@ from kanpde.symbolic.law import Candidate, Law, LawConstant, nodes
 LEAD = 5.0  # nats
 FOLDS = 4  # parts of the samples that are left out in turn
 WORSE, CLEARLY = 3.0, 6.0  # standard deviations by which samples left out may favour the smoothing spline
-CHANCE = 0.03  # that a number as simple lies as near
-NEAR = 3.0  # standard deviations within which a constant is snapped
+NEAR = 3.0  # standard deviations, on average over all, within which constants are snapped together
 UNLIKELY = 1e-4  # probability of the difference between the constants of the halves
 BLUR = 0.3  # of the level below which noise is not told from the discretisation: constants are not known better than for this much noise
 SECOND = 50.0  # times noise / std(u) * parameters of the field / samples: what a variance of linear theory lacks, as counted over draws
@@ -51,7 +49,7 @@ def judged(found: Search, shift: np.ndarray, smooth: Smooth, language: Language)
     if halves is not None and halves[1] < UNLIKELY:
         verdict, reason = "candidate", "fitted to the earlier and to the later half of the samples, its constants differ"
     snap = verdict == "exact within noise"
-    values, exact = snapped(best.theta, covariance) if snap else (best.theta, cast(list[Fraction | None], [None] * len(sigma)))
+    values, exact = snapped(best.theta, covariance) if snap else (best.theta, [None] * len(sigma))
     formula, constants = _formula(found, best, values, sigma, exact)
     known = verdict != "no law"
     return Law(
@@ -134,9 +132,7 @@ def _halves(found: Search, smooth: Smooth) -> tuple[float, float] | None:
     return (square, float(gammaincc(len(difference) / 2, square / 2))) if math.isfinite(square) else None
 
 
-def _formula(
-    found: Search, fit: Fit, values: np.ndarray, sigma: np.ndarray, exact: list[Fraction | None]
-) -> tuple[Any, tuple[LawConstant, ...]]:
+def _formula(found: Search, fit: Fit, values: np.ndarray, sigma: np.ndarray, exact: list[Any]) -> tuple[Any, tuple[LawConstant, ...]]:
     import sympy
 
     formula, constants = sympy.Integer(0), []
@@ -146,9 +142,8 @@ def _formula(
             formula += sympy.Symbol(f"c{number}", real=True) * term
             constants.append(LawConstant(f"c{number}", float(value), float(error)))
         else:
-            factor = sympy.Rational(snap.numerator, snap.denominator)
-            formula += factor * term
-            constants.append(LawConstant(f"c{number}", float(snap), float(error), str(factor)))
+            formula += snap * term
+            constants.append(LawConstant(f"c{number}", float(snap), float(error), str(snap)))
     return formula, tuple(constants)
 
 
@@ -191,51 +186,19 @@ def _evidence(
     return tuple(lines)
 
 
-def snapped(values: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, list[Fraction | None]]:
-    """Constants replaced by simple numbers where these are near and not so by chance; the others follow by their correlation.
+def snapped(values: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, list[Any]]:
+    """Constants replaced by nice numbers where these are near and not so by chance; the others follow by their correlation."""
+    from kanpde.symbolic.snapping import nice
 
-    Simple are p/q up to 12 and decimals of one or two digits. A number is taken if numbers at least as simple are so rare about it that one
-    of them lies as near with a probability of 3 % or less.
-    """
-    sigma = np.sqrt(np.diag(covariance))
-    exact = [_simple(float(value), float(error)) for value, error in zip(values, sigma, strict=True)]
+    found = [nice(float(value), float(error)) for value, error in zip(values, np.sqrt(np.diag(covariance)), strict=True)]
+    exact = [each[0] if each is not None and each[0] != 0 else None for each in found]
     fixed = [k for k, each in enumerate(exact) if each is not None]
     if not fixed:
         return values, exact
-    moved = np.array([float(exact[k]) - values[k] for k in fixed])  # type: ignore[arg-type]
+    moved = np.array([float(exact[k]) - values[k] for k in fixed])
     inner = np.linalg.pinv(covariance[np.ix_(fixed, fixed)], hermitian=True)
     if moved @ inner @ moved > NEAR**2 * len(fixed):
         return values, [None] * len(values)
-    found = values + covariance[:, fixed] @ inner @ moved
-    for k in fixed:
-        found[k] = float(exact[k])  # type: ignore[arg-type]
-    return found, exact
-
-
-def _cost(number: Fraction) -> float:
-    """How far a number is from simple: bits of p and q, or of the digits and the place of the decimal point."""
-    rational = math.log2(number.numerator) + math.log2(number.denominator) if max(number.numerator, number.denominator) <= 12 else math.inf
-    place, digits = 0, number
-    while digits.denominator > 1 and place < 8:
-        digits, place = digits * 10, place + 1
-    while digits.denominator == 1 and digits.numerator % 10 == 0:
-        digits, place = digits / 10, place - 1
-    decimal = math.log2(digits.numerator) + 0.5 * abs(place) + 0.5 if digits.denominator == 1 and digits < 100 else math.inf
-    return min(rational, decimal)
-
-
-def _simple(value: float, sigma: float) -> Fraction | None:
-    """The simple number that a value stands for, or None."""
-    size, error = abs(value), max(sigma, 1e-12 * abs(value))
-    if not (size > 0 and math.isfinite(error)) or error > 0.2 * size:
-        return None
-    decade = Fraction(10) ** math.floor(math.log10(size))
-    near = {Fraction(p, q) for q in range(1, 13) for p in range(1, 13)}
-    near |= {Fraction(digits, 10) * decade * power for digits in range(10, 100) for power in (Fraction(1, 10), 1, 10)}
-    around = [(number, _cost(number)) for number in near if 0.5 * size <= number <= 2 * size]
-    candidates = sorted((cost, number) for number, cost in around if abs(float(number) - size) <= NEAR * error)
-    for cost, number in candidates:
-        rivals = sum(other <= cost for _, other in around)
-        if rivals * 2 * max(abs(float(number) - size), error) / (1.5 * size) <= CHANCE:
-            return number if value > 0 else -number
-    return None
+    together = values + covariance[:, fixed] @ inner @ moved
+    together[fixed] = [float(exact[k]) for k in fixed]
+    return together, exact
