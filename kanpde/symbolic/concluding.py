@@ -11,7 +11,8 @@ from torch import Tensor
 
 from kanpde.symbolic.absorbing import absorbed
 from kanpde.symbolic.description import ROUNDING, Trial, distinct, front, residual_structure, structure_nats
-from kanpde.symbolic.forms import Form
+from kanpde.symbolic.factoring import factored
+from kanpde.symbolic.forms import Form, Node
 from kanpde.symbolic.law import Candidate, Law, nodes
 from kanpde.symbolic.refitting import deviations, refit
 from kanpde.symbolic.snapping import Snapped, settled, snapped, without_noughts
@@ -23,7 +24,7 @@ EXACT = 1e-10  # of the rms of y: a residual below it is none, whatever made it
 HELD_OUT = 3.0  # standard deviations by which the residual at fresh rows may exceed that of the fit
 NEAR = 25.0  # nats behind the best: also snapped, for numbers may tell
 FREE, LONGEST = 5, 90.0  # free constants, and nats of the structure, of what is called a law
-MOVED = 1.6  # nats that moving its constants may cost: those of one operation, and of rounding
+REWRITTEN = 1.6  # nats that another way to write it may cost: those of one operation, and of rounding
 KEPT, SHORT = 1, 45.0  # and of one that ends a search before its time
 MOST = 60  # formulas that are compared
 
@@ -54,10 +55,15 @@ class Rows:
         """The trial without what repeats and what may as well be nought, and with nice constants snapped."""
         if id(trial) not in self._finals:
             free = trial
-            for step in (settled, without_noughts, _moved, settled):
+            for step in (settled, without_noughts, _moved, settled, self._factored):
                 free = step(free, self.columns, self.y)
-            self._finals[id(trial)] = trial, _Final(free, *snapped(free, self.columns, self.y))
+            numbers, found = snapped(free, self.columns, self.y)
+            self._finals[id(trial)] = trial, _Final(free, self._factored(numbers, self.columns, self.y), found)
         return self._finals[id(trial)][1]
+
+    def _factored(self, trial: Trial, columns: Tensor, y: Tensor) -> Trial:
+        positive = (self.whole[0].min(1).values > 0).nonzero()[:, 0].tolist()
+        return _rewritten(trial, factored(trial.form.rebuilt(trial.constants), trial.form.inputs, positive), columns, y)
 
     @property
     def whole(self) -> tuple[Tensor, Tensor]:
@@ -108,13 +114,18 @@ class _Final:
 
 
 def _moved(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
-    """The trial with its constants moved to where one expects them, unless that makes it longer."""
-    form = Form(absorbed(trial.form.rebuilt(trial.constants)), trial.form.inputs)
+    """The trial with its constants moved to where one expects them."""
+    return _rewritten(trial, absorbed(trial.form.rebuilt(trial.constants)), columns, y)
+
+
+def _rewritten(trial: Trial, root: Node, columns: Tensor, y: Tensor) -> Trial:
+    """The trial with its formula written in another way, refitted, unless that makes it longer."""
+    form = Form(root, trial.form.inputs)
     if form.shape == trial.form.shape:
         return trial
     fit = refit(form, columns, y, starts=form.start[None], steps=40)
     found = Trial.of(fit, y)
-    return found if math.isfinite(fit.rss) and found.nats <= trial.nats + MOVED else trial
+    return found if math.isfinite(fit.rss) and found.nats <= trial.nats + REWRITTEN else trial
 
 
 def _unlike(finals: Sequence[_Final], columns: Tensor) -> list[_Final]:
