@@ -9,13 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.symbolic.absorbing import absorbed
 from kanpde.symbolic.description import ROUNDING, Trial, distinct, front, residual_structure, structure_nats
-from kanpde.symbolic.factoring import factored
-from kanpde.symbolic.forms import Form, Node
+from kanpde.symbolic.finishing import Finished, finished
 from kanpde.symbolic.law import Candidate, Law, nodes
 from kanpde.symbolic.refitting import deviations, refit
-from kanpde.symbolic.snapping import Snapped, settled, snapped, without_noughts
 
 LEAD = 5.0  # nats by which a law must lead
 STRUCTURE = -4.0  # log10 of the probability below which a residual is no noise
@@ -24,7 +21,6 @@ EXACT = 1e-10  # of the rms of y: a residual below it is none, whatever made it
 HELD_OUT = 3.0  # standard deviations by which the residual at fresh rows may exceed that of the fit
 NEAR = 25.0  # nats behind the best: also snapped, for numbers may tell
 FREE, LONGEST = 5, 90.0  # free constants, and nats of the structure, of what is called a law
-REWRITTEN = 1.6  # nats that another way to write it may cost: those of one operation, and of rounding
 KEPT, SHORT = 1, 45.0  # and of one that ends a search before its time
 MOST = 60  # formulas that are compared
 
@@ -33,14 +29,14 @@ MOST = 60  # formulas that are compared
 class Rows:
     """What a law is to explain: columns (inputs, N), values y (N,), and rows that were kept for the end, likewise.
 
-    What a trial comes to is found once, by :meth:`final`: a search asks for it more than once.
+    What a trial comes to is found once, though a search asks for it more than once.
     """
 
     columns: Tensor
     y: Tensor
     fresh_columns: Tensor
     fresh_y: Tensor
-    _finals: "dict[int, tuple[Trial, _Final]]" = field(default_factory=dict, repr=False, compare=False)
+    _finished: dict[int, tuple[Trial, Finished]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def split(cls, X: np.ndarray, y: np.ndarray, *, fresh: float = 0.1, seed: int = 0) -> "Rows":
@@ -51,19 +47,12 @@ class Rows:
         first, last = order[kept:], order[:kept]
         return cls(columns[:, first].contiguous(), values[first], columns[:, last].contiguous(), values[last])
 
-    def final(self, trial: Trial) -> "_Final":
-        """The trial without what repeats and what may as well be nought, and with nice constants snapped."""
-        if id(trial) not in self._finals:
-            free = trial
-            for step in (settled, without_noughts, _moved, settled, self._factored):
-                free = step(free, self.columns, self.y)
-            numbers, found = snapped(free, self.columns, self.y)
-            self._finals[id(trial)] = trial, _Final(free, self._factored(numbers, self.columns, self.y), found)
-        return self._finals[id(trial)][1]
-
-    def _factored(self, trial: Trial, columns: Tensor, y: Tensor) -> Trial:
-        positive = (self.whole[0].min(1).values > 0).nonzero()[:, 0].tolist()
-        return _rewritten(trial, factored(trial.form.rebuilt(trial.constants), trial.form.inputs, positive), columns, y)
+    def finished(self, trial: Trial) -> Finished:
+        """What the trial comes to on the rows of the search."""
+        if id(trial) not in self._finished:
+            positive = (self.whole[0].min(1).values > 0).nonzero()[:, 0].tolist()
+            self._finished[id(trial)] = trial, finished(trial, self.columns, self.y, positive)
+        return self._finished[id(trial)][1]
 
     @property
     def whole(self) -> tuple[Tensor, Tensor]:
@@ -77,7 +66,7 @@ def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output:
     columns = rows.columns
     ranked = distinct(trials, columns)[:MOST]
     near = [trial for trial in ranked if trial.nats < ranked[0].nats + NEAR]
-    best, lead = _chosen(_unlike([rows.final(trial) for trial in near], columns), ranked[len(near) :], columns)
+    best, lead = _chosen(_unlike([rows.finished(trial) for trial in near], columns), ranked[len(near) :], columns)
     trial, found = (best.numbers, best.snapped) if lead > LEAD else (best.free, [])
     verdict, reason, noise, lines = _verdict(trial, lead, rows)
     whole_columns, whole_y = rows.whole
@@ -100,37 +89,9 @@ def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output:
     )
 
 
-@dataclass(frozen=True)
-class _Final:
-    """A trial with all constants ``free``, and with those that are nice as ``numbers``."""
-
-    free: Trial
-    numbers: Trial
-    snapped: list[Snapped]
-
-    @property
-    def nats(self) -> float:
-        return self.numbers.nats
-
-
-def _moved(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
-    """The trial with its constants moved to where one expects them."""
-    return _rewritten(trial, absorbed(trial.form.rebuilt(trial.constants)), columns, y)
-
-
-def _rewritten(trial: Trial, root: Node, columns: Tensor, y: Tensor) -> Trial:
-    """The trial with its formula written in another way, refitted, unless that makes it longer."""
-    form = Form(root, trial.form.inputs)
-    if form.shape == trial.form.shape:
-        return trial
-    fit = refit(form, columns, y, starts=form.start[None], steps=40)
-    found = Trial.of(fit, y)
-    return found if math.isfinite(fit.rss) and found.nats <= trial.nats + REWRITTEN else trial
-
-
-def _unlike(finals: Sequence[_Final], columns: Tensor) -> list[_Final]:
+def _unlike(finals: Sequence[Finished], columns: Tensor) -> list[Finished]:
     """By length, and of those that came to the same law only the one that was shortest before its constants were snapped."""
-    found: list[tuple[_Final, Tensor]] = []
+    found: list[tuple[Finished, Tensor]] = []
     for final in sorted(finals, key=lambda each: _size(each.free)):
         values = final.numbers.values(columns)
         near = max(1e-6 * final.numbers.rss / final.numbers.rows, 1e-20 * final.numbers.size)
@@ -139,7 +100,7 @@ def _unlike(finals: Sequence[_Final], columns: Tensor) -> list[_Final]:
     return sorted((final for final, _ in found), key=lambda each: each.nats)
 
 
-def _chosen(finals: Sequence[_Final], others: Sequence[Trial], columns: Tensor) -> tuple[_Final, float]:
+def _chosen(finals: Sequence[Finished], others: Sequence[Trial], columns: Tensor) -> tuple[Finished, float]:
     """The best, and its lead over the best that is neither an extension of it nor the same; ``others`` are behind, and were not snapped.
 
     Among thousands of extensions some gain a little by chance: what leads a formula that it contains by no more than ``LEAD`` gives way.
@@ -163,7 +124,7 @@ def clear(trials: Sequence[Trial], rows: Rows, *, late: bool = False) -> bool:
     if not trials:
         return False
     near = [trial for trial in distinct(trials, rows.columns)[: MOST // 3] if trial.nats < trials[0].nats + NEAR]
-    best, lead = _chosen(_unlike([rows.final(trial) for trial in near], rows.columns), (), rows.columns)
+    best, lead = _chosen(_unlike([rows.finished(trial) for trial in near], rows.columns), (), rows.columns)
     if best.numbers.form.count > (KEPT if late else 0) or late and structure_nats(best.numbers.form) > SHORT:
         return False
     return lead > 2 * LEAD and residual_structure(best.numbers, rows.columns, rows.y)[0] > UNSURE

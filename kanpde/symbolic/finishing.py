@@ -1,0 +1,54 @@
+"""What a fitted formula comes to: nothing in it that repeats or is nought, constants where one expects them, nice ones exact, factored."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from kanpde.symbolic.absorbing import absorbed
+from kanpde.symbolic.description import Trial
+from kanpde.symbolic.factoring import factored
+from kanpde.symbolic.forms import Form, Node
+from kanpde.symbolic.refitting import refit
+from kanpde.symbolic.snapping import Snapped, settled, snapped, without_noughts
+
+REWRITTEN = 1.6  # nats that another way to write it may cost: those of one operation, and of rounding
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial with all constants ``free``, and with those that are nice as ``numbers``."""
+
+    free: Trial
+    numbers: Trial
+    snapped: list[Snapped]
+
+    @property
+    def nats(self) -> float:
+        return self.numbers.nats
+
+
+def finished(trial: Trial, columns: Tensor, y: Tensor, positive: Sequence[int]) -> Finished:
+    """The trial on columns (inputs, N) and values y (N,) at its shortest; ``positive`` are the variables that are."""
+
+    def moved(one: Trial) -> Trial:
+        return _rewritten(one, absorbed(one.form.rebuilt(one.constants)), columns, y)
+
+    def shorter(one: Trial) -> Trial:
+        return _rewritten(one, factored(one.form.rebuilt(one.constants), one.form.inputs, positive), columns, y)
+
+    free = without_noughts(settled(trial, columns, y), columns, y)
+    free = shorter(settled(moved(free), columns, y))
+    numbers, found = snapped(free, columns, y)
+    return Finished(free, shorter(numbers), found)
+
+
+def _rewritten(trial: Trial, root: Node, columns: Tensor, y: Tensor) -> Trial:
+    """The trial with its formula written in another way, refitted, unless that makes it longer."""
+    form = Form(root, trial.form.inputs)
+    if form.shape == trial.form.shape:
+        return trial
+    fit = refit(form, columns, y, starts=form.start[None], steps=40)
+    found = Trial.of(fit, y)
+    return found if math.isfinite(fit.rss) and found.nats <= trial.nats + REWRITTEN else trial
