@@ -6,6 +6,7 @@ import pytest
 from kanpde import KAN, Chebyshev, Dataset, Experiment, LevenbergMarquardt, Regression
 from kanpde.discovery import discover, extract, polish
 from kanpde.primitives import Primitive
+from kanpde.science.feynman import formulas
 from kanpde.science.laws import law as public
 from kanpde.science.laws import scrambled
 from kanpde.symbolic.judging import judged, samples
@@ -125,3 +126,18 @@ def test_names_that_clash():
         discover(X, X[:, 0], names=["x", "x"])
     found = discover(X, 2 * X[:, 0] / X[:, 1], names=["I", "lambda_"], output="E", seconds=5)
     assert found.formula == "E = 2*I/lambda_"
+
+
+def test_constants_that_would_drift_make_an_approximation_a_candidate():
+    formula = next(each for each in formulas() if each.name == "Aberration")
+    X, y = samples(formula, 2000, noise=0.01, seed=0)
+    near = polish("theta2*(0.4*v + c)/(-0.8*v + 0.4*theta2*v + c)", X, y, names=formula.variables, output="theta1", seconds=0.01)
+    assert near.verdict == "candidate" and "would change with the variables" in near.reason and near.lead > 5
+    right = polish("acos((cos(theta2) - 1.1*v/c)/(1 - 0.9*cos(theta2)*v/c))", X, y, names=formula.variables, output="theta1", seconds=0.01)
+    assert right.verdict == "exact within noise" and judged(right, formula, noise=0.01).found
+
+
+def test_a_search_without_time_says_so():
+    x = np.linspace(1, 2, 60)
+    law = discover(x, np.exp(-(x**2)) + x**0.3, names=["x"], seconds=1e-9)
+    assert law.verdict == "no law" and "more seconds" in law.reason or law.expressions

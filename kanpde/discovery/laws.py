@@ -21,6 +21,7 @@ from kanpde.symbolic.law import Law
 if TYPE_CHECKING:
     from kanpde.symbolic.description import Trial
     from kanpde.symbolic.forms import Node
+    from kanpde.symbolic.refitting import Fit
 
 CONCLUDING = 0.1  # of the time, for what comes after the search
 WITH_UNITS = 0.4  # and for the search in dimensionless groups, if there are units
@@ -97,6 +98,7 @@ def polish(
     that no primitive is.
     """
     from kanpde.symbolic.concluding import Rows, concluded
+    from kanpde.symbolic.description import Trial
     from kanpde.symbolic.reading import read
     from kanpde.symbolic.samples import checked_data, checked_output
 
@@ -108,7 +110,11 @@ def polish(
     points, values, labels = checked_data(X, y, names)
     checked_output(output, labels)
     rows, begun = Rows.split(points, values, seed=seed), time.monotonic()
-    trials = _near(_fitted(expression, labels, rows), rows, real_number(seconds, "polish(seconds=...)", above=0), seed)
+    fit = _fitted(expression, labels, rows)
+    trials = [
+        Trial.of(fit, rows.y),
+        *_near(fit.form.rebuilt(fit.constants), rows, real_number(seconds, "polish(seconds=...)", above=0), seed),
+    ]
     return concluded(trials, rows, labels, output, evidence=_spent(begun))
 
 
@@ -180,7 +186,7 @@ def _near(node: "Node", rows: Any, seconds: float, seed: int) -> "list[Trial]":
     return near(rows.columns, rows.y, [node], seconds=seconds, seed=seed)
 
 
-def _fitted(expression: Any, labels: Sequence[str], rows: Any) -> "Node":
+def _fitted(expression: Any, labels: Sequence[str], rows: Any) -> "Fit":
     """The formula with its constants refitted from several starts."""
     from kanpde.symbolic.forms import Form
     from kanpde.symbolic.refitting import refit
@@ -190,7 +196,7 @@ def _fitted(expression: Any, labels: Sequence[str], rows: Any) -> "Node":
     fit = refit(form, rows.columns, rows.y, starts=start[None] * factors[:, None], steps=60)
     if not np.isfinite(fit.rss):
         raise ValueError(f"{expression} is not finite at some of the rows, for any of the constants tried: check its domain, and the names")
-    return form.rebuilt(fit.constants)
+    return fit
 
 
 def _grouped(groups: Any, rows: Any, seconds: float, extra: Any, seed: int) -> "list[Node]":

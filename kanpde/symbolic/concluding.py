@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.symbolic.description import ROUNDING, Trial, distinct, front, residual_structure, structure_nats
+from kanpde.symbolic.description import ROUNDING, Trial, distinct, drift, front, residual_structure, structure_nats
 from kanpde.symbolic.finishing import Finished, finished
 from kanpde.symbolic.law import Candidate, Law, nodes
 from kanpde.symbolic.refitting import deviations, refit
@@ -17,6 +17,7 @@ from kanpde.symbolic.refitting import deviations, refit
 LEAD = 5.0  # nats by which a law must lead
 STRUCTURE = -4.0  # log10 of the probability below which a residual is no noise
 UNSURE = -2.0  # and below which it may be none
+DRIFT = -3.0  # and that constants change with the variables
 EXACT = 1e-10  # of the rms of y: a residual below it is none, whatever made it
 HELD_OUT = 3.0  # standard deviations by which the residual at fresh rows may exceed that of the fit
 NEAR = 25.0  # nats behind the best: also snapped, for numbers may tell
@@ -64,11 +65,14 @@ def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output:
     from kanpde.symbolic.canonical import plainly
 
     columns = rows.columns
+    if not trials:
+        why = "the time was over before a formula was tried: give it more seconds"
+        return Law(tuple(names), {}, (), "no law", why, float(rows.y.std()), math.nan, math.inf, evidence=tuple(evidence))
     ranked = distinct(trials, columns)[:MOST]
     near = [trial for trial in ranked if trial.nats < ranked[0].nats + NEAR]
     best, lead = _chosen(_unlike([rows.finished(trial) for trial in near], columns), ranked[len(near) :], columns)
     trial, found = (best.numbers, best.snapped) if lead > LEAD else (best.free, [])
-    verdict, reason, noise, lines = _verdict(trial, lead, rows)
+    verdict, reason, noise, lines = _verdict(trial, best.free, lead, rows)
     whole_columns, whole_y = rows.whole
     fit = refit(trial.form, whole_columns, whole_y, starts=trial.constants[None], steps=40)
     last = Trial.of(fit, whole_y) if math.isfinite(fit.rss) else trial
@@ -127,7 +131,8 @@ def clear(trials: Sequence[Trial], rows: Rows, *, late: bool = False) -> bool:
     best, lead = _chosen(_unlike([rows.finished(trial) for trial in near], rows.columns), (), rows.columns)
     if best.numbers.form.count > (KEPT if late else 0) or late and structure_nats(best.numbers.form) > SHORT:
         return False
-    return lead > 2 * LEAD and residual_structure(best.numbers, rows.columns, rows.y)[0] > UNSURE
+    noise = residual_structure(best.numbers, rows.columns, rows.y)[0] > UNSURE and drift(best.free, rows.columns, rows.y) > DRIFT
+    return lead > 2 * LEAD and noise
 
 
 def _size(trial: Trial) -> float:
@@ -151,8 +156,8 @@ def _probability(log10: float) -> str:
     return f"1e{log10:.0f}" if log10 < -3 else f"{10**log10:.2g}"
 
 
-def _verdict(best: Trial, lead: float, rows: Rows) -> tuple[str, str, float, list[str]]:
-    """Verdict, reason, the level of noise, and what was checked."""
+def _verdict(best: Trial, free: Trial, lead: float, rows: Rows) -> tuple[str, str, float, list[str]]:
+    """Verdict, reason, the level of noise, and what was checked; ``free`` has all its constants free."""
     size = math.sqrt(best.size)
     exact, noise = best.rms <= EXACT * size, 0.0
     lines = []
@@ -175,6 +180,13 @@ def _verdict(best: Trial, lead: float, rows: Rows) -> tuple[str, str, float, lis
             return "no law", "a fit without a formula explains significantly more than the best formula does", noise, lines
         if log10 < UNSURE:
             return "candidate", "what it leaves may be more than noise", noise, lines
+        moved = drift(free, rows.columns, rows.y)
+        if free.form.count:
+            lines.append(
+                f"constants of a true law would, if they might, change as much with the variables with probability {_probability(moved)}"
+            )
+        if moved < DRIFT:
+            return "candidate", "its constants, if they might, would change with the variables: it may be an approximation", noise, lines
     if not ratio <= allowed:
         return "candidate", "its residual is greater at fresh rows than at those it was fitted to", noise, lines
     if best.form.count > FREE or structure_nats(best.form) > LONGEST:

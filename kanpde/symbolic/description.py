@@ -126,22 +126,57 @@ def residual_structure(trial: Trial, columns: Tensor, y: Tensor) -> tuple[float,
     That is the standard deviation of what is left of the residual when all that is regular is taken out. An F test of the residual against
     polynomials of all variables, of a total degree that N/8 columns and 200 allow.
     """
-    from scipy.stats import f as distribution
-
     residual = y - trial.values(columns)
     design = polynomials(columns, min(len(y) // 8, 200))
-    gone, left = _split(design, residual)
+    gone, left = _split(torch.linalg.qr(design)[0], residual)
     p, freedom = design.shape[1] - trial.form.count, len(y) - design.shape[1]
     if p < 1 or freedom < 10:
         return 0.0, trial.rms
+    return _improbable(gone, p, left, freedom), math.sqrt(left / freedom)
+
+
+def drift(trial: Trial, columns: Tensor, y: Tensor) -> float:
+    """How improbable it is that constants of the right formula, allowed to change with the variables, would: log10 of the probability.
+
+    An F test of the residual against dy/dc_k T_1(x_i) and dy/dc_k T_2(x_i) for all constants and variables. What only stands for a law
+    fits every part of the data with constants of its own.
+    """
+    _, slope = trial.form.jacobian(trial.constants[None], columns)
+    if not trial.form.count or not bool(torch.isfinite(slope).all()):
+        return 0.0
+    low, high = columns.min(1, keepdim=True).values, columns.max(1, keepdim=True).values
+    places = 2 * (columns - low) / (high - low).clamp(min=1e-300) - 1
+    own = _basis(slope[0])
+    extra = torch.cat([slope[0] * row[:, None] for row in (*places, *(2 * places**2 - 1))], 1)
+    basis = _basis(extra / torch.linalg.vector_norm(extra, dim=0).clamp(min=1e-300), besides=own)
+    residual = y - trial.values(columns)
+    residual = residual - own @ (own.T @ residual)
+    freedom = len(y) - basis.shape[1] - own.shape[1]
+    if not basis.shape[1] or freedom < 10:
+        return 0.0
+    gone, left = _split(basis, residual)
+    return _improbable(gone, basis.shape[1], left, freedom)
+
+
+def _improbable(gone: float, p: int, left: float, freedom: int) -> float:
+    """log10 of the probability that p of p + freedom random numbers have so great a share of their sum of squares."""
+    from scipy.stats import f as distribution
+
     ratio = (gone / p) / max(left / freedom, 1e-300)
-    return max(float(distribution.logsf(ratio, p, freedom)) / math.log(10), -300.0), math.sqrt(left / freedom)
+    return max(float(distribution.logsf(ratio, p, freedom)) / math.log(10), -300.0)
 
 
-def _split(design: Tensor, values: Tensor) -> tuple[float, float]:
-    """The sums of squares inside and outside of the span of the columns."""
-    q, _ = torch.linalg.qr(design)
-    inside = float((q.T @ values).square().sum())
+def _basis(design: Tensor, besides: Tensor | None = None) -> Tensor:
+    """Orthonormal columns that span those of a design, without those ``besides``."""
+    if besides is not None:
+        design = design - besides @ (besides.T @ design)
+    left, singular, _ = torch.linalg.svd(design, full_matrices=False)
+    return left[:, singular > 1e-8 * singular.max().clamp(min=1e-300)] if len(singular) else left
+
+
+def _split(basis: Tensor, values: Tensor) -> tuple[float, float]:
+    """The sums of squares inside and outside of the span of orthonormal columns."""
+    inside = float((basis.T @ values).square().sum())
     return inside, max(float(values.square().sum()) - inside, 0.0)
 
 
