@@ -8,6 +8,7 @@ the right one. What pays is that all products monomial * atom are scored by two 
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,7 +21,9 @@ from kanpde.primitives import PRIMITIVES, Primitive
 from kanpde.symbolic.forms import Node, constant, number, variable
 
 HALF = Fraction(1, 2)
-SIZES = {1: 6, 2: 6, 3: 5, 4: 5, 5: 4, 6: 4}  # of monomials, the sum of |p|, by the number of variables
+SIZES = {1: 6, 2: 6, 3: 5, 4: 5, 5: 4, 6: 4}  # of monomials, the sum of |p|, by the number of variables; 3 for more
+MONOMIALS = 3000  # at most: of many variables only short ones
+PAIRED = 12  # variables, at most, of which all sums and differences of two are arguments
 NICE = (1, 2, 0.5, math.pi, 2 * math.pi, math.pi / 2, 1 / (2 * math.pi), 3, 0.25, 4)
 
 Powers = tuple[Fraction, ...]
@@ -107,7 +110,7 @@ LOG = Shape("log", "none", torch.log, lambda u: u.under(_P["log"]), 1.6)
 
 def size_of(powers: Powers) -> float:
     """The sum of |p|, and 1 more for each root."""
-    return float(sum(abs(p) + (p.denominator > 1) for p in powers))
+    return float(sum(abs(p) + (p.denominator > 1) for p in powers if p))
 
 
 def monomial(columns: Tensor, powers: Powers) -> Tensor:
@@ -141,7 +144,7 @@ class Library:
         low, high = columns.min(1).values, columns.max(1).values
         self.positive = (low > 0).tolist()
         self.signed = ((low > 0) | (high < 0)).tolist()
-        self.monomials = self._monomials(SIZES.get(self.count, 3))
+        self.monomials = self._monomials()
         self.arguments = self._arguments()
         self.atoms, self.atom_values = self._made()
 
@@ -173,11 +176,12 @@ class Library:
         powers = [Fraction(k) for k in range(1, 5)] + ([HALF, 3 * HALF] if self.positive[column] else [])
         return [Fraction(0), *powers, *([-p for p in powers] if self.signed[column] else [])]
 
-    def _monomials(self, most: int) -> list[Powers]:
+    def _monomials(self) -> list[Powers]:
+        choices = [[(size_of((p,)), p) for p in self._choices(column)] for column in range(self.count)]
+        most = next(size for size in (SIZES.get(self.count, 3), 3, 2.5, 2, 1.5, 1) if size == 1 or _how_many(choices, size) <= MONOMIALS)
         found: list[tuple[float, Powers]] = [(0.0, ())]
-        for column in range(self.count):
-            choices = [(size_of((p,)), p) for p in self._choices(column)]
-            found = [(size + own, (*powers, p)) for size, powers in found for own, p in choices if size + own <= most]
+        for each in choices:
+            found = [(size + own, (*powers, p)) for size, powers in found for own, p in each if size + own <= most]
         return [powers for _, powers in sorted(found, key=lambda each: each[0])]
 
     def _arguments(self) -> list[Argument]:
@@ -191,7 +195,7 @@ class Library:
             found = [Argument(tuple(Fraction(int(k == j)) for j in range(self.count))) for k in range(self.count)]
         if self.count == 1:
             found += [Argument((Fraction(3),)), *([Argument((HALF,))] if self.positive[0] else [])]
-        for i, j in itertools.combinations(range(self.count), 2):
+        for i, j in itertools.combinations(range(self.count if self.count <= PAIRED else 0), 2):
             found += [Argument(pair=(i, j, 1)), Argument(pair=(i, j, -1))]
         return found
 
@@ -222,6 +226,19 @@ class Library:
                 atoms.append(Atom(LOG, Argument(tuple(Fraction(int(k == column)) for k in range(self.count))), None))
                 values.append(self._at[column].log()[None])
         return atoms, torch.cat(values) if values else self._at.new_zeros(0, self._at.shape[1])
+
+
+def _how_many(choices: Sequence[Sequence[tuple[float, Fraction]]], most: float) -> int:
+    """Monomials of no greater size, where these are the sizes of each variable's powers."""
+    counts = Counter({0.0: 1})
+    for each in choices:
+        longer: Counter[float] = Counter()
+        for size, count in counts.items():
+            for own, _ in each:
+                if size + own <= most:
+                    longer[size + own] += count
+        counts = longer
+    return sum(counts.values())
 
 
 def _scales(shape: Shape, low: float, high: float) -> list[float]:

@@ -124,7 +124,8 @@ def residual_structure(trial: Trial, columns: Tensor, y: Tensor) -> tuple[float,
     """How improbable it is that a formula without a fault leaves a residual as regular as this: log10 of the probability; and the noise.
 
     That is the standard deviation of what is left of the residual when all that is regular is taken out. An F test of the residual against
-    polynomials of all variables, of a total degree that N/8 columns and 200 allow.
+    polynomials of all variables, of a total degree that N/8 columns and 200 allow; and, as one term among many would be lost in that, the
+    greatest correlation with any product T_a(x_i) T_b(x_j), a, b = 0, 1, 2, for as many as there are (Bonferroni).
     """
     residual = y - trial.values(columns)
     design = polynomials(columns, min(len(y) // 8, 200))
@@ -132,7 +133,27 @@ def residual_structure(trial: Trial, columns: Tensor, y: Tensor) -> tuple[float,
     p, freedom = design.shape[1] - trial.form.count, len(y) - design.shape[1]
     if p < 1 or freedom < 10:
         return 0.0, trial.rms
-    return _improbable(gone, p, left, freedom), math.sqrt(left / freedom)
+    smooth, single = _improbable(gone, p, left, freedom), _one_product(residual, columns)
+    return min(0.0, min(smooth, single) + math.log10(2)), math.sqrt(left / freedom)
+
+
+def _one_product(residual: Tensor, columns: Tensor) -> float:
+    """log10 of the probability that noise has so great a correlation with one of the products."""
+    from scipy.special import log_ndtr
+
+    rows = _places(columns)
+    factors = torch.cat([torch.ones_like(residual)[None], rows, 2 * rows**2 - 1])
+    along = (factors * residual) @ factors.T
+    norms = (factors**2 @ (factors**2).T).sqrt()
+    greatest = float((along.abs() / norms.clamp(min=1e-300)).max()) / max(float(residual.square().mean().sqrt()), 1e-300)
+    count = len(factors) * (len(factors) + 1) / 2
+    return (math.log(2 * count) + float(log_ndtr(-greatest))) / math.log(10)
+
+
+def _places(columns: Tensor) -> Tensor:
+    """Every column from -1 to 1."""
+    low, high = columns.min(1, keepdim=True).values, columns.max(1, keepdim=True).values
+    return 2 * (columns - low) / (high - low).clamp(min=1e-300) - 1
 
 
 def drift(trial: Trial, columns: Tensor, y: Tensor) -> float:
@@ -144,8 +165,7 @@ def drift(trial: Trial, columns: Tensor, y: Tensor) -> float:
     _, slope = trial.form.jacobian(trial.constants[None], columns)
     if not trial.form.count or not bool(torch.isfinite(slope).all()):
         return 0.0
-    low, high = columns.min(1, keepdim=True).values, columns.max(1, keepdim=True).values
-    places = 2 * (columns - low) / (high - low).clamp(min=1e-300) - 1
+    places = _places(columns)
     own = _basis(slope[0])
     extra = torch.cat([slope[0] * row[:, None] for row in (*places, *(2 * places**2 - 1))], 1)
     basis = _basis(extra / torch.linalg.vector_norm(extra, dim=0).clamp(min=1e-300), besides=own)

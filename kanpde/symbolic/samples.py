@@ -41,11 +41,10 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
             raise ValueError(f"the column {label} is {column[0]:.6g} in all rows: leave it out, no law can tell what it does")
     if np.ptp(values) <= 1e-12 * np.abs(values).max():
         raise ValueError(f"y is {values[0]:.6g} in all rows: there is nothing to explain")
-    for first in range(points.shape[1]):
-        for second in range(first):
-            if abs(np.corrcoef(points[:, first], points[:, second])[0, 1]) > 1 - 1e-12:
-                one, other = labels[second], labels[first]
-                raise ValueError(f"the columns {one} and {other} are one, up to a straight line: leave one of them out")
+    alike = np.abs(np.triu(np.atleast_2d(np.corrcoef(points.T)), 1)) > 1 - 1e-12
+    if alike.any():
+        one, other = (labels[int(k)] for k in np.argwhere(alike)[0])
+        raise ValueError(f"the columns {one} and {other} are one, up to a straight line: leave one of them out")
     return points, values, labels
 
 
