@@ -30,7 +30,7 @@ def test_numbers_that_are_not_nice_or_not_known_well_enough(value, sigma):
 
 def test_few_random_numbers_are_nice_by_chance():
     random = np.random.default_rng(0)
-    values = np.exp(random.uniform(-2, 2, 2000))
+    values = np.exp(random.uniform(-2, 2, 10_000))
     for sigma in (1e-4, 1e-3, 1e-2):
         assert np.mean([nice(value, sigma * value) is not None for value in values]) < 1.3 * CHANCE
 

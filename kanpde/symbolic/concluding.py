@@ -15,6 +15,7 @@ from kanpde.symbolic.law import Candidate, Law, nodes
 from kanpde.symbolic.refitting import deviations, refit
 
 LEAD = 5.0  # nats by which a law must lead
+KNOWN = 2  # free constants; with more, that are no known numbers, it must lead by twice as much, for so many formulas fit then
 STRUCTURE = -4.0  # log10 of the probability below which a residual is no noise
 UNSURE = -2.0  # and below which it may be none
 DRIFT = -3.0  # and that constants change with the variables
@@ -191,8 +192,9 @@ def _verdict(best: Trial, free: Trial, lead: float, rows: Rows) -> tuple[str, st
         return "candidate", "its residual is greater at fresh rows than at those it was fitted to", noise, lines
     if best.form.count > FREE or structure_nats(best.form) > LONGEST:
         return "candidate", "it is so long that it may be an approximation, as good as the data can tell", noise, lines
-    if lead <= LEAD:
-        return "candidate", f"it leads another formula by no more than {LEAD:.0f} nats", noise, lines
+    needed = LEAD if best.form.count <= KNOWN else 2 * LEAD
+    if lead <= needed:
+        return "candidate", f"it leads another formula by no more than {needed:.0f} nats", noise, lines
     if exact:
         return "exact within noise", f"nothing is left but rounding, {best.rms / size:.1e} of the data", noise, lines
     return "exact within noise", "what is left is noise, at fresh rows too, and no other formula comes near", noise, lines

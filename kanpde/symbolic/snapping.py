@@ -24,7 +24,7 @@ from kanpde.symbolic.description import ROUNDING, Trial
 from kanpde.symbolic.forms import Form, Node, number, tidied
 from kanpde.symbolic.refitting import RANK, deviations, refit
 
-CHANCE = 0.03
+CHANCE = 0.01
 ONE = 0.5  # of the chance, for 1 and -1: a constant that is not there at all is likelier than others
 WIDE = 2.5  # standard deviations
 WORSE = 9.0  # rise of the RSS over the variance that one snapped constant may cost
