@@ -191,7 +191,7 @@ def snapped(values: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, lis
     from kanpde.symbolic.snapping import nice
 
     found = [nice(float(value), float(error)) for value, error in zip(values, np.sqrt(np.diag(covariance)), strict=True)]
-    exact = [each[0] if each is not None and each[0] != 0 else None for each in found]
+    exact: list[Any] = [each[0] if each is not None and each[0] != 0 else None for each in found]
     fixed = [k for k, each in enumerate(exact) if each is not None]
     if not fixed:
         return values, exact
