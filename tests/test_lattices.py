@@ -62,7 +62,7 @@ def exponents(lattice, energies, systems):
     if lattice is MOSAIC:
         return np.log(of["lam"] * np.abs(energies) / 2) / 2
     if lattice is MOSAIC3:
-        return np.log(of["lam"] * np.abs(energies**2 - 1) / 2) / 3
+        return np.log(np.maximum(of["lam"] * np.abs(energies**2 - 1) / 2, 1e-9)) / 3
     if lattice is GAAM:
         x, root = np.abs(of["alpha"] * energies + 2 * of["lam"]), np.sqrt(1 - of["alpha"] ** 2)
         return np.log((x + np.sqrt(np.maximum(x**2 - 4 * of["alpha"] ** 2, 0))) / (2 * (1 + root)))
@@ -85,9 +85,9 @@ def test_exponents_are_those_of_the_closed_forms(lattice):
 @each_lattice
 def test_labels_agree_with_the_exact_edge(lattice):
     systems = drawn(lattice, 20, seed=3)
-    energies, states = spectra(lattice, systems, sites=233)
+    energies, states = spectra(lattice, systems, sites=377)
     truth = localized(lattice, systems, energies)
-    least = {"mosaic2": 0.975, "mosaic3": 0.94, "gaam": 0.98, "maam": 0.97}[lattice.name]
+    least = {"mosaic2": 0.98, "mosaic3": 0.94, "gaam": 0.98, "maam": 0.98}[lattice.name]
     assert (truth == (lyapunov(lattice, systems, energies, sites=3000) > 0.008)).mean() > least
     assert (truth == (fractal_dimension(states) < 0.5)).mean() > least - 0.02
 
