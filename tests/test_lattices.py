@@ -87,7 +87,7 @@ def test_labels_agree_with_the_exact_edge(lattice):
     systems = drawn(lattice, 20, seed=3)
     energies, states = spectra(lattice, systems, sites=377)
     truth = localized(lattice, systems, energies)
-    least = {"mosaic2": 0.98, "mosaic3": 0.94, "gaam": 0.98, "maam": 0.98}[lattice.name]
+    least = {"mosaic2": 0.97, "mosaic3": 0.94, "gaam": 0.97, "maam": 0.98}[lattice.name]
     assert (truth == (lyapunov(lattice, systems, energies, sites=3000) > 0.008)).mean() > least
     assert (truth == (fractal_dimension(states) < 0.5)).mean() > least - 0.02
 
