@@ -1,0 +1,193 @@
+"""Quasiperiodic chains whose states are extended or localized, with mobility edges that are known exactly.
+
+    E psi_n = sum_m t_nm psi_m + V_n psi_n,        V_n a function of cos(2 pi b n + phi),    b = (1 + sqrt 5)/2
+
+with hops of 1 to the neighbours, or, in the modified Aubry-Andre model, of exp(-p (|n - m| - 1)) to all sites. Parameters are columns (S,)
+by name, one entry for a system; energies are (S, M). Sources: mosaic, Wang et al., Phys. Rev. Lett. 125, 196604 (2020); generalized (GAAM),
+Ganeshan, Pixley, Das Sarma, Phys. Rev. Lett. 114, 146601 (2015); modified (MAAM), Biddle, Das Sarma, Phys. Rev. Lett. 104, 070601 (2010).
+
+>>> systems = drawn(MOSAIC, 3, seed=0)
+>>> energies, states = spectra(MOSAIC, systems, sites=89)
+>>> energies.shape, states.shape
+((3, 89), (3, 89, 89))
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+GOLDEN = (1 + math.sqrt(5)) / 2
+FEWEST = 21  # sites of a chain: fewer do not tell localized from extended
+SMALLEST = 1e-280  # |r| in the recursion
+ELSEWHERE = 30_001  # first site of the recursion
+
+Columns = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A chain: its ``potential`` (cosines (S, N), sites (N,), parameters (S, 1)) -> (S, N), and where its states localize.
+
+    ``ranges`` are those of the parameters that systems are drawn from; ``edge`` (E, parameters) is 0 at the mobility edge and positive
+    where states are localized, and ``formula`` the same as text. ``decaying`` hops go to all sites, with the parameter p.
+    """
+
+    name: str
+    potential: Callable[[Tensor, Tensor, Mapping[str, Tensor]], Tensor]
+    ranges: Mapping[str, tuple[float, float]]
+    edge: Callable[[np.ndarray, Columns], np.ndarray]
+    formula: str
+    decaying: bool = False
+
+    def __repr__(self) -> str:
+        return f"Lattice({self.name!r}: localized where {self.formula} > 0)"
+
+
+def mosaic(kappa: int) -> Lattice:
+    """V = lam cos on every kappa-th site, 0 on the others; the edges of kappa = 2 and 3 are known in closed form."""
+    if kappa not in (2, 3):
+        raise ValueError(f"the mosaic chain is here for kappa = 2 and 3, got {kappa!r}")
+    edge = (lambda E, of: of["lam"] * np.abs(E) - 2) if kappa == 2 else (lambda E, of: of["lam"] * np.abs(E**2 - 1) - 2)
+    return Lattice(
+        f"mosaic{kappa}",
+        lambda cosines, sites, of: torch.where(sites % kappa == 0, of["lam"] * cosines, 0.0),
+        {"lam": (0.1, 4.0)},
+        edge,
+        "lam*abs(E) - 2" if kappa == 2 else "lam*abs(E**2 - 1) - 2",
+    )
+
+
+MOSAIC = mosaic(2)
+MOSAIC3 = mosaic(3)
+GAAM = Lattice(
+    "gaam",
+    lambda cosines, sites, of: 2 * of["lam"] * cosines / (1 - of["alpha"] * cosines),
+    {"lam": (0.0, 2.0), "alpha": (-0.9, 0.9)},
+    lambda E, of: np.abs(of["alpha"] * E + 2 * of["lam"]) - 2,
+    "abs(alpha*E + 2*lam) - 2",
+)
+MAAM = Lattice(
+    "maam",
+    lambda cosines, sites, of: of["lam"] * cosines,
+    {"lam": (0.5, 4.0), "p": (0.5, 3.0)},
+    lambda E, of: of["lam"] * np.cosh(of["p"]) - E - np.exp(of["p"]),
+    "lam*cosh(p) - E - exp(p)",
+    decaying=True,
+)
+
+
+def drawn(lattice: Lattice, count: int, *, seed: int) -> dict[str, np.ndarray]:
+    """Parameters of ``count`` systems, uniform in the ranges, and their phases phi: (count,) each."""
+    random = np.random.default_rng(seed)
+    found = {name: random.uniform(low, high, count) for name, (low, high) in lattice.ranges.items()}
+    return found | {"phi": random.uniform(0, 2 * math.pi, count)}
+
+
+def potentials(lattice: Lattice, systems: Columns, sites: int, *, first: int = 1, device: str = "cpu") -> Tensor:
+    """V_n of every system at the sites ``first``, ``first`` + 1, ...: (S, sites)."""
+    _check(lattice, systems)
+    n = torch.arange(first, first + sites, dtype=torch.float64, device=device)
+    of = {name: torch.as_tensor(np.asarray(values, dtype=float), device=device)[:, None] for name, values in systems.items()}
+    return lattice.potential((2 * math.pi * GOLDEN * n + of["phi"]).cos(), n, of)
+
+
+def hamiltonians(lattice: Lattice, systems: Columns, sites: int) -> np.ndarray:
+    """The matrices of all systems, open ends: (S, sites, sites)."""
+    diagonal = potentials(lattice, systems, sites).numpy()
+    apart = np.abs(np.arange(sites)[:, None] - np.arange(sites)[None])
+    hops = np.exp(-np.asarray(systems["p"], dtype=float)[:, None, None] * (apart - 1)) if lattice.decaying else apart == 1
+    found = np.where(apart == 0, 0.0, hops) * np.ones((len(diagonal), 1, 1))
+    found[:, np.arange(sites), np.arange(sites)] = diagonal
+    return found
+
+
+def spectra(lattice: Lattice, systems: Columns, *, sites: int, vectors: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+    """Energies (S, sites), in order, and the states as columns (S, sites, sites), or None.
+
+    Raises ``ValueError`` for fewer than 21 sites, and for missing parameters.
+    """
+    if sites < FEWEST:
+        raise ValueError(f"a chain of {sites} sites does not tell localized states from extended ones: take {FEWEST} or more, 377 say")
+    if lattice.decaying:
+        matrices = hamiltonians(lattice, systems, sites)
+        if not vectors:
+            return np.linalg.eigvalsh(matrices), None
+        energies, states = np.linalg.eigh(matrices)
+        return energies, states
+    from scipy.linalg import eigh_tridiagonal
+
+    diagonals, off = potentials(lattice, systems, sites).numpy(), np.ones(sites - 1)
+    if not vectors:
+        return np.stack([eigh_tridiagonal(diagonal, off, eigvals_only=True) for diagonal in diagonals]), None
+    pairs = [eigh_tridiagonal(diagonal, off) for diagonal in diagonals]
+    return np.stack([energies for energies, _ in pairs]), np.stack([states for _, states in pairs])
+
+
+def participation(states: np.ndarray) -> np.ndarray:
+    """The inverse participation ratio sum |psi|^4 / (sum |psi|^2)^2 of states that are columns, (..., N, M): (..., M)."""
+    weights = np.abs(states) ** 2
+    return (weights**2).sum(-2) / weights.sum(-2) ** 2
+
+
+def fractal_dimension(states: np.ndarray) -> np.ndarray:
+    """D = -log IPR / log N: 0 for a state on one site, 1 for one that is everywhere alike."""
+    return -np.log(participation(states)) / math.log(states.shape[-2])
+
+
+@torch.no_grad()
+def lyapunov(
+    lattice: Lattice, systems: Columns, energies: np.ndarray, *, sites: int = 4000, device: str = "cpu", batch: int = 2**22
+) -> np.ndarray:
+    """The Lyapunov exponent, the inverse localization length, of states at ``energies`` (S, M), by the recursion along a chain: (S, M).
+
+    With psi_{n+1} = a_n psi_n - psi_{n-1} and r_n = psi_{n+1}/psi_n, the exponent is the mean of log |r_n|, r_n = a_n - 1/r_{n-1}; for hops
+    to neighbours a_n = E - V_n. The matrix exp(-p |n - m|) has a tridiagonal inverse, so that with decaying hops the same holds for
+    sum_m exp(-p |n - m|) psi_m, a_n = 2 cosh p - 2 sinh p e^p / (E + e^p - V_n). Only elementwise operations on (S, M), ``sites`` times,
+    so that a GPU has enough to do; its error is about 1/sites. The chain begins at another site than those of :func:`spectra`: along
+    its own chain, the recursion would be the state itself, which decays beyond its middle, and lose 25/sites.
+
+    Raises ``ValueError`` for energies that are not (S, M), and for missing parameters.
+    """
+    values = potentials(lattice, systems, sites, first=ELSEWHERE, device=device)
+    if energies.ndim != 2 or len(energies) != len(values):
+        raise ValueError(f"energies must be (systems, states), here ({len(values)}, M), got {energies.shape}")
+    found = np.empty(energies.shape)
+    part = max(1, batch // max(1, energies.shape[1]))
+    for first in range(0, len(values), part):
+        some = slice(first, first + part)
+        given = {name: np.asarray(each)[some] for name, each in systems.items()}
+        found[some] = _exponents(lattice, given, torch.as_tensor(energies[some], device=device), values[some]).cpu().numpy()
+    return found
+
+
+def _exponents(lattice: Lattice, systems: Columns, energies: Tensor, values: Tensor) -> Tensor:
+    total, r = torch.zeros_like(energies), torch.ones_like(energies)
+    diagonal, weight = 0.0, None
+    if lattice.decaying:
+        p = torch.as_tensor(systems["p"], device=energies.device)[:, None]
+        diagonal, weight, energies = 2 * p.cosh(), 2 * p.sinh() * p.exp(), energies + p.exp()
+    for value in values.T:
+        apart = energies - value[:, None]
+        r = (apart if weight is None else diagonal - weight / apart) - 1 / r
+        size = r.abs()
+        r = torch.where(size < SMALLEST, SMALLEST, r)
+        total += size.clamp(min=SMALLEST).log()
+    return total / values.shape[1]
+
+
+def localized(lattice: Lattice, systems: Columns, energies: np.ndarray) -> np.ndarray:
+    """What the exact mobility edge says of states at ``energies`` (S, M): True for localized, (S, M)."""
+    return lattice.edge(energies, {name: np.asarray(systems[name])[:, None] for name in lattice.ranges}) > 0
+
+
+def _check(lattice: Lattice, systems: Columns) -> None:
+    missing = [name for name in (*lattice.ranges, "phi") if name not in systems]
+    if missing:
+        raise ValueError(f"systems of {lattice.name} need {', '.join((*lattice.ranges, 'phi'))} by name, {', '.join(missing)} is missing")
+    counts = {name: np.shape(values) for name, values in systems.items()}
+    if len(set(counts.values())) != 1 or len(next(iter(counts.values()))) != 1:
+        raise ValueError(f"parameters are columns of one length, an entry for each system, got {counts}")
