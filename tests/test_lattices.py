@@ -13,6 +13,7 @@ from kanpde.science.lattices import (
     drawn,
     fractal_dimension,
     hamiltonians,
+    levels,
     localized,
     lyapunov,
     mosaic,
@@ -32,7 +33,7 @@ def test_spectra_are_those_of_the_dense_matrices(lattice):
     energies, states = spectra(lattice, systems, sites=89)
     np.testing.assert_allclose(energies, np.linalg.eigvalsh(matrices), atol=1e-12)
     np.testing.assert_allclose(matrices @ states, states * energies[:, None], atol=1e-12)
-    np.testing.assert_allclose(spectra(lattice, systems, sites=89, vectors=False)[0], energies, atol=1e-12)
+    np.testing.assert_allclose(levels(lattice, systems, sites=89), energies, atol=1e-12)
 
 
 def test_hops_and_potentials_by_hand():
@@ -73,7 +74,7 @@ def exponents(lattice, energies, systems):
 @each_lattice
 def test_exponents_are_those_of_the_closed_forms(lattice):
     systems = drawn(lattice, 12, seed=2)
-    energies, _ = spectra(lattice, systems, sites=233, vectors=False)
+    energies = levels(lattice, systems, sites=233)
     found = lyapunov(lattice, systems, energies, sites=3000)
     truth = exponents(lattice, energies, systems)
     inside = localized(lattice, systems, energies) & (truth > 0.05)
@@ -103,6 +104,8 @@ def test_bad_input():
     systems = drawn(MOSAIC, 2, seed=0)
     with pytest.raises(ValueError, match="take 21 or more"):
         spectra(MOSAIC, systems, sites=8)
+    with pytest.raises(ValueError, match="take 21 or more"):
+        levels(MAAM, drawn(MAAM, 2, seed=0), sites=8)
     with pytest.raises(ValueError, match="kappa = 2 and 3, got 4"):
         mosaic(4)
     with pytest.raises(ValueError, match="phi is missing"):

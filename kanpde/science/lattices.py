@@ -105,24 +105,29 @@ def hamiltonians(lattice: Lattice, systems: Columns, sites: int) -> np.ndarray:
     return found
 
 
-def spectra(lattice: Lattice, systems: Columns, *, sites: int, vectors: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
-    """Energies (S, sites), in order, and the states as columns (S, sites, sites), or None.
+def levels(lattice: Lattice, systems: Columns, *, sites: int) -> np.ndarray:
+    """Energies of all systems, in order: (S, sites).
 
     Raises ``ValueError`` for fewer than 21 sites, and for missing parameters.
     """
-    if sites < FEWEST:
-        raise ValueError(f"a chain of {sites} sites does not tell localized states from extended ones: take {FEWEST} or more, 377 say")
+    _check_sites(sites)
     if lattice.decaying:
-        matrices = hamiltonians(lattice, systems, sites)
-        if not vectors:
-            return np.linalg.eigvalsh(matrices), None
-        energies, states = np.linalg.eigh(matrices)
+        return np.linalg.eigvalsh(hamiltonians(lattice, systems, sites))
+    from scipy.linalg import eigh_tridiagonal
+
+    diagonals, off = potentials(lattice, systems, sites).numpy(), np.ones(sites - 1)
+    return np.stack([eigh_tridiagonal(diagonal, off, eigvals_only=True) for diagonal in diagonals])
+
+
+def spectra(lattice: Lattice, systems: Columns, *, sites: int) -> tuple[np.ndarray, np.ndarray]:
+    """Energies (S, sites), in order, and the states as columns (S, sites, sites); errors as those of :func:`levels`."""
+    _check_sites(sites)
+    if lattice.decaying:
+        energies, states = np.linalg.eigh(hamiltonians(lattice, systems, sites))
         return energies, states
     from scipy.linalg import eigh_tridiagonal
 
     diagonals, off = potentials(lattice, systems, sites).numpy(), np.ones(sites - 1)
-    if not vectors:
-        return np.stack([eigh_tridiagonal(diagonal, off, eigvals_only=True) for diagonal in diagonals]), None
     pairs = [eigh_tridiagonal(diagonal, off) for diagonal in diagonals]
     return np.stack([energies for energies, _ in pairs]), np.stack([states for _, states in pairs])
 
@@ -182,6 +187,11 @@ def _exponents(lattice: Lattice, systems: Columns, energies: Tensor, values: Ten
 def localized(lattice: Lattice, systems: Columns, energies: np.ndarray) -> np.ndarray:
     """What the exact mobility edge says of states at ``energies`` (S, M): True for localized, (S, M)."""
     return lattice.edge(energies, {name: np.asarray(systems[name])[:, None] for name in lattice.ranges}) > 0
+
+
+def _check_sites(sites: int) -> None:
+    if sites < FEWEST:
+        raise ValueError(f"a chain of {sites} sites does not tell localized states from extended ones: take {FEWEST} or more, 377 say")
 
 
 def _check(lattice: Lattice, systems: Columns) -> None:
