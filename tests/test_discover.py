@@ -62,7 +62,7 @@ def test_polish_improves_what_another_engine_found():
     random = np.random.default_rng(2)
     X = random.uniform(0.5, 2, (500, 2))
     y = X[:, 0] ** 2 / (2 * X[:, 1]) + 0.001 * random.standard_normal(500)
-    found = polish("0.0003 + 0.4988*a**2/b + 0.0001*sin(3.1*a)", X, y, seconds=3)
+    found = polish("0.0003 + 0.4988*a**2/b + 0.0001*sin(3.1*a)", X, y, names=["a", "b"], seconds=3)
     assert found.formula == "y = a**2/(2*b)" and found.verdict == "exact within noise"
 
 
@@ -156,3 +156,14 @@ def test_one_product_among_many_is_seen_in_the_residual():
     assert polish("1.1*x10", X, y, names=[f"x{k}" for k in range(1, 61)], seconds=0.01).verdict == "no law"
     straight = polish("1.1*x10", X, X[:, 9] + noise, names=[f"x{k}" for k in range(1, 61)], seconds=0.01)
     assert straight.verdict == "exact within noise"
+
+
+def test_polish_asks_which_column_a_symbol_is():
+    X = np.random.default_rng(0).uniform(0.5, 2, (200, 2))
+    for text in ("v/t", "a*exp(-b*x1)", "2"):
+        with pytest.raises(ValueError, match="which of the 2 columns"):
+            polish(text, X, X[:, 0] / X[:, 1])
+    with pytest.raises(ValueError, match="which of the 1 columns b, c are"):
+        polish("b*exp(-c)", {"t": X[:, 0]}, X[:, 1])
+    assert polish("v/t", X, X[:, 0] / X[:, 1], names=["v", "t"], seconds=1).formula == "y = v/t"
+    assert polish("1.2*x1/x2", X, X[:, 0] / X[:, 1], seconds=1).formula == "y = x1/x2"

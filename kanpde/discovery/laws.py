@@ -86,16 +86,16 @@ def polish(
 ) -> Law:
     """The law that a formula, from any engine, comes to when it is refitted to data, changed where that helps, snapped and verified.
 
-    ``expression`` is a sympy expression or text in ``names``, by default its own symbols by alphabet if they are as many as the columns of
-    ``X`` (n, d); its floats, and other symbols, are free constants. ``seconds`` go to changes in context.
+    ``expression`` is a sympy expression or text in ``names``, those of the columns of ``X`` (n, d), by default x, or x1, x2, ...; of one
+    column also the only symbol that there is. Its floats, and other symbols, are free constants. ``seconds`` go to changes in context.
 
     >>> import numpy as np
     >>> x = np.linspace(0, 3, 200)
     >>> polish("0.9*exp(-1.1*x)", x, 2 * np.exp(-x / 2), names=["x"]).formula
     'y = 2*exp(-x/2)'
 
-    Raises ``ValueError`` and ``TypeError`` as :func:`discover` does, and for formulas that are not finite at the rows or have functions
-    that no primitive is.
+    Raises ``ValueError`` and ``TypeError`` as :func:`discover` does, for formulas that are not finite at the rows or have functions that no
+    primitive is, and where it is not said which column a symbol is.
     """
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.description import Trial
@@ -104,10 +104,14 @@ def polish(
 
     if isinstance(expression, str):
         expression = read(expression, names or (), as_written=True)
-    if names is None and not isinstance(X, Mapping):
-        symbols, found = sorted(map(str, getattr(expression, "free_symbols", ()))), np.asarray(X)
-        names = symbols if len(symbols) == (found.shape[1] if found.ndim == 2 else 1) else None
+    symbols = sorted(map(str, getattr(expression, "free_symbols", ())))
+    if names is None and len(symbols) == 1 and not isinstance(X, Mapping) and np.ndim(X) in (1, 2) and np.size(X) == len(X):
+        names = symbols
     points, values, labels = checked_data(X, y, names)
+    if not set(symbols) & set(labels) or names is None and not isinstance(X, Mapping) and set(symbols) - set(labels):
+        raise ValueError(
+            f"it is not said which of the {len(labels)} columns {', '.join(symbols) or expression} are: give names=[...] in their order"
+        )
     checked_output(output, labels)
     rows, begun = Rows.split(points, values, seed=seed), time.monotonic()
     fit = _fitted(expression, labels, rows)

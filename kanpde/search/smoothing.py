@@ -10,6 +10,7 @@ from torch import Tensor
 from kanpde.symbolic.description import polynomials
 
 COLUMNS = (20, 60, 120, 250)
+MOST = 400  # polynomials
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def smoothed(columns: Tensor, y: Tensor, sizes: Sequence[int] = COLUMNS) -> Smoo
     """
     best: tuple[float, Smooth] | None = None
     seen = set[int]()
-    for most in (*sizes, len(y) // 5) if sizes is COLUMNS else sizes:
+    for most in (*sizes, min(len(y) // 5, MOST)) if sizes is COLUMNS else sizes:
         design = polynomials(columns, most)
         size = design.shape[1]
         if size in seen or size > len(y) // 4:

@@ -79,6 +79,12 @@ def code(output: str, expression: Any, names: Iterable[str], constants: Mapping[
         def _print_Symbol(self, expr: Any) -> str:
             return safe[expr.name]
 
+        def _print_Pi(self, expr: Any) -> str:
+            return self._module_format("numpy.pi")
+
+        def _print_Exp1(self, expr: Any) -> str:
+            return self._module_format("numpy.e")
+
         def _print_Max(self, expr: Any) -> Any:
             return self._nested("maximum", expr.args)
 
