@@ -104,6 +104,7 @@ def polish(
 
     if isinstance(expression, str):
         expression = read(expression, names or (), as_written=True)
+    whole_number(seed, "polish(seed=...)", least=0)
     symbols = sorted(map(str, getattr(expression, "free_symbols", ())))
     if names is None and len(symbols) == 1 and not isinstance(X, Mapping) and np.ndim(X) in (1, 2) and np.size(X) == len(X):
         names = symbols
@@ -142,8 +143,14 @@ def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, s
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.samples import checked_data, checked_output
 
+    whole_number(seed, "extract(seed=...)", least=0)
+    real_number(seconds, "extract(seconds=...)", above=0)
     X, y, names, target = _rows_of(data, network)
     points, values, labels = checked_data(X, y, names)
+    if network.outputs != 1 or network.inputs != len(labels):
+        raise ValueError(
+            f"{network} is of {network.inputs} inputs and {network.outputs} outputs, the data have {len(labels)} columns, one target"
+        )
     checked_output(output or target, labels)
     rows, begun = Rows.split(points, values, seed=seed), time.monotonic()
     with torch.no_grad():
@@ -210,6 +217,8 @@ def _grouped(groups: Any, rows: Any, seconds: float, extra: Any, seed: int) -> "
     if not groups.count:
         return [groups.whole()]
     columns, factor = groups.values(rows.columns)
+    if not bool(torch.isfinite(columns).all() and torch.isfinite(rows.y / factor).all()):
+        return []  # a column that is 0 somewhere, in a denominator
     trials = searched(columns, rows.y / factor, seconds=seconds, extra=extra, seed=seed)
     return [groups.formula(trial) for trial in trials[:10]]
 

@@ -253,11 +253,10 @@ def _scales(shape: Shape, low: float, high: float) -> list[float]:
         found = [x / reach for x in (0.4, 0.8, 1.3, 2, 3, 4.2, 5.6, 7.2, 9, 11, 13, 15, 17, 19)] + [x for x in NICE if 0.1 < x * reach < 60]
         return found if shape.whole else [x for x in found if x * reach < 0.98 * math.pi]
     if shape.scaling == "shifted":
-        ends = [end for end in (high, -low) if end > 0]
-        signs = [1.0 if end == high else -1.0 for end in ends]
         found = [
             sign * x / end
-            for end, sign in zip(ends, signs, strict=True)
+            for end, sign in ((high, 1.0), (-low, -1.0))
+            if end > 0
             for x in (0.1, 0.3, 1, 3, 10, -0.05, -0.2, -0.4, -0.6, -0.8, -0.95)
         ]
         return [x for x in (*found, 1.0, -1.0) if 1 + x * low > 1e-6 and 1 + x * high > 1e-6]

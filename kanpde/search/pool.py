@@ -145,7 +145,7 @@ class Pool:
             self.tried.add(shape)
         known = self.entries.get(shape)
         if known is not None and (known.trial is None or known.trial.nats > trial.nats):
-            known.trial, known.fit, known.nats = trial, trial.fit, trial.nats
+            known.trial, known.fit, known.nats, known.square = trial, trial.fit, trial.nats, trial.rss / self.rows
         elif known is None:
             length = structure_nats(trial.form) + trial.form.count / 2 * math.log(self.rows)
             new = Entry(trial.form, trial.fit, trial.nats, length, trial.rss / self.rows, trial, entry.exchanged, entry.expanded)

@@ -22,15 +22,15 @@ LARGEST = 150  # operations
 
 
 def plainly(
-    trial: Trial, sigma: Tensor, found: Sequence[Snapped], names: Sequence[str], rows: "Rows"
+    trial: Trial, sigma: Tensor, found: Sequence[Snapped], names: Sequence[str], output: str, rows: "Rows"
 ) -> tuple[Any, tuple[LawConstant, ...]]:
     """The formula of a trial in the shortest way, c1, c2, ... for its free constants, and these, as well as those that were snapped.
 
-    Names that are columns are not given to constants.
+    Names of the columns and of the output are not given to constants.
     """
     import sympy
 
-    taken = {str(name) for name in names}
+    taken = {output, *map(str, names)}
     labels = [name for name in (f"c{k}" for k in range(1, trial.form.count + len(found) + len(taken) + 1)) if name not in taken]
     symbols = [sympy.Symbol(name, real=True) for name in labels[: trial.form.count]]
     inputs = [sympy.Symbol(name, real=True) for name in names]

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.symbolic.description import ROUNDING, Trial, distinct, drift, front, residual_structure, structure_nats
+from kanpde.symbolic.description import ROUNDING, Trial, distinct, drift, front, residual_structure, rounding, structure_nats
 from kanpde.symbolic.finishing import Finished, finished
 from kanpde.symbolic.law import Candidate, Law, nodes
 from kanpde.symbolic.refitting import deviations, refit
@@ -78,9 +78,8 @@ def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output:
     fit = refit(trial.form, whole_columns, whole_y, starts=trial.constants[None], steps=40)
     last = Trial.of(fit, whole_y) if math.isfinite(fit.rss) else trial
     sigma, _ = deviations(last.fit, whole_columns, last.variance)
-    expression, constants = plainly(last, sigma, found, names, rows)
-    shown = [Candidate(_valued(each, names), nodes(_valued(each, names)), each.rms, each.nats) for each in front([*ranked, trial])]
-    return Law(
+    expression, constants = plainly(last, sigma, found, names, output, rows)
+    law = Law(
         names=tuple(names),
         expressions={output: expression},
         constants=constants,
@@ -89,9 +88,16 @@ def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output:
         rms=last.rms,
         noise=noise,
         lead=lead,
-        front=tuple(shown),
         evidence=(*evidence, *lines),
     )
+    written = law.valued[output]
+    shown = [
+        Candidate(_valued(each, names), nodes(_valued(each, names)), each.rms, each.nats)
+        for each in front(ranked)
+        if each is not best.origin
+    ]
+    shown.append(Candidate(written, nodes(written), last.rms, last.nats))
+    return replace(law, front=tuple(sorted(shown, key=lambda each: (each.nodes, each.rms))))
 
 
 def _unlike(finals: Sequence[Finished], columns: Tensor) -> list[Finished]:
@@ -132,8 +138,8 @@ def clear(trials: Sequence[Trial], rows: Rows, *, late: bool = False) -> bool:
     best, lead = _chosen(_unlike([rows.finished(trial) for trial in near], rows.columns), (), rows.columns)
     if best.numbers.form.count > (KEPT if late else 0) or late and structure_nats(best.numbers.form) > SHORT:
         return False
-    noise = residual_structure(best.numbers, rows.columns, rows.y)[0] > UNSURE and drift(best.free, rows.columns, rows.y) > DRIFT
-    return lead > 2 * LEAD and noise
+    log10, _ = residual_structure(best.numbers, rows.columns, rows.y)
+    return lead > 2 * LEAD and log10 is not None and log10 > UNSURE and drift(best.free, rows.columns, rows.y) > DRIFT
 
 
 def _size(trial: Trial) -> float:
@@ -141,7 +147,9 @@ def _size(trial: Trial) -> float:
 
 
 def _contains(one: Trial, other: Trial, columns: Tensor) -> bool:
-    """Whether the first has the values of the second for some of its constants."""
+    """Whether the first extends the second: it has its values for some of its constants, of which it has more."""
+    if one.form.count <= other.form.count:
+        return False
     wanted = other.values(columns)
     fit = refit(one.form, columns, wanted, starts=one.constants[None], steps=60)
     return fit.rss / one.rows <= max(1e-4 * other.rss / other.rows, 1e-18 * other.size)
@@ -160,7 +168,10 @@ def _probability(log10: float) -> str:
 def _verdict(best: Trial, free: Trial, lead: float, rows: Rows) -> tuple[str, str, float, list[str]]:
     """Verdict, reason, the level of noise, and what was checked; ``free`` has all its constants free."""
     size = math.sqrt(best.size)
-    exact, noise = best.rms <= EXACT * size, 0.0
+    spread = float((rows.y - rows.y.mean()).square().mean())
+    log10, noise = residual_structure(best, rows.columns, rows.y)
+    tiny = best.rms <= EXACT * math.sqrt(spread)
+    exact = tiny and (rounding(best, rows.columns, rows.y) or (log10 is not None and log10 > STRUCTURE))
     lines = []
     fresh = best.values(rows.fresh_columns) - rows.fresh_y
     ratio = math.sqrt(float(fresh.square().mean())) / max(best.rms, ROUNDING * size) if len(fresh) else 1.0
@@ -171,12 +182,13 @@ def _verdict(best: Trial, free: Trial, lead: float, rows: Rows) -> tuple[str, st
         )
     if not math.isfinite(ratio):
         return "no law", "it is not finite at fresh rows", math.nan, lines
-    spread = float((rows.y - rows.y.mean()).square().mean())
     if not exact:
-        log10, noise = residual_structure(best, rows.columns, rows.y)
-        lines.append(f"noise is as regular as what is left with probability {_probability(log10)}")
+        told = "there are too few rows to tell what is left from noise"
+        lines.append(told if log10 is None else f"noise is as regular as what is left with probability {_probability(log10)}")
         if spread > 0 and best.rss / best.rows > 0.97 * spread:
             return "no law", "no formula explains anything of the data", noise, lines
+        if log10 is None:
+            return "candidate", told, noise, lines
         if log10 < STRUCTURE:
             return "no law", "a fit without a formula explains significantly more than the best formula does", noise, lines
         if log10 < UNSURE:
@@ -196,5 +208,6 @@ def _verdict(best: Trial, free: Trial, lead: float, rows: Rows) -> tuple[str, st
     if lead <= needed:
         return "candidate", f"it leads another formula by no more than {needed:.0f} nats", noise, lines
     if exact:
-        return "exact within noise", f"nothing is left but rounding, {best.rms / size:.1e} of the data", noise, lines
-    return "exact within noise", "what is left is noise, at fresh rows too, and no other formula comes near", noise, lines
+        return "exact within noise", f"nothing is left but rounding, {best.rms / size:.1e} of the data", 0.0, lines
+    where = ", at fresh rows too," if len(fresh) else ","
+    return "exact within noise", f"what is left is noise{where} and no other formula comes near", noise, lines

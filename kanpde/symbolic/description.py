@@ -18,6 +18,7 @@ from kanpde.structure.scattered import chebyshev_products
 from kanpde.symbolic.forms import Form
 from kanpde.symbolic.refitting import Fit
 
+STEPS = 8  # units in the last place that each step of a formula, and the data, may be off
 ROUNDING = 100 * 2.0**-52  # of the rms of y: a residual below this is none
 
 
@@ -44,7 +45,7 @@ def number_nats(value: object) -> float:
     import sympy
 
     exact: Any = sympy.sympify(value)
-    rational, rest = exact.as_independent(sympy.pi, sympy.E, sympy.Pow, as_Add=False)
+    rational, rest = exact.as_independent(sympy.pi, sympy.E, sympy.Pow, sympy.exp, as_Add=False)
     if not rational.is_Rational:
         return 10.0
     cost = 1.0 + math.log(max(abs(rational.p), 1)) + math.log(rational.q)
@@ -120,19 +121,21 @@ def front(trials: Sequence[Trial]) -> list[Trial]:
     return found
 
 
-def residual_structure(trial: Trial, columns: Tensor, y: Tensor) -> tuple[float, float]:
+def residual_structure(trial: Trial, columns: Tensor, y: Tensor) -> tuple[float | None, float]:
     """How improbable it is that a formula without a fault leaves a residual as regular as this: log10 of the probability; and the noise.
 
     That is the standard deviation of what is left of the residual when all that is regular is taken out. An F test of the residual against
     polynomials of all variables, of a total degree that N/8 columns and 200 allow; and, as one term among many would be lost in that, the
-    greatest correlation with any product T_a(x_i) T_b(x_j), a, b = 0, 1, 2, for as many as there are (Bonferroni).
+    greatest correlation with any product T_a(x_i) T_b(x_j), a, b = 0, 1, 2, for as many as there are (Bonferroni). None instead of the
+    probability where there are too few rows to tell.
     """
     residual = y - trial.values(columns)
-    design = polynomials(columns, min(len(y) // 8, 200))
-    gone, left = _split(torch.linalg.qr(design)[0], residual)
-    p, freedom = design.shape[1] - trial.form.count, len(y) - design.shape[1]
+    own = _own(trial, columns)
+    basis = _basis(polynomials(columns, min(len(y) // 8, 200)), besides=own)
+    gone, left = _split(basis, residual - own @ (own.T @ residual))
+    p, freedom = basis.shape[1], len(y) - basis.shape[1] - own.shape[1]
     if p < 1 or freedom < 10:
-        return 0.0, trial.rms
+        return None, trial.rms
     smooth, single = _improbable(gone, p, left, freedom), _one_product(residual, columns)
     return min(0.0, min(smooth, single) + math.log10(2)), math.sqrt(left / freedom)
 
@@ -162,11 +165,10 @@ def drift(trial: Trial, columns: Tensor, y: Tensor) -> float:
     An F test of the residual against dy/dc_k T_1(x_i) and dy/dc_k T_2(x_i) for all constants and variables. What only stands for a law
     fits every part of the data with constants of its own.
     """
+    own, places = _own(trial, columns), _places(columns)
     _, slope = trial.form.jacobian(trial.constants[None], columns)
-    if not trial.form.count or not bool(torch.isfinite(slope).all()):
+    if not own.shape[1]:
         return 0.0
-    places = _places(columns)
-    own = _basis(slope[0])
     extra = torch.cat([slope[0] * row[:, None] for row in (*places, *(2 * places**2 - 1))], 1)
     basis = _basis(extra / torch.linalg.vector_norm(extra, dim=0).clamp(min=1e-300), besides=own)
     residual = y - trial.values(columns)
@@ -176,6 +178,19 @@ def drift(trial: Trial, columns: Tensor, y: Tensor) -> float:
         return 0.0
     gone, left = _split(basis, residual)
     return _improbable(gone, basis.shape[1], left, freedom)
+
+
+def _own(trial: Trial, columns: Tensor) -> Tensor:
+    """What changes of the constants can do: orthonormal columns (N, rank), none where a derivative is not finite."""
+    _, slope = trial.form.jacobian(trial.constants[None], columns)
+    return _basis(slope[0] if bool(torch.isfinite(slope).all()) else slope[0, :, :0])
+
+
+def rounding(trial: Trial, columns: Tensor, y: Tensor) -> bool:
+    """Whether the residual is no greater, row by row, than what rounding in every step of the formula may add up to."""
+    values, adjoints = trial.form.adjoints(trial.constants, columns)
+    bound = sum(((value * weight).abs() for value, weight in zip(values, adjoints, strict=True)), y.abs())
+    return bool(((trial.values(columns) - y).abs() <= STEPS * 2.0**-52 * bound).double().mean() > 0.99)
 
 
 def _improbable(gone: float, p: int, left: float, freedom: int) -> float:

@@ -18,8 +18,9 @@ REWRITTEN = 1.6  # nats that another way to write it may cost: those of one oper
 
 @dataclass(frozen=True)
 class Finished:
-    """A trial with all constants ``free``, and with those that are nice as ``numbers``."""
+    """A trial, its ``origin``, with all constants ``free``, and with those that are nice as ``numbers``."""
 
+    origin: Trial
     free: Trial
     numbers: Trial
     snapped: list[Snapped]
@@ -41,11 +42,11 @@ def finished(trial: Trial, columns: Tensor, y: Tensor, positive: Sequence[int]) 
     free = without_noughts(settled(trial, columns, y), columns, y)
     free = shorter(settled(moved(free), columns, y))
     numbers, found = snapped(free, columns, y)
-    return Finished(free, shorter(numbers), found)
+    return Finished(trial, free, shorter(numbers), found)
 
 
 def _rewritten(trial: Trial, root: Node, columns: Tensor, y: Tensor) -> Trial:
-    """The trial with its formula written in another way, refitted, unless that makes it longer."""
+    """The trial with its formula written in another way, refitted, unless that makes it longer by more than ``REWRITTEN``."""
     form = Form(root, trial.form.inputs)
     if form.shape == trial.form.shape:
         return trial

@@ -173,7 +173,10 @@ class Form:
         found = [adjoint[place] for place in self._constants]
         columns_of = [(zero if each is None else each).expand(shape) for each in found]
         slopes = torch.stack(columns_of, -1) if columns_of else columns.new_zeros(*shape, 0)
-        return values[-1].expand(shape), slopes
+        result = values[-1].expand(shape)
+        if not bool(torch.isfinite(slopes).all()):  # such as that of sqrt(c x^2) at x = 0, where no c matters
+            slopes = torch.where(torch.isfinite(result)[..., None] & ~torch.isfinite(slopes), 0.0, slopes)
+        return result, slopes
 
     def _run(self, constants: Tensor, columns: Tensor, tables: dict[int, Tensor] | None = None) -> list[Tensor]:
         """Every step's values, (B, N), (N,) or (); ``tables`` takes functions with their derivatives."""
@@ -298,7 +301,7 @@ def _slope(step: Step, index: int, values: Sequence[Tensor], table: Tensor | Non
         return float(step.value) * _power(base, step.value - 1)
     if step.kind == "raised":
         exponent = values[step.parts[1]]
-        return exponent * base ** (exponent - 1) if index == 0 else base**exponent * base.log()
+        return exponent * base ** (exponent - 1) if index == 0 else torch.special.xlogy(base**exponent, base)
     assert table is not None  # a function that moves has left one
     return table[1]
 
@@ -310,9 +313,10 @@ def _node(expression: Any, names: Sequence[str], values: Mapping[str, float], kn
     if expression in known:
         return known[expression]
     if isinstance(expression, sympy.Float):
-        return constant(float(expression))  # each occurrence is free by itself
+        return constant(float(expression))
     found = _fresh(expression, names, values, known)
-    known[expression] = found
+    if not expression.has(sympy.Float):  # each occurrence of a number is free by itself
+        known[expression] = found
     return found
 
 
@@ -325,6 +329,8 @@ def _fresh(expression: Any, names: Sequence[str], values: Mapping[str, float], k
             raise ValueError(f"{expression} in the formula is not a finite real number")
         return number(expression)
     if expression.is_number:
+        if not expression.is_real:
+            raise ValueError(f"{expression} in the formula is not a real number")
         return constant(float(expression))
     parts = [_node(part, names, values, known) for part in expression.args]
     if expression.is_Add:
