@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.symbolic.description import ROUNDING, Trial, distinct, drift, front, residual_structure, rounding, structure_nats
+from kanpde.symbolic.description import ROUNDING, Trial, distinct, drift, front, residual_structure, rounding, structure_nats, unbounded
 from kanpde.symbolic.finishing import Finished, finished
 from kanpde.symbolic.law import Candidate, Law, nodes
 from kanpde.symbolic.refitting import deviations, refit
@@ -24,6 +24,7 @@ HELD_OUT = 3.0  # standard deviations by which the residual at fresh rows may ex
 NEAR = 25.0  # nats behind the best: also snapped, for numbers may tell
 FREE, LONGEST = 5, 90.0  # free constants, and nats of the structure, of what is called a law
 KEPT, SHORT = 1, 45.0  # and of one that ends a search before its time
+DIFFERENT = 12  # places that a law must have been seen at
 MOST = 60  # formulas that are compared
 
 
@@ -202,6 +203,11 @@ def _verdict(best: Trial, free: Trial, lead: float, rows: Rows) -> tuple[str, st
             return "candidate", "its constants, if they might, would change with the variables: it may be an approximation", noise, lines
     if not ratio <= allowed:
         return "candidate", "its residual is greater at fresh rows than at those it was fitted to", noise, lines
+    different = len(torch.unique(rows.columns, dim=1).T)
+    if different < DIFFERENT:
+        return "candidate", f"its rows have {different} different places only, which many formulas go through", noise, lines
+    if unbounded(free, rows.columns, rows.y):
+        return "candidate", "it would fit as well with a constant ten times as great, which the data do not tell", noise, lines
     if best.form.count > FREE or structure_nats(best.form) > LONGEST:
         return "candidate", "it is so long that it may be an approximation, as good as the data can tell", noise, lines
     needed = LEAD if best.form.count <= KNOWN else 2 * LEAD

@@ -193,6 +193,15 @@ def rounding(trial: Trial, columns: Tensor, y: Tensor) -> bool:
     return bool(((trial.values(columns) - y).abs() <= STEPS * 2.0**-52 * bound).double().mean() > 0.99)
 
 
+def unbounded(trial: Trial, columns: Tensor, y: Tensor) -> bool:
+    """Whether some constant could as well be ten times as great, such as the slope of a tanh that stands for a step."""
+    places = trial.constants * (1 + 9 * torch.eye(trial.form.count, dtype=trial.constants.dtype))
+    if not trial.form.count:
+        return False
+    rss = (trial.form.values(places, columns) - y).square().sum(1)
+    return bool((rss <= trial.rss + 9 * trial.variance).any())
+
+
 def _improbable(gone: float, p: int, left: float, freedom: int) -> float:
     """log10 of the probability that p of p + freedom random numbers have so great a share of their sum of squares."""
     from scipy.stats import f as distribution
