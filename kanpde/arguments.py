@@ -13,6 +13,13 @@ def whole_number(value: object, name: str, *, least: int = 1) -> int:
     return int(value)
 
 
+def seed_number(value: object, name: str) -> int:
+    """``value`` as the seed of a random generator: a whole number from 0 to 2^63 - 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < 2**63:
+        raise ValueError(f"{name} must be a whole number from 0 to 2^63 - 1, got {value!r}")
+    return int(value)
+
+
 def real_number(value: object, name: str, *, above: float = -np.inf, least: float = -np.inf) -> float:
     """``value`` as a float; an error that names it if it is not a finite number above ``above`` and of at least ``least``."""
     good = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

@@ -167,3 +167,67 @@ def test_polish_asks_which_column_a_symbol_is():
         polish("b*exp(-c)", {"t": X[:, 0]}, X[:, 1])
     assert polish("v/t", X, X[:, 0] / X[:, 1], names=["v", "t"], seconds=1).formula == "y = v/t"
     assert polish("1.2*x1/x2", X, X[:, 0] / X[:, 1], seconds=1).formula == "y = x1/x2"
+
+
+def test_rows_with_zeros_are_rows_like_others():
+    x = np.linspace(0, 2, 300)
+    assert polish("1.5*x**1.2", x, 2.13 * x**1.37, seconds=1).verdict == "exact within noise"
+    assert discover(x, np.sqrt(2 * x**2 + 3 * x), seconds=20).formula == "y = sqrt(x*(2*x + 3))"
+
+
+@pytest.mark.parametrize(
+    ("text", "y"),
+    [
+        ("1e9 + 0.1*x", lambda x: 1e9 + 0.05 * np.sin(3 * x)),  # what is left is 1e-11 of y, and no rounding
+        ("1.1*exp(10*x)", lambda x: np.exp(10 * x) + x),
+        ("2459000.5 + 3.4*x", lambda x: 2459000.5 + 3.5 * x + 1e-4 * np.sin(x / 3)),
+    ],
+)
+def test_structure_under_an_offset_is_no_rounding(text, y):
+    x = np.linspace(1, 4, 400)
+    assert polish(text, x, y(x), seconds=0.01).verdict in ("no law", "candidate")
+
+
+def test_what_the_data_cannot_tell_is_a_candidate():
+    random = np.random.default_rng(0)
+    x = random.uniform(0.5, 2, 300)
+    assert "ten times as great" in polish("tanh(900.0*x)", {"x": x - 1.2}, np.sign(x - 1.2), seconds=0.01).reason
+    places = random.integers(0, 3, 200)
+    y = np.array([1.31, 2.5, 0.7])[places] + 0.01 * random.standard_normal(200)
+    assert "3 different places" in polish("1.3 - 1.2*sin(4.4*x)", places, y, seconds=0.01).reason
+    line = polish("1.9*exp(-0.1*x)", 2 * x, 2 * np.exp(-0.1 * x) + 0.05 * random.standard_normal(300), seconds=1)
+    assert line.verdict == "candidate" and line.lead < 5
+
+
+def test_numbers_that_are_written_alike_are_free_by_themselves():
+    x = np.linspace(0, 3, 200)
+    law = polish("sin(2.2*x) + cos(2.2*x)", x, np.sin(2.137 * x) + np.cos(2.3137 * x), seconds=0.01)
+    assert law.verdict == "exact within noise" and len(law.free) == 2 and law.front[law.best].expression == law.numbers
+
+
+def test_the_name_of_the_output_is_no_constant():
+    x = np.linspace(0.1, 3, 200)
+    law = polish("1.2*exp(-0.7*x)", x, 1.2345 * np.exp(-0.7771 * x) + 0.01 * np.random.default_rng(0).standard_normal(200), output="c1")
+    assert [each.name for each in law.free] == ["c2", "c3"]
+
+
+def test_more_bad_input():
+    x = np.linspace(0, 1, 50)
+    with pytest.raises(ValueError, match="no rows"):
+        discover([], [])
+    with pytest.raises(ValueError, match="no columns"):
+        discover({}, x)
+    with pytest.raises(ValueError, match="masked"):
+        discover(np.ma.masked_greater(x, 0.9), x)
+    for seed in (-1, 1.5, "q", 2**70):
+        with pytest.raises(ValueError, match="whole number from 0"):
+            polish("1.1*x", x, x, seed=seed)
+    with pytest.raises(ValueError, match="not a real number"):
+        polish("(-2.0)**pi*x", x, x)
+    network = KAN(2, 1, basis=Chebyshev(3))
+    with pytest.raises(ValueError, match="2 inputs and 1 outputs, the data have 1 columns"):
+        extract(network, (x, x))
+    groups = discover(
+        {"m": np.arange(60) % 5, "v": x.repeat(2)[:60] + 1}, np.arange(60) % 7, output="E", units=dict(m="m", v="m", E="1"), seconds=1
+    )
+    assert groups.verdict != "exact within noise"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from kanpde.arguments import real_number, whole_number
+from kanpde.arguments import real_number, seed_number
 from kanpde.network import Network
 from kanpde.primitives import Primitive, primitive
 from kanpde.problem import Problem
@@ -57,7 +57,7 @@ def discover(
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.samples import checked_data, checked_output
 
-    whole_number(seed, "discover(seed=...)", least=0)
+    seed = seed_number(seed, "discover(seed=...)")
     real_number(seconds, "discover(seconds=...)", above=0)
     points, values, labels = checked_data(X, y, names)
     checked_output(output, labels)
@@ -104,7 +104,7 @@ def polish(
 
     if isinstance(expression, str):
         expression = read(expression, names or (), as_written=True)
-    whole_number(seed, "polish(seed=...)", least=0)
+    seed = seed_number(seed, "polish(seed=...)")
     symbols = sorted(map(str, getattr(expression, "free_symbols", ())))
     if names is None and len(symbols) == 1 and not isinstance(X, Mapping) and np.ndim(X) in (1, 2) and np.size(X) == len(X):
         names = symbols
@@ -143,7 +143,7 @@ def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, s
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.samples import checked_data, checked_output
 
-    whole_number(seed, "extract(seed=...)", least=0)
+    seed = seed_number(seed, "extract(seed=...)")
     real_number(seconds, "extract(seconds=...)", above=0)
     X, y, names, target = _rows_of(data, network)
     points, values, labels = checked_data(X, y, names)

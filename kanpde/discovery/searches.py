@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 import torch
 
+from kanpde.arguments import seed_number
 from kanpde.provenance import provenance
 from kanpde.results import Result
 from kanpde.symbolic.law import Law
@@ -83,6 +84,7 @@ class Search:
             raise ValueError(f"laws are searched in double precision, got {dtype}: leave --dtype out")
         if device != "cpu":
             raise ValueError(f"laws are searched on the CPU, got the device {device}: leave --device out")
+        seed = seed_number(seed, f"{type(self).__name__}.run(seed=...)")
         known, started = provenance(self, seed, device, dtype, source), time.perf_counter()
         found = self._found(seed)
         law, judgement = found.law, found.judgement

@@ -13,6 +13,7 @@ from kanpde.symbolic.description import ROUNDING, Trial, distinct, drift, front,
 from kanpde.symbolic.finishing import Finished, finished
 from kanpde.symbolic.law import Candidate, Law, nodes
 from kanpde.symbolic.refitting import deviations, refit
+from kanpde.symbolic.snapping import without_noughts
 
 LEAD = 5.0  # nats by which a law must lead
 KNOWN = 2  # free constants; with more, that are no known numbers, it must lead by twice as much, for so many formulas fit then
@@ -74,7 +75,7 @@ def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output:
     near = [trial for trial in ranked if trial.nats < ranked[0].nats + NEAR]
     best, lead = _chosen(_unlike([rows.finished(trial) for trial in near], columns), ranked[len(near) :], columns)
     trial, found = (best.numbers, best.snapped) if lead > LEAD else (best.free, [])
-    verdict, reason, noise, lines = _verdict(trial, best.free, lead, rows)
+    verdict, reason, noise, lines = _verdict(trial, best, lead, rows)
     whole_columns, whole_y = rows.whole
     fit = refit(trial.form, whole_columns, whole_y, starts=trial.constants[None], steps=40)
     last = Trial.of(fit, whole_y) if math.isfinite(fit.rss) else trial
@@ -166,8 +167,8 @@ def _probability(log10: float) -> str:
     return f"1e{log10:.0f}" if log10 < -3 else f"{10**log10:.2g}"
 
 
-def _verdict(best: Trial, free: Trial, lead: float, rows: Rows) -> tuple[str, str, float, list[str]]:
-    """Verdict, reason, the level of noise, and what was checked; ``free`` has all its constants free."""
+def _verdict(best: Trial, found: Finished, lead: float, rows: Rows) -> tuple[str, str, float, list[str]]:
+    """Verdict, reason, the level of noise, and what was checked; ``best`` is what of ``found`` is shown."""
     size = math.sqrt(best.size)
     spread = float((rows.y - rows.y.mean()).square().mean())
     log10, noise = residual_structure(best, rows.columns, rows.y)
@@ -194,8 +195,8 @@ def _verdict(best: Trial, free: Trial, lead: float, rows: Rows) -> tuple[str, st
             return "no law", "a fit without a formula explains significantly more than the best formula does", noise, lines
         if log10 < UNSURE:
             return "candidate", "what it leaves may be more than noise", noise, lines
-        moved = drift(free, rows.columns, rows.y)
-        if free.form.count:
+        moved = drift(found.free, rows.columns, rows.y)
+        if found.free.form.count:
             lines.append(
                 f"constants of a true law would, if they might, change as much with the variables with probability {_probability(moved)}"
             )
@@ -206,7 +207,7 @@ def _verdict(best: Trial, free: Trial, lead: float, rows: Rows) -> tuple[str, st
     different = len(torch.unique(rows.columns, dim=1).T)
     if different < DIFFERENT:
         return "candidate", f"its rows have {different} different places only, which many formulas go through", noise, lines
-    if unbounded(free, rows.columns, rows.y):
+    if unbounded(without_noughts(found.origin, rows.columns, rows.y), rows.columns, rows.y):
         return "candidate", "it would fit as well with a constant ten times as great, which the data do not tell", noise, lines
     if best.form.count > FREE or structure_nats(best.form) > LONGEST:
         return "candidate", "it is so long that it may be an approximation, as good as the data can tell", noise, lines

@@ -12,16 +12,23 @@ SMALLEST = 1e-60  # size of a column, and one over the greatest: squares and fou
 def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """``X`` (n, d), also (n,) or columns by name, and ``y`` (n,) as float64, with the names of the columns: x, or x1, x2, ... by default.
 
+    Columns by name are a mapping, or a table of pandas.
     Raises ``TypeError`` and ``ValueError`` that name what is wrong: other shapes, text, NaN, fewer than 12 rows, columns that do not vary
     or are equal to others or straight functions of them, sizes beyond 1e60, names that are no identifiers or there twice.
     """
+    if hasattr(X, "to_dict") and hasattr(X, "columns"):
+        X = {name: X[name] for name in X.columns} if names is None else X.to_numpy()
     if isinstance(X, Mapping):
+        if not X:
+            raise ValueError("there are no columns: X is empty")
         if names is not None:
             raise ValueError("columns by name have their names already: leave out names=")
         names, X = list(X), np.stack([_numbers(each, str(name)).reshape(-1) for name, each in X.items()], 1) if _alike(X) else None
     points, values = _numbers(X, "X"), _numbers(y, "y")
     points = points[:, None] if points.ndim == 1 else points
     values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    if not points.size or not values.size:
+        raise ValueError(f"there are no rows: X is of the shape {points.shape}, y of {values.shape}")
     if points.ndim != 2 or values.ndim != 1 or len(points) != len(values) or not points.shape[1]:
         raise ValueError(f"X is an array (n, d) and y one of n values, got the shapes {np.shape(X)} and {np.shape(y)}")
     labels = _names(names, points.shape[1])
@@ -38,9 +45,10 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
         )
     for label, column in zip(labels, points.T, strict=True):
         if np.ptp(column) <= 1e-12 * np.abs(column).max():
-            raise ValueError(f"the column {label} is {column[0]:.6g} in all rows: leave it out, no law can tell what it does")
+            told = "leave it out, no law can tell what it does"
+            raise ValueError(f"the column {label} is {column[0]:.6g} in all rows, up to 1e-12 of it: {told}")
     if np.ptp(values) <= 1e-12 * np.abs(values).max():
-        raise ValueError(f"y is {values[0]:.6g} in all rows: there is nothing to explain")
+        raise ValueError(f"y is {values[0]:.6g} in all rows, up to 1e-12 of it: there is nothing to explain")
     alike = np.abs(np.triu(np.atleast_2d(np.corrcoef(points.T)), 1)) > 1 - 1e-12
     if alike.any():
         one, other = (labels[int(k)] for k in np.argwhere(alike)[0])
@@ -57,8 +65,10 @@ def _alike(columns: Mapping[Any, Any]) -> bool:
 
 
 def _numbers(values: Any, name: str) -> np.ndarray:
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked values: leave out their rows")
     try:
-        found = np.asarray(values)
+        found = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
         if np.iscomplexobj(found) or found.dtype.kind not in "fiub":
             raise TypeError
         return found.astype(np.float64)
