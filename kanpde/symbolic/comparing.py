@@ -4,6 +4,7 @@ Nothing here takes long: values decide first, in double precision and with 40 di
 stopped after some seconds.
 """
 
+import gc
 import math
 import signal
 import threading
@@ -39,6 +40,8 @@ def _limited(seconds: float) -> Iterator[None]:
         if not (frame and (frame.f_code.co_name == "__del__" or "weakref" in frame.f_code.co_filename)):  # where it would be swallowed
             raise _TimeUp
 
+    collecting = gc.isenabled()
+    gc.disable()  # what is raised in a callback of a collection would be swallowed, too
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3), 0.05)  # again, where it was not raised
     try:
@@ -46,6 +49,8 @@ def _limited(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if collecting:
+            gc.enable()
 
 
 def within_seconds(function: Callable[[], Any], seconds: float) -> Any:
