@@ -26,9 +26,10 @@ class UserError(Exception):
 
 @runtime_checkable
 class Runnable(Protocol):
-    """What a problem file defines: a frozen dataclass that runs with a seed, such as Experiment or LawSearch."""
+    """What a problem file defines: a frozen dataclass that runs with a seed, such as Experiment or LawSearch.
 
-    callbacks: Sequence[Any]
+    One with a field ``callbacks`` tells them what it has done between its steps, and so can be stopped and saved there.
+    """
 
     def shortened(self) -> Any:
         """The same for a first look."""

@@ -231,3 +231,14 @@ def test_more_bad_input():
         {"m": np.arange(60) % 5, "v": x.repeat(2)[:60] + 1}, np.arange(60) % 7, output="E", units=dict(m="m", v="m", E="1"), seconds=1
     )
     assert groups.verdict != "exact within noise"
+
+
+def test_tables_bring_their_names():
+    class Table(dict):  # as much of a table of pandas as is used
+        columns = property(lambda self: list(self))
+        to_dict = dict.copy
+
+    X = np.random.default_rng(0).uniform(0.5, 2, (200, 2))
+    table = Table(v=X[:, 0], t=X[:, 1])
+    assert polish("a*v/t**2", table, 3 * X[:, 0] / X[:, 1] ** 2, seconds=1).formula == "y = 3*v/t**2"
+    assert discover(table, X[:, 0] * X[:, 1], seconds=3).formula in ("y = t*v", "y = v*t")

@@ -43,9 +43,11 @@ def run_one(task: Task, options: argparse.Namespace, interrupts: "Interrupts") -
         return Outcome(resume)
     listener = Listener(task, options.checkpoint, interrupts)
     try:
-        if not getattr(task.experiment, "at_once", False):
+        experiment = task.experiment
+        if hasattr(experiment, "callbacks"):  # any other has nothing to save before its end: Ctrl-C ends it at once
             interrupts.begin()
-        result = replace(task.experiment, callbacks=[*task.experiment.callbacks, listener]).run(
+            experiment = replace(experiment, callbacks=[*experiment.callbacks, listener])
+        result = experiment.run(
             seed=task.seed,
             device=options.device,
             dtype=DTYPES[options.dtype],
@@ -89,7 +91,7 @@ def _figures(result: Result, path: Path) -> list[Path]:
 
 def _films(task: Task, path: Path) -> list[Path]:
     """Beside the figures, what the callbacks of this experiment filmed."""
-    films = [callback for callback in task.experiment.callbacks if isinstance(callback, Film) and callback.frames]
+    films = [callback for callback in getattr(task.experiment, "callbacks", ()) if isinstance(callback, Film) and callback.frames]
     return [film.save(path.with_name(f"{path.stem}-film{number or ''}.gif")) for number, film in enumerate(films)]
 
 

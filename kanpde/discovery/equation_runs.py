@@ -4,9 +4,8 @@ experiment = EquationSearch(law("kdv"), samples=kdv_samples, noise=0.1)  # law f
 experiment = EquationSearch(Dataset("flame.csv", targets=["u"]))
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,7 +35,6 @@ class EquationSearch(Search):
     seconds: float = 60.0
     method: Callable[..., Law] | None = None
     quick: float = 10.0
-    callbacks: Sequence[Any] = field(default=())
 
     def __post_init__(self) -> None:
         if not isinstance(self.data, (Dataset, Formula)):

@@ -100,26 +100,24 @@ def polish(
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.description import Trial
     from kanpde.symbolic.reading import read
-    from kanpde.symbolic.samples import checked_data, checked_output
+    from kanpde.symbolic.samples import by_name, checked_data, checked_output
 
     if isinstance(expression, str):
         expression = read(expression, names or (), as_written=True)
-    seed = seed_number(seed, "polish(seed=...)")
+    seed, seconds = seed_number(seed, "polish(seed=...)"), real_number(seconds, "polish(seconds=...)", above=0)
     symbols = sorted(map(str, getattr(expression, "free_symbols", ())))
-    if names is None and len(symbols) == 1 and not isinstance(X, Mapping) and np.ndim(X) in (1, 2) and np.size(X) == len(X):
+    named = names is not None or by_name(X)
+    if not named and len(symbols) == 1 and np.ndim(X) in (1, 2) and np.size(X) == len(X):
         names = symbols
     points, values, labels = checked_data(X, y, names)
-    if not set(symbols) & set(labels) or names is None and not isinstance(X, Mapping) and set(symbols) - set(labels):
+    if not set(symbols) & set(labels) or names is None and not named and set(symbols) - set(labels):
         raise ValueError(
             f"it is not said which of the {len(labels)} columns {', '.join(symbols) or expression} are: give names=[...] in their order"
         )
     checked_output(output, labels)
     rows, begun = Rows.split(points, values, seed=seed), time.monotonic()
     fit = _fitted(expression, labels, rows)
-    trials = [
-        Trial.of(fit, rows.y),
-        *_near(fit.form.rebuilt(fit.constants), rows, real_number(seconds, "polish(seconds=...)", above=0), seed),
-    ]
+    trials = [Trial.of(fit, rows.y), *_near(fit.form.rebuilt(fit.constants), rows, seconds, seed)]
     return concluded(trials, rows, labels, output, evidence=_spent(begun))
 
 
@@ -132,6 +130,8 @@ def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, s
 
     Raises ``TypeError`` for other arguments, ``ValueError`` for networks of several outputs.
     """
+    seed = seed_number(seed, "extract(seed=...)")
+    real_number(seconds, "extract(seconds=...)", above=0)
     network = model.network if isinstance(model, Solution) else model
     if not isinstance(network, Network):
         raise TypeError(f"extract(model, data) takes a trained network or a Solution, got {model!r:.80}")
@@ -143,8 +143,6 @@ def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, s
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.samples import checked_data, checked_output
 
-    seed = seed_number(seed, "extract(seed=...)")
-    real_number(seconds, "extract(seconds=...)", above=0)
     X, y, names, target = _rows_of(data, network)
     points, values, labels = checked_data(X, y, names)
     if network.outputs != 1 or network.inputs != len(labels):

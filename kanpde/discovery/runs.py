@@ -7,8 +7,8 @@ experiment = LawSearch(Dataset("kepler.csv", targets=["period"]), units=dict(a="
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -51,7 +51,6 @@ class LawSearch(Search):
     scrambled: bool = False
     method: Method | None = None
     quick: float = 5.0
-    callbacks: Sequence[Any] = field(default=())
 
     def __post_init__(self) -> None:
         if not isinstance(self.data, (Dataset, Formula)):

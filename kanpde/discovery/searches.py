@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -37,8 +37,6 @@ class Found:
 class Search:
     """A frozen dataclass that derives from this has the fields below, and :meth:`_found`."""
 
-    at_once: ClassVar[bool] = True  # there is nothing to save before the end, so that Ctrl-C ends it then and there
-
     noise: float
     rows: int
     seconds: float
@@ -57,7 +55,7 @@ class Search:
         shown = []
         for each in fields(self):  # type: ignore[arg-type]
             value = getattr(self, each.name)
-            if each.name != "callbacks" and value != each.default:
+            if value != each.default:
                 shown.append(f"{each.name}={getattr(value, '__name__', repr(value))}")
         return f"{type(self).__name__}({', '.join(shown)})"
 

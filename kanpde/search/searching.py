@@ -52,7 +52,7 @@ def searched(
     if not pool.over:
         terms = Terms(Library(columns, pool.screen, extra=extra), pool)
         lengths = _first(terms, enough, smooth=False)
-        for fewer in reversed(reductions(columns, y) if 1 < len(columns) <= 6 and not pool.over else []):
+        for fewer in reversed(reductions(columns, y, pool.smooth.noise) if 1 < len(columns) <= 6 and not pool.over else []):
             with pool.within(FEWER * pool.left):
                 joined = Terms(Library(fewer.columns, pool.screen, fewer.nodes, extra), pool)
                 _rest(joined, _first(joined, enough, smooth=False), enough)

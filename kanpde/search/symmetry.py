@@ -27,12 +27,15 @@ class Reduced:
     nodes: tuple[Node, ...]
 
 
-def reductions(columns: Tensor, y: Tensor) -> list[Reduced]:
-    """What remains of the columns (d, N) when pairs are replaced by x_i - x_j or x_i + x_j as long as y (N,) is fitted better for it."""
+def reductions(columns: Tensor, y: Tensor, level: float) -> list[Reduced]:
+    """What remains of the columns (d, N) when pairs are replaced by x_i - x_j or x_i + x_j as long as y (N,) is fitted better for it.
+
+    ``level`` is that of the noise, as far as it is known.
+    """
     found = []
     nodes: Sequence[Node] = tuple(variable(k) for k in range(len(columns)))
     noise = smoothed(columns, y, SIZE).noise
-    least = WORSE if noise < MISFIT * smoothed(columns, y).noise else BETTER
+    least = WORSE if noise < MISFIT * level else BETTER
     while len(columns) > 1:
         best: tuple[float, Tensor, tuple[Node, ...]] | None = None
         for i, j in itertools.combinations(range(len(columns)), 2):

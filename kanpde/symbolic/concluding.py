@@ -9,7 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kanpde.symbolic.description import ROUNDING, Trial, distinct, drift, front, residual_structure, rounding, structure_nats, unbounded
+from kanpde.symbolic.description import (
+    ROUNDING,
+    Trial,
+    distinct,
+    drift,
+    formula_size,
+    front,
+    residual_structure,
+    rounding,
+    structure_nats,
+    unbounded,
+)
 from kanpde.symbolic.finishing import Finished, finished
 from kanpde.symbolic.law import Candidate, Law, nodes
 from kanpde.symbolic.refitting import deviations, refit
@@ -105,7 +116,7 @@ def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output:
 def _unlike(finals: Sequence[Finished], columns: Tensor) -> list[Finished]:
     """By length, and of those that came to the same law only the one that was shortest before its constants were snapped."""
     found: list[tuple[Finished, Tensor]] = []
-    for final in sorted(finals, key=lambda each: _size(each.free)):
+    for final in sorted(finals, key=lambda each: formula_size(each.free.form)):
         values = final.numbers.values(columns)
         near = max(1e-6 * final.numbers.rss / final.numbers.rows, 1e-20 * final.numbers.size)
         if not any(float((values - other).square().mean()) <= near for _, other in found):
@@ -120,7 +131,11 @@ def _chosen(finals: Sequence[Finished], others: Sequence[Trial], columns: Tensor
     """
     best = finals[0]
     for other in finals[1:]:
-        if other.nats <= finals[0].nats + LEAD and _size(other.free) < _size(best.free) and _contains(best.free, other.free, columns):
+        if (
+            other.nats <= finals[0].nats + LEAD
+            and formula_size(other.free.form) < formula_size(best.free.form)
+            and _contains(best.free, other.free, columns)
+        ):
             best = other
     rivals = [(each.nats, each.free) for each in finals if each is not best] + [(each.nats, each) for each in others]
     for nats, rival in rivals:
@@ -142,10 +157,6 @@ def clear(trials: Sequence[Trial], rows: Rows, *, late: bool = False) -> bool:
         return False
     log10, _ = residual_structure(best.numbers, rows.columns, rows.y)
     return lead > 2 * LEAD and log10 is not None and log10 > UNSURE and drift(best.free, rows.columns, rows.y) > DRIFT
-
-
-def _size(trial: Trial) -> float:
-    return structure_nats(trial.form) + trial.form.count
 
 
 def _contains(one: Trial, other: Trial, columns: Tensor) -> bool:

@@ -40,6 +40,11 @@ def structure_nats(form: Form) -> float:
     return size[-1]
 
 
+def formula_size(form: Form) -> float:
+    """What it takes to write a form down, its constants counted for one nat each: by which formulas are called longer or shorter."""
+    return structure_nats(form) + form.count
+
+
 def number_nats(value: object) -> float:
     """What an exact number costs: log p + log q + 1 for p/q, and 2 for each other part of it (pi, a root, e)."""
     import sympy
@@ -115,7 +120,7 @@ def distinct(trials: Sequence[Trial], columns: Tensor, share: float = 1e-3) -> l
 def front(trials: Sequence[Trial]) -> list[Trial]:
     """Those that no other beats in both residual and length of the formula, by the latter."""
     found: list[Trial] = []
-    for trial in sorted(trials, key=lambda each: (structure_nats(each.form) + each.form.count, each.rss)):
+    for trial in sorted(trials, key=lambda each: (formula_size(each.form), each.rss)):
         if not found or trial.rss < 0.99 * found[-1].rss:
             found.append(trial)
     return found

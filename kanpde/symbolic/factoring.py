@@ -9,7 +9,7 @@ trees, and that one of them is long must not make it lose against a law that is 
 from collections.abc import Iterable
 from fractions import Fraction
 
-from kanpde.symbolic.description import structure_nats
+from kanpde.symbolic.description import formula_size
 from kanpde.symbolic.forms import Form, Node, number
 
 Factors = dict[object, tuple[Node, Fraction]]  # by what the base is: the base and its exponent
@@ -19,12 +19,7 @@ def factored(root: Node, inputs: int, positive: Iterable[int] = ()) -> Node:
     """The shortest of the formula and what becomes of it by factoring; ``positive`` are the variables that are."""
     always = frozenset(positive)
     ways = [root, *(_Factoring(always, fractions=fractions).whole(root) for fractions in (False, True))]
-    return min(ways, key=lambda each: _size(each, inputs))
-
-
-def _size(root: Node, inputs: int) -> float:
-    form = Form(root, inputs)
-    return structure_nats(form) + form.count
+    return min(ways, key=lambda each: formula_size(Form(each, inputs)))
 
 
 class _Factoring:

@@ -16,7 +16,7 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
     Raises ``TypeError`` and ``ValueError`` that name what is wrong: other shapes, text, NaN, fewer than 12 rows, columns that do not vary
     or are equal to others or straight functions of them, sizes beyond 1e60, names that are no identifiers or there twice.
     """
-    if hasattr(X, "to_dict") and hasattr(X, "columns"):
+    if by_name(X) and not isinstance(X, Mapping):
         X = {name: X[name] for name in X.columns} if names is None else X.to_numpy()
     if isinstance(X, Mapping):
         if not X:
@@ -54,6 +54,11 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
         one, other = (labels[int(k)] for k in np.argwhere(alike)[0])
         raise ValueError(f"the columns {one} and {other} are one, up to a straight line: leave one of them out")
     return points, values, labels
+
+
+def by_name(X: Any) -> bool:
+    """Whether columns have their names with them, as in a mapping or a table of pandas."""
+    return isinstance(X, Mapping) or hasattr(X, "to_dict") and hasattr(X, "columns")
 
 
 def _alike(columns: Mapping[Any, Any]) -> bool:

@@ -57,9 +57,9 @@ def _table() -> tuple[list[float], np.ndarray, list[tuple[Fraction, str]]]:
     shares = {Fraction(p, q) for q in range(1, DENOMINATOR + 1) for p in range(1, NUMERATOR + 1)}
     costs = {share: math.log(share.numerator * share.denominator) for share in shares}
     plain = costs | {Fraction(k, 100): math.log(10 * k) for k in range(1, 1000) if Fraction(k, 100) not in shares}
-    more = {Fraction(k, 10**place): math.log(10 * k) + 2 * (place - 2) for place in (3, 4) for k in range(1, 100)}
-    more |= {Fraction(k): 2 * math.log(k) for k in range(NUMERATOR + 1, 1001)}
-    plain |= {share: min(cost, plain.get(share, math.inf)) for share, cost in more.items()}
+    rarer = {Fraction(k, 10**place): math.log(10 * k) + 2 * (place - 2) for place in (3, 4) for k in range(1, 100)}
+    rarer |= {Fraction(k): 2 * math.log(k) for k in range(NUMERATOR + 1, 1001)}
+    plain |= {share: min(cost, plain.get(share, math.inf)) for share, cost in rarer.items()}
     for unit, more in UNITS.items():
         size = math.log(float(_written(Fraction(1), unit)))
         for share, cost in plain.items():
