@@ -22,8 +22,9 @@ from torch import Tensor
 
 GOLDEN = (1 + math.sqrt(5)) / 2
 FEWEST = 21  # sites of a chain: fewer do not tell localized from extended
-SMALLEST = 1e-280  # |r| in the recursion
+LARGEST = 1e140  # |r| in the recursion, and 1/|r|
 ELSEWHERE = 30_001  # first site of the recursion
+BLOCK = 512  # sites whose potential is held at once
 
 Columns = Mapping[str, np.ndarray]
 
@@ -145,43 +146,58 @@ def fractal_dimension(states: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def lyapunov(
-    lattice: Lattice, systems: Columns, energies: np.ndarray, *, sites: int = 4000, device: str = "cpu", batch: int = 2**22
+    lattice: Lattice, systems: Columns, energies: np.ndarray, *, sites: int = 4000, chains: int = 1, device: str = "cpu", batch: int = 2**20
 ) -> np.ndarray:
     """The Lyapunov exponent, the inverse localization length, of states at ``energies`` (S, M), by the recursion along a chain: (S, M).
 
-    With psi_{n+1} = a_n psi_n - psi_{n-1} and r_n = psi_{n+1}/psi_n, the exponent is the mean of log |r_n|, r_n = a_n - 1/r_{n-1}; for hops
-    to neighbours a_n = E - V_n. The matrix exp(-p |n - m|) has a tridiagonal inverse, so that with decaying hops the same holds for
-    sum_m exp(-p |n - m|) psi_m, a_n = 2 cosh p - 2 sinh p e^p / (E + e^p - V_n). Only elementwise operations on (S, M), ``sites`` times,
-    so that a GPU has enough to do; its error is about 1/sites. The chain begins at another site than those of :func:`spectra`: along
-    its own chain, the recursion would be the state itself, which decays beyond its middle, and lose 25/sites.
+    With psi_{n+1} = a_n psi_n - psi_{n-1} and r_n = psi_n/psi_{n-1}, r_{n+1} = a_n - 1/r_n, the exponent is the mean growth of
+    (psi_n, psi_{n-1}), half the logarithm of ((a_n r_n - 1)^2 + r_n^2)/(1 + r_n^2); for hops to neighbours a_n = E - V_n. The matrix
+    exp(-p |n - m|) has a tridiagonal inverse, so that with decaying hops the same holds for sum_m exp(-p |n - m|) psi_m,
+    a_n = 2 cosh p - 2 sinh p e^p / (E + e^p - V_n). Only elementwise operations on (S, M), ``sites`` times: enough for a GPU.
+
+    The mean has the weights exp(-1/(t (1 - t))), t = n/sites, with which averages of smooth functions along a quasiperiodic chain
+    converge faster than any power (Das, Saiki, Sander, Yorke, Nonlinearity 30, 2017, 4111): extended states come out at 1e-9 with 4,000
+    sites. For localized ones, next to whose energy every chain has a level, the error is about 2/sites, and the same again with
+    several ``chains``, one behind another, of which the mean is taken, but five times less of it is common to all states. The first
+    begins at another site than those of :func:`spectra`: along its own chain, the recursion would be the state itself, which decays beyond
+    its middle, and lose 25/sites.
 
     Raises ``ValueError`` for energies that are not (S, M), and for missing parameters.
     """
-    values = potentials(lattice, systems, sites, first=ELSEWHERE, device=device)
-    if energies.ndim != 2 or len(energies) != len(values):
-        raise ValueError(f"energies must be (systems, states), here ({len(values)}, M), got {energies.shape}")
+    _check(lattice, systems)
+    count = len(systems["phi"])
+    if energies.ndim != 2 or len(energies) != count:
+        raise ValueError(f"energies must be (systems, states), here ({count}, M), got {energies.shape}")
     found = np.empty(energies.shape)
-    part = max(1, batch // max(1, energies.shape[1]))
-    for first in range(0, len(values), part):
+    part = max(1, batch // max(1, chains * energies.shape[1]))
+    for first in range(0, count, part):
         some = slice(first, first + part)
         given = {name: np.asarray(each)[some] for name, each in systems.items()}
-        found[some] = _exponents(lattice, given, torch.as_tensor(energies[some], device=device), values[some]).cpu().numpy()
+        many = {name: np.repeat(each, chains) for name, each in given.items()}
+        many["phi"] = many["phi"] + 2 * math.pi * GOLDEN * np.tile(np.arange(chains) * sites, len(given["phi"]))
+        each = _exponents(lattice, many, torch.as_tensor(energies[some], device=device).repeat_interleave(chains, 0), sites)
+        found[some] = each.reshape(-1, chains, energies.shape[1]).mean(1).cpu().numpy()
     return found
 
 
-def _exponents(lattice: Lattice, systems: Columns, energies: Tensor, values: Tensor) -> Tensor:
+def _exponents(lattice: Lattice, systems: Columns, energies: Tensor, sites: int) -> Tensor:
     total, r = torch.zeros_like(energies), torch.ones_like(energies)
     diagonal, weight = 0.0, None
     if lattice.decaying:
         p = torch.as_tensor(systems["p"], device=energies.device)[:, None]
         diagonal, weight, energies = 2 * p.cosh(), 2 * p.sinh() * p.exp(), energies + p.exp()
-    for value in values.T:
-        apart = energies - value[:, None]
-        r = (apart if weight is None else diagonal - weight / apart) - 1 / r
-        size = r.abs()
-        r = torch.where(size < SMALLEST, SMALLEST, r)
-        total += size.clamp(min=SMALLEST).log()
-    return total / values.shape[1]
+    t = (torch.arange(sites, dtype=torch.float64) + 0.5) / sites
+    bump = (-1 / (t * (1 - t))).exp()
+    shares = (bump / bump.sum() / 2).tolist()
+    for start in range(0, sites, BLOCK):
+        values = potentials(lattice, systems, min(BLOCK, sites - start), first=ELSEWHERE + start, device=str(energies.device))
+        for value, share in zip(values.T, shares[start:], strict=False):
+            apart = energies - value[:, None]
+            a = apart if weight is None else diagonal - weight / apart
+            total += share * (((a * r - 1) ** 2 + r**2) / (1 + r**2)).log()
+            r = (a - 1 / r).clamp(-LARGEST, LARGEST)
+            r = torch.where(r.abs() < 1 / LARGEST, 1 / LARGEST, r)
+    return total
 
 
 def localized(lattice: Lattice, systems: Columns, energies: np.ndarray) -> np.ndarray:
