@@ -17,6 +17,7 @@ from kanpde.discovery.searches import Found, Search, timed
 from kanpde.notation import typeset
 from kanpde.science.feynman import Formula
 from kanpde.symbolic.law import Law
+from kanpde.symbolic.samples import fewest_rows
 
 if TYPE_CHECKING:
     from kanpde.symbolic.judging import Judgement  # which loads sympy
@@ -38,7 +39,8 @@ class LawSearch(Search):
     ``units`` are given to the search, which gets at most ``seconds``. ``method`` is what searches, by default
     :func:`kanpde.discovery.discover`: any function (X, y, *, names, output, seed, seconds) -> Law, with ``units`` where some are given.
 
-    Raises ``TypeError`` or ``ValueError`` for data of another kind, several targets, or numbers out of range.
+    Raises ``TypeError`` or ``ValueError`` for data of another kind, several targets, too few rows, numbers out of range, units that are
+    missing or do not balance, a truth that is no formula of the data's columns, and a method or values that are no functions.
     """
 
     data: Dataset | Formula
@@ -55,14 +57,33 @@ class LawSearch(Search):
     def __post_init__(self) -> None:
         if not isinstance(self.data, (Dataset, Formula)):
             raise TypeError(f'LawSearch takes a Dataset or a Formula such as law("ringdown"), got {self.data!r:.80}')
-        self._check_numbers()
+        names, output = self._names
+        fewest = fewest_rows(len(names))
+        self._check_numbers(fewest)
+        self._check_method("(X, y, *, names, output, seed, seconds)")
+        if self.values is not None and not callable(self.values):
+            raise TypeError(f"values is a function (points, seed) -> (n,), or None, got {self.values!r}")
+        if not isinstance(self.scrambled, bool):
+            raise TypeError(f"scrambled is True or False, got {self.scrambled!r}")
         if isinstance(self.data, Dataset):
-            if len(self.data.target_names) != 1:
-                raise ValueError(f"a law has one target, the data have {', '.join(self.data.target_names)}: targets=[...] with one of them")
-            if self.noise or self.values is not None:
-                raise ValueError("noise and values are for samples of a Formula: the data of a Dataset are what they are")
+            self._check_dataset(self.data, fewest)
+            if self.values is not None:
+                raise ValueError("values stand in for a Formula, the data of a Dataset are what they are: leave values out")
+            self._check_truth(names)
         elif self.truth is not None:
             raise ValueError(f"the truth of samples of {self.data!r} is that formula: leave truth out")
+        if self.units is not None:
+            from kanpde.discovery.units import dimensionless
+
+            dimensionless(self.units, names, output)
+
+    def _check_truth(self, names: Sequence[str]) -> None:
+        if self.truth is None:
+            return
+        if not isinstance(self.truth, Formula):
+            raise TypeError(f'truth is a Formula such as law("ringdown"), or None, got {self.truth!r:.80}')
+        if more := sorted(set(self.truth.variables) - set(names)):
+            raise ValueError(f"the truth {self.truth!r} is of {', '.join(more)}, which the data do not have: they are {', '.join(names)}")
 
     def _found(self, seed: int) -> Found:
         if self.method is None:

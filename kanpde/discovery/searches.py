@@ -1,6 +1,5 @@
 """What all searches for laws have in common as experiments: run by the command line, a result with a law at the end."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
@@ -9,7 +8,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import torch
 
-from kanpde.arguments import seed_number
+from kanpde.arguments import real_number, seed_number, whole_number
+from kanpde.datasets import Dataset
 from kanpde.provenance import provenance
 from kanpde.results import Result
 from kanpde.symbolic.law import Law
@@ -42,13 +42,29 @@ class Search:
     seconds: float
     quick: float
 
-    def _check_numbers(self) -> None:
+    def _check_numbers(self, fewest: int) -> None:
+        """``ValueError`` for numbers out of range, of which ``rows`` is at least ``fewest``."""
         for name, low in (("noise", 0.0), ("seconds", 1e-3), ("quick", 1e-3)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value < math.inf:
-                raise ValueError(f"{name} must be a number of at least {low:g}, got {value!r}")
-        if isinstance(self.rows, bool) or not isinstance(self.rows, int) or self.rows < 10:
-            raise ValueError(f"rows must be a whole number of at least 10, got {self.rows!r}")
+            object.__setattr__(self, name, real_number(getattr(self, name), name, least=low))
+        object.__setattr__(self, "rows", whole_number(self.rows, "rows", least=fewest))
+
+    def _check_method(self, arguments: str) -> None:
+        """``TypeError`` for a method that is no function of these ``arguments``."""
+        method = getattr(self, "method", None)
+        if method is not None and not callable(method):
+            raise TypeError(f"method is a function {arguments} -> Law, or None, got {method!r}: give the function itself")
+
+    def _check_dataset(self, data: Dataset, fewest: int) -> None:
+        """``ValueError`` for a data set with too few rows to search in, or whose target is not one column of numbers."""
+        if len(data.target_names) != 1:
+            raise ValueError(f"a law has one target, the data have {', '.join(data.target_names)}: targets=[...] with one of them")
+        if self.noise:
+            raise ValueError(f"noise is for samples of a Formula, the data of a Dataset are what they are: leave noise={self.noise:g} out")
+        train = data["train"]
+        if train.targets.dtype.kind not in "fiub":
+            raise TypeError(f"a law is of numbers, but the target {data.target_names[0]} is {train.targets[0, 0]!r} in the first row")
+        if len(train) < fewest:
+            raise ValueError(f"the data have {len(train)} rows for training; a search needs at least {fewest}: give more, or train=1.0")
 
     def __repr__(self) -> str:
         """The fields that are not the default, functions by name: the same text in every process, by which a run is resumed."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 FEWEST = 12
+FEWEST_SCATTERED = 50  # samples of a field, for its equation
 SMALLEST = 1e-60  # size of a column, and one over the greatest: squares and fourth powers must be numbers
 
 
@@ -23,8 +24,8 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
             raise ValueError("there are no columns: X is empty")
         if names is not None:
             raise ValueError("columns by name have their names already: leave out names=")
-        names, X = list(X), np.stack([_numbers(each, str(name)).reshape(-1) for name, each in X.items()], 1) if _alike(X) else None
-    points, values = _numbers(X, "X"), _numbers(y, "y")
+        names, X = list(X), np.stack([real_numbers(each, str(name)).reshape(-1) for name, each in X.items()], 1) if _alike(X) else None
+    points, values = real_numbers(X, "X"), real_numbers(y, "y")
     points = points[:, None] if points.ndim == 1 else points
     values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
     if not points.size or not values.size:
@@ -39,10 +40,8 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
         size = float(np.abs(column).max())
         if size and not SMALLEST < size < 1 / SMALLEST:
             raise ValueError(f"{label} is of the size of {size:.1e}: give it in units in which that is between 1e-60 and 1e60")
-    if len(values) < max(FEWEST, 3 * points.shape[1]):
-        raise ValueError(
-            f"there are {len(values)} rows of {points.shape[1]} columns; a law needs at least {max(FEWEST, 3 * points.shape[1])}"
-        )
+    if len(values) < (fewest := fewest_rows(points.shape[1])):
+        raise ValueError(f"there are {len(values)} rows of {points.shape[1]} columns; a law needs at least {fewest}")
     for label, column in zip(labels, points.T, strict=True):
         if np.ptp(column) <= 1e-12 * np.abs(column).max():
             told = "leave it out, no law can tell what it does"
@@ -54,6 +53,11 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
         one, other = (labels[int(k)] for k in np.argwhere(alike)[0])
         raise ValueError(f"the columns {one} and {other} are one, up to a straight line: leave one of them out")
     return points, values, labels
+
+
+def fewest_rows(columns: int) -> int:
+    """The least number of rows with so many columns that a law is looked for in."""
+    return max(FEWEST, 3 * columns)
 
 
 def by_name(X: Any) -> bool:
@@ -69,7 +73,8 @@ def _alike(columns: Mapping[Any, Any]) -> bool:
     return True
 
 
-def _numbers(values: Any, name: str) -> np.ndarray:
+def real_numbers(values: Any, name: str) -> np.ndarray:
+    """``values`` as float64; ``TypeError`` that names them for what is not real numbers, ``ValueError`` for masked ones."""
     if np.ma.is_masked(values):
         raise ValueError(f"{name} has masked values: leave out their rows")
     try:

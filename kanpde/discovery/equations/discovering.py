@@ -21,11 +21,13 @@ from kanpde.discovery.equations.tensor import one_thread
 from kanpde.discovery.equations.terms import Language, check_independent, library, written
 from kanpde.discovery.equations.verdicts import judged, nothing
 from kanpde.symbolic.law import Law
+from kanpde.symbolic.samples import FEWEST_SCATTERED, real_numbers
 
 logger = logging.getLogger("kanpde")
 
-FEWEST = 50  # samples
 DISTINCT = 6  # values of every coordinate
+HIGHEST, POWER = 5, 5  # derivative and power of the library, at most
+LARGEST = 1e20  # size of the field and of a coordinate's range, and one over the least: squares of u^5 u_xxxxx must be numbers
 
 
 def discover_pde(
@@ -60,9 +62,12 @@ def discover_pde(
     language, points, values = _columns(coordinates, u, name, time)
     dimensions = len(language.space)
     order = (4 if dimensions == 1 else 2) if order is None else whole_number(order, "order")
-    if order > 5:
-        raise ValueError(f"order, the highest derivative of the library, may be at most 5, got {order}")
+    if order > HIGHEST:
+        raise ValueError(f"order, the highest derivative of the library, may be at most {HIGHEST}, got {order}")
     power, most = whole_number(power, "power", least=0), whole_number(most, "most")
+    if power > POWER:
+        told = "give higher ones by themselves, as in terms=['u**7*u_x']"
+        raise ValueError(f"power, the highest of {name} in the library, may be at most {POWER}, got {power}: {told}")
     seconds = real_number(seconds, "seconds", above=0)
     own = written(terms, language)
     candidates = (library(language, order, power) if polynomials else []) + own
@@ -88,6 +93,8 @@ def _columns(
 ) -> tuple[Language, np.ndarray, np.ndarray]:
     """The names, and the columns: space, then time (d, N), and u (N,)."""
     if not isinstance(coordinates, Mapping):
+        if isinstance(coordinates, str) or not isinstance(coordinates, Iterable):
+            raise TypeError(f"coordinates are columns by name, such as {{'x': x, 't': t}}, or (x, t), got {coordinates!r:.80}")
         columns = list(coordinates)
         if not 2 <= len(columns) <= 3:
             raise ValueError(
@@ -114,8 +121,14 @@ def _columns(
     if len(set(lengths.values())) > 1:
         raise ValueError(f"the columns differ in length: {', '.join(f'{label} has {n}' for label, n in lengths.items())}")
     count = lengths[name]
-    if count < FEWEST:
-        raise ValueError(f"{count} samples are too few to find an equation: give {FEWEST} or more, better a thousand")
+    if count < FEWEST_SCATTERED:
+        raise ValueError(f"{count} samples are too few to find an equation: give {FEWEST_SCATTERED} or more, better a thousand")
+    for label, column in given.items():
+        size = float(np.abs(column).max() if label == name else np.ptp(column))
+        if size and not 1 / LARGEST <= size <= LARGEST:
+            what = label if label == name else f"the range of {label}"
+            told = f"give it in units in which that is between {1 / LARGEST:.0e} and {LARGEST:.0e}"
+            raise ValueError(f"{what} is of the size of {size:.1e}: {told}")
     for label in (*space, time):
         if (distinct := len(np.unique(given[label]))) < DISTINCT:
             raise ValueError(
@@ -123,14 +136,18 @@ def _columns(
             )
     if not np.ptp(given[name]) > 1e-12 * np.abs(given[name]).max():
         raise ValueError(f"{name} is the same in all samples, {given[name][0]:g}: there is nothing to explain")
-    return language, np.stack([given[label] for label in (*space, time)]), given[name]
+    points = np.stack([given[label] for label in (*space, time)])
+    alike = np.abs(np.triu(np.corrcoef(points), 1)) > 1 - 1e-12
+    if alike.any():
+        one, other = ((*space, time)[int(k)] for k in np.argwhere(alike)[0])
+        raise ValueError(f"the coordinates {one} and {other} are one, up to a straight line: the samples must be spread over both")
+    return language, points, given[name]
 
 
 def _column(values: ArrayLike, label: str) -> np.ndarray:
-    try:
-        column = np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"the column {label} must be numbers, got {type(values).__name__}: {error}") from error
+    if np.asarray(values).dtype == bool:
+        raise TypeError(f"the column {label} is of true and false: an equation is about numbers that change smoothly")
+    column = real_numbers(values, f"the column {label}")
     if column.ndim != 1:
         raise ValueError(
             f"the column {label} must have the shape (N,), got {column.shape}: flatten grids, as in np.meshgrid(...)[0].ravel()"
