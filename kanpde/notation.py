@@ -6,6 +6,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 
 DIGITS = 6  # of a number without a known uncertainty
 
@@ -65,6 +66,17 @@ def typeset(name: str) -> str:
         return symbol(name).strip("$") if name.isidentifier() else rf"\mathrm{{{_escaped(name)}}}"
     parts = [symbol(part).strip("$") if len(part) > 1 and set(part) - set("xyzt") else part for part in index.split("_")]
     return f"{symbol(base).strip('$')}_{{{','.join(parts)}}}"
+
+
+def typeset_all(names: Iterable[str]) -> dict[str, str]:
+    r"""LaTeX of names that stand in one formula, by name: as :func:`typeset` has them, but letter by letter where two would look alike.
+
+    >>> typeset_all(["x1", "x_1", "t"])
+    {'x1': '\\mathrm{x1}', 'x_1': '\\mathrm{x\\_1}', 't': 't'}
+    """
+    found = {name: typeset(name) for name in names}
+    shown = list(found.values())
+    return {name: text if shown.count(text) == 1 else rf"\mathrm{{{_escaped(name)}}}" for name, text in found.items()}
 
 
 def _escaped(text: str) -> str:

@@ -9,15 +9,17 @@ nothing else:
 [0.0, 1.0, -2.0]
 """
 
+import inspect
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.polynomial import Polynomial
 from torch import Tensor
@@ -292,9 +294,14 @@ def primitive(thing: str | Primitive | Callable[[Any], Any]) -> Primitive:
         return found
     if isinstance(thing, f.Function):
         return PRIMITIVES.get(thing.name) or Primitive(thing.name, thing)
+    if isinstance(thing, np.ufunc):
+        if (known := f.BY_NAME.get(thing.__name__)) is None:
+            raise TypeError(f"numpy.{thing.__name__} is no primitive: write a formula in kanpde.functions, such as lambda x: exp(-x**2)")
+        return primitive(known)
     if not callable(thing):
         raise TypeError(f"a primitive is a name such as 'sin', a formula such as lambda x: exp(-x**2), or a Primitive, got {thing!r}")
     given = getattr(thing, "__name__", "<lambda>")
+    _check_formula(thing, given)
     name = f.written(thing) if given == "<lambda>" else given
     if _known(name) is not None:
         raise ValueError(f"a formula cannot be called {name!r}, as a primitive is: take primitive({name!r}), or rename it")
@@ -304,3 +311,27 @@ def primitive(thing: str | Primitive | Callable[[Any], Any]) -> Primitive:
         raise TypeError(f"the formula {name!r} must depend on its argument and be written with kanpde.functions, it gave {result!r}")
     result.partial((0,))
     return made
+
+
+def primitives_of(things: Any, what: str) -> tuple[Primitive, ...]:
+    """The primitives that are meant by a list; ``TypeError`` for what is none, ``what`` it is given as."""
+    if isinstance(things, (str, f.Function, Primitive)) or not isinstance(things, Iterable):
+        raise TypeError(f"{what} is a list of primitives, such as ['sinc', lambda x: exp(-x**4)], got {things!r:.80}")
+    return tuple(primitive(each) for each in things)
+
+
+def _check_formula(formula: Callable[[Any], Any], name: str) -> None:
+    """``TypeError`` for a function that does not take a single argument, or takes no symbol for it."""
+    import sympy
+
+    try:
+        inspect.signature(formula).bind(0)
+    except TypeError as error:
+        raise TypeError(f"a primitive is a function of one argument, {name} takes {inspect.signature(formula)}") from error
+    except ValueError:  # of built-in functions nothing is known
+        pass
+    try:
+        formula(sympy.Symbol("x"))
+    except (TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        told = "write it in kanpde.functions (exp, sin, sqrt, maximum, heaviside, ...) and arithmetic, without numpy and if"
+        raise TypeError(f"the formula {name} takes no symbol for its argument ({error}): {told}") from error

@@ -13,7 +13,7 @@ import torch
 
 from kanpde.arguments import real_number, seed_number
 from kanpde.network import Network
-from kanpde.primitives import Primitive, primitive
+from kanpde.primitives import Primitive, primitives_of
 from kanpde.problem import Problem
 from kanpde.solution import Solution
 from kanpde.symbolic.law import Law
@@ -61,7 +61,7 @@ def discover(
     real_number(seconds, "discover(seconds=...)", above=0)
     points, values, labels = checked_data(X, y, names)
     checked_output(output, labels)
-    extra = tuple(primitive(each) for each in primitives)
+    extra = primitives_of(primitives, "primitives")
     rows = Rows.split(points, values, seed=seed)
     begun, seeds = time.monotonic(), []
     if units is not None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kanpde.arguments import real_number, seed_number
 from kanpde.symbolic.law import Law
 from kanpde.symbolic.spelling import normal, restored
 
@@ -60,15 +61,18 @@ def operon(
 ) -> Law:
     """The law of the data that Operon's skeletons become when they are polished; takes the arguments of ``discover``.
 
-    ``units`` are not used. Raises as :func:`skeletons`, and ``ValueError`` where no skeleton is finite on the data.
+    ``units`` are not used. Raises as :func:`~kanpde.discovery.discover` and :func:`skeletons` do, and ``ValueError`` where no
+    skeleton is finite on the data.
     """
     from kanpde.search.searching import near
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.forms import Form
     from kanpde.symbolic.refitting import refit
-    from kanpde.symbolic.samples import checked_data
+    from kanpde.symbolic.samples import checked_data, checked_output
 
+    seed, seconds = seed_number(seed, "operon(seed=...)"), real_number(seconds, "operon(seconds=...)", above=0)
     points, values, known = checked_data(X, y, names)
+    checked_output(output, known)
     found = skeletons(points, values, names=known, seed=seed, seconds=SHARE * seconds)
     rows, seeds = Rows.split(points, values, seed=seed), []
     for expression in found[:TRIED]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from kanpde.datasets import Dataset
 from kanpde.discovery.searches import Found, Search, timed
-from kanpde.notation import typeset
+from kanpde.notation import typeset_all
 from kanpde.science.feynman import Formula
 from kanpde.symbolic.law import Law
 from kanpde.symbolic.samples import fewest_rows
@@ -148,7 +148,8 @@ class LawSearch(Search):
         return judged(law, truth, noise=self.noise) if truth is not None else None
 
     def _wording(self, names: Sequence[str], output: str) -> dict[str, str]:
-        latex = rf"{typeset(output)} \approx f({', '.join(map(typeset, names))})"
+        letters = typeset_all([output, *names])
+        latex = rf"{letters[output]} \approx f({', '.join(letters[name] for name in names)})"
         words = {"latex": latex, "kind": "regression", "splits": json.dumps(["train", "test"]), "loss": "sum of squares"}
         truth = self.data if isinstance(self.data, Formula) else self.truth
         if self.values is not None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kanpde.drawing.mathlines import Line, fitted, measured
+from kanpde.drawing.mathlines import GAP, Line, fitted, measured
 from kanpde.drawing.style import WIDTH, canvas, style
-from kanpde.notation import number, typeset, uncertain
+from kanpde.notation import number, typeset_all, uncertain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,8 @@ HEAD = 0.34  # the line with title and verdict
 PANEL = 2.0  # the panels
 LEADING = 0.155  # from one line of words to the next
 ROWS = 8  # constants in the table
+STEP, AIR = 0.23, 0.08  # from one of its rows to the next, and between tall ones
+LETTER, X_HEIGHT = 8.0, 0.075  # points of what it says, and inches that its letters rise above the base line
 LETTERS = 120  # in a line of words
 POINTS = 4000  # drawn of the data
 COLORS = {"proved": "#00724F", "exact within noise": "#0060A0", "candidate": "#A65E00", "no law": "#5A5A5A"}
@@ -43,8 +45,8 @@ def law_card(law: Mapping[str, Any], *, target: Any = None, prediction: Any = No
         words, evidence = _wrapped(_words(law)), _wrapped([str(each) for each in law["evidence"]][:4], LETTERS + 22)
         text = MARGIN + HEAD + sum(line.height for line in lines) + 0.06 + LEADING * len(words)
         foot = MARGIN / 2 + 0.13 * len(evidence) + (0.08 if evidence else 0.0)
-        step = _step(law["constants"])
-        panel = PANEL if panels != ["table"] else step * (min(len(law["constants"]["name"]), ROWS + 1) + 1)
+        rows = _rows(law) if "table" in panels else []
+        panel = max(PANEL if panels != ["table"] else 0.0, sum(map(sum, _extents(rows))))
         height = text + (panel + (0.62 if panels != ["table"] else 0.3) if panels else 0.1) + foot
         figure = canvas(WIDTH, height)
         _heading(figure, law, title)
@@ -57,9 +59,9 @@ def law_card(law: Mapping[str, Any], *, target: Any = None, prediction: Any = No
         for k, name in enumerate(panels):
             left = MARGIN + k * width
             if name == "table":
-                _table(figure, law["constants"], left, height - text - 0.26, width - 0.15)
+                _table(figure, rows, left, height - text - 0.26, width - 0.15)
                 continue
-            box = (left + 0.42, foot + 0.36, width - 0.55, PANEL)
+            box = (left + 0.42, foot + 0.36, width - 0.55, panel)
             upper, lower = _pair(figure, box)
             if name == "front":
                 _front(upper, lower, law)
@@ -145,29 +147,42 @@ def _pair(figure: Figure, box: tuple[float, float, float, float]) -> tuple[Axes,
     return upper, lower
 
 
-def _step(constants: Mapping[str, Any]) -> float:
-    """Inches from one row of the table to the next."""
-    return min(0.23, PANEL / (min(len(constants["name"]), ROWS + 1) + 1))
-
-
-def _table(figure: Figure, constants: Mapping[str, Any], left: float, top: float, width: float) -> None:
-    """A row for each constant, from ``top`` inches downwards: its name, value(sigma), and the exact number if there is one."""
-    wide, tall, step = figure.get_figwidth(), figure.get_figheight(), _step(constants)
+def _rows(law: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The table: a head, and for each constant its name, value(sigma), and the exact number if there is one."""
+    constants = law["constants"]
+    letters = typeset_all(map(str, [*law["names"], *law["outputs"], *constants["name"]]))
     count, snapped = len(constants["name"]), any(constants["exact"])
     rows = [("constant", "value", "exact" if snapped else "")]
     for k in range(min(count, ROWS)):
         value = uncertain(float(constants["value"][k]), float(constants["sigma"][k]), power=r"\times10^{{{}}}")
         exact = f"${constants['latex'][k]}$" if constants["exact"][k] else "free" if snapped else ""
-        rows.append((f"${typeset(str(constants['name'][k]))}$", f"${value}$", exact))
-    rows += [(f"and {count - ROWS} more", "", "")] if count > ROWS else []
-    places = (0.02, 0.24, 0.74) if snapped else (0.02, 0.3, 1.0)
-    for k, row in enumerate(rows):
+        rows.append((f"${letters[str(constants['name'][k])]}$", f"${value}$", exact))
+    return [*rows, *([(f"and {count - ROWS} more", "", "")] if count > ROWS else [])]
+
+
+def _extents(rows: Sequence[Sequence[str]]) -> list[tuple[float, float]]:
+    """Inches that each row of the table needs above and below its base line, with air: fractions need more than plain numbers."""
+    least = min(STEP, PANEL / max(len(rows), 1))
+    found = []
+    for row in rows:
+        lines = [line for line in (measured(text, LETTER) for text in row if text.startswith("$")) if line is not None]
+        above = max([(least + X_HEIGHT) / 2, *(line.height - line.depth + AIR / 2 - GAP / 2 for line in lines)])
+        found.append((above, max([(least - X_HEIGHT) / 2, *(line.depth + AIR / 2 - GAP / 2 for line in lines)])))
+    return found
+
+
+def _table(figure: Figure, rows: Sequence[Sequence[str]], left: float, top: float, width: float) -> None:
+    """The rows from ``top`` inches downwards."""
+    wide, tall, extents = figure.get_figwidth(), figure.get_figheight(), _extents(rows)
+    places = (0.02, 0.24, 0.74) if rows[0][2] else (0.02, 0.3, 1.0)
+    y = top
+    for k, (row, (above, below)) in enumerate(zip(rows, extents, strict=True)):
         for place, text in zip(places, row, strict=True):
-            grey = k == 0 or not text.startswith("$")
-            x, y = (left + place * width) / wide, (top - step * (k + 0.5)) / tall
-            figure.text(x, y, text, va="center_baseline", color="0.4" if grey else "black", gid="table")
-    for y in (top, top - step):
-        _rule(figure, left, y, width)
+            x, color = (left + place * width) / wide, "0.4" if k == 0 or not text.startswith("$") else "black"
+            figure.text(x, (y - above) / tall, text, va="baseline", fontsize=LETTER, color=color, gid="table")
+        y -= above + below
+    for edge in (top, top - sum(extents[0])):
+        _rule(figure, left, edge, width)
 
 
 def _rule(figure: Figure, left: float, y: float, width: float) -> None:

@@ -13,6 +13,7 @@ True
 """
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.notation import typeset, uncertain
+from kanpde.notation import typeset_all, uncertain
 
 VERDICTS = ("proved", "exact within noise", "candidate", "no law")
 KINDS = ("function", "solution", "equation")
@@ -131,7 +132,8 @@ class Law:
 
     def _check_names(self) -> None:
         known = [*self.names, *(each.name for each in self.constants)]
-        if twice := sorted({name for name in known if known.count(name) > 1}):
+        plain = [unicodedata.normalize("NFKC", name) for name in known]  # as Python reads them
+        if twice := sorted({name for name, as_read in zip(known, plain, strict=True) if plain.count(as_read) > 1}):
             raise ValueError(f"every input and every constant has a name of its own, but {', '.join(twice)} is there twice")
         found = {each.name for formula in self.expressions.values() for each in formula.free_symbols}
         if self.kind != "equation" and (unknown := sorted(found - set(known))):
@@ -207,11 +209,18 @@ class Law:
         """A line for each output, and a last one with the values and uncertainties of the free constants if there are any."""
         from kanpde.symbolic.spelling import latex
 
-        names = [each.name for each in self.free]
-        lines = [f"{typeset(output)} = {latex(formula, names)}" for output, formula in self.expressions.items()]
+        names, letters = [each.name for each in self.free], self._letters
+        lines = [f"{letters[output]} = {latex(formula, names, letters)}" for output, formula in self.expressions.items()]
         power = r" \times 10^{{{}}}"
-        values = [f"{typeset(each.name)} = {uncertain(each.value, each.sigma, power=power)}" for each in self.free]
+        values = [f"{letters[each.name]} = {uncertain(each.value, each.sigma, power=power)}" for each in self.free]
         return "\n".join([*lines, *([r", \quad ".join(values)] if values else [])])
+
+    @cached_property
+    def _letters(self) -> dict[str, str]:
+        """The LaTeX of every name in the law."""
+        every = [*self.expressions.values(), *(each.expression for each in self.front)]
+        symbols = sorted({each.name for formula in every for each in formula.free_symbols})
+        return typeset_all([*self.names, *self.expressions, *(each.name for each in self.constants), *symbols])
 
     def python(self) -> str:
         """The law as Python code to paste: for each output a function of the inputs, numbers or NumPy arrays, that needs NumPy only.
@@ -291,7 +300,7 @@ class Law:
             },
             "candidates": {
                 "sympy": [stored(each.expression, alias) for each in self.front],
-                "latex": [latex(each.expression) for each in self.front],
+                "latex": [latex(each.expression, (), self._letters) for each in self.front],
                 **{key: [getattr(each, key) for each in self.front] for key in ("nodes", "rms", "description")},
             },
             "evidence": list(self.evidence),

@@ -1,5 +1,6 @@
 """Columns and values that a law is to be found in: what is checked before time is spent."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,9 +35,7 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
         raise ValueError(f"X is an array (n, d) and y one of n values, got the shapes {np.shape(X)} and {np.shape(y)}")
     labels = _names(names, points.shape[1])
     for label, column in (*zip(labels, points.T, strict=True), ("y", values)):
-        if not np.isfinite(column).all():
-            row = int(np.flatnonzero(~np.isfinite(column))[0])
-            raise ValueError(f"{label} is {column[row]} in row {row}: leave out rows that are not finite numbers")
+        check_finite(column, label)
         size = float(np.abs(column).max())
         if size and not SMALLEST < size < 1 / SMALLEST:
             raise ValueError(f"{label} is of the size of {size:.1e}: give it in units in which that is between 1e-60 and 1e60")
@@ -92,6 +91,10 @@ def _names(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
     if isinstance(names, str):
         raise TypeError(f'names are a list of texts, got {names!r}: write ["{names}"]')
     found = tuple(str(name) for name in names)
+    plain = [normalized(name) for name in found]
+    for k, name in enumerate(plain):
+        if name in plain[:k] and found[k] != (other := found[plain.index(name)]):
+            raise ValueError(f"the names {other!r} and {found[k]!r} are one, as Python reads them ({name!r}): change one of them")
     if len(found) != count or len(set(found)) < count:
         raise ValueError(f"X has {count} columns, got the names {', '.join(found) or 'none'}: give one for each, all different")
     if bad := [name for name in found if not name.isidentifier()]:
@@ -99,9 +102,21 @@ def _names(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
     return found
 
 
+def check_finite(column: np.ndarray, label: str) -> None:
+    """``ValueError`` with the first row in which a column (n,) is no finite number."""
+    if not np.isfinite(column).all():
+        row = int(np.flatnonzero(~np.isfinite(column))[0])
+        raise ValueError(f"{label} is {column[row]} in row {row}: leave out rows that are not finite numbers")
+
+
+def normalized(name: str) -> str:
+    """A name as Python reads it (NFKC): the micro sign is the Greek letter."""
+    return unicodedata.normalize("NFKC", name)
+
+
 def checked_output(output: str, names: Sequence[str]) -> None:
     """``ValueError`` for the name of an output that is no name, or that of a column."""
     if not isinstance(output, str) or not output.isidentifier():
         raise ValueError(f"the output needs a name such as 'y', got {output!r}")
-    if output in names:
+    if normalized(output) in map(normalized, names):
         raise ValueError(f"the output is called {output!r}, as a column is: give it another name with output=")

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from kanpde.notation import DIGITS, typeset, uncertain
+from kanpde.notation import DIGITS, typeset_all, uncertain
 from kanpde.symbolic.reading import CONSTANTS, FUNCTIONS, read
 
 RECIPROCALS = {"coth": "tanh", "sech": "cosh", "csch": "sinh", "sec": "cos", "csc": "sin", "cot": "tan"}  # which NumPy lacks
@@ -35,13 +35,17 @@ def shown(expression: Any, constants: Mapping[str, tuple[float, float]]) -> str:
     return Printer().doprint(sympy.sympify(expression.xreplace(flipped)))
 
 
-def latex(expression: Any, constants: Collection[str] = ()) -> str:
-    """LaTeX of a formula, its names as :func:`typeset` has them, its floats to six digits; ``constants`` stand first in products."""
+def latex(expression: Any, constants: Collection[str] = (), letters: Mapping[str, str] | None = None) -> str:
+    """LaTeX of a formula, its floats to six digits; ``constants`` stand first in products.
+
+    ``letters`` are the LaTeX of names, by default as :func:`~kanpde.notation.typeset_all` has those in the formula.
+    """
     import sympy
 
     floats = {number: sympy.Float(float(f"{float(number):.{DIGITS}g}"), DIGITS) for number in expression.atoms(sympy.Float)}
     first = _first(expression, constants)
-    names = {first.get(each, each): typeset(each.name) for each in expression.free_symbols}
+    letters = typeset_all(each.name for each in expression.free_symbols) if letters is None else letters
+    names = {first.get(each, each): letters[each.name] for each in expression.free_symbols}
     return sympy.latex(expression.xreplace(floats | first), symbol_names=names)
 
 
