@@ -18,6 +18,7 @@ import operator
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ import torch
 
 __all__ = [
     "Constant", "Function", "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "e", "erf", "erfc", "exp",
-    "heaviside", "log", "maximum", "minimum", "pi", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
+    "heaviside", "log", "maximum", "minimum", "pi", "sign", "sin", "sinc", "sinh", "sqrt", "tan", "tanh",
 ]  # fmt: skip
 
 
@@ -239,6 +240,47 @@ def _erfc(x: Any) -> Any:
     return erfc(x)
 
 
+NEAR = 6.0  # up to which the derivatives of sin(x)/x are Taylor's series
+
+
+class _Sinc(Function):
+    """The derivative of this order of sin(x)/x, which is 1 at 0: a series near 0, where the formula would lose digits, else
+
+    x f_k = sin^(k)(x) - k f_(k-1).
+    """
+
+    def __init__(self, order: int) -> None:
+        self.order = order
+        self.name = f"sinc^({order})" if order else "sinc"
+        self.derivative = lambda x: _sinc(order + 1)(x)
+        self._numpy, self._torch = partial(self._values, np), partial(self._values, torch)
+        series = [(-1) ** (k // 2) / math.factorial(k + 1) if k % 2 == 0 else 0.0 for k in range(44 + order)]
+        self._series = np.polynomial.Polynomial(series).deriv(order).coef.tolist()
+
+    def _values(self, library: Any, x: Any) -> Any:
+        close = library.abs(x) < NEAR
+        small, large = library.where(close, x, 0.0 * x), library.where(close, NEAR + 0.0 * x, x)
+        near, far = 0.0 * x + self._series[-1], library.sin(large) / large
+        for coefficient in self._series[-2::-1]:
+            near = near * small + coefficient
+        for k in range(1, self.order + 1):
+            far = (library.sin(large + k * math.pi / 2) - k * far) / large
+        return library.where(close, near, far)
+
+    def _symbolic(self, x: Any) -> Any:
+        import sympy
+
+        if not self.order:
+            return sympy.sinc(x)
+        any_x = sympy.Dummy("x", real=True)
+        return sympy.sinc(any_x).diff(any_x, self.order).subs(any_x, x)
+
+
+@cache
+def _sinc(order: int) -> Function:
+    return _Sinc(order)
+
+
 def _sympy_constant(name: str) -> Callable[[], Any]:
     def symbolic() -> Any:
         import sympy
@@ -267,6 +309,7 @@ exp = Function("exp", lambda x: exp(x))
 log = Function("log", lambda x: 1 / x)
 sqrt = Function("sqrt", lambda x: 1 / (2 * sqrt(x)))
 erf = Function("erf", lambda x: 2 / sqrt(pi) * exp(-(x**2)), numeric=_erf)
+sinc = _sinc(0)
 erfc = Function("erfc", lambda x: -2 / sqrt(pi) * exp(-(x**2)), numeric=_erfc)
 sign = Function("sign", lambda x: 0 * x)
 abs = Function("abs", sign, sympy_name="Abs", numeric=builtins.abs)  # noqa: A001

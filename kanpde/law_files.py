@@ -1,7 +1,7 @@
 """The group ``law/`` of an HDF5 file, and files that hold nothing else: a law as plain data (:meth:`kanpde.symbolic.law.Law.to_plain`).
 
     law/          @kind @verdict @reason @rms @noise @lead @formula @latex @best @names  expressions(sympy, latex, nodes by output)
-      constants/  name value sigma exact latex snapped
+      constants/  name value sigma exact latex unit snapped
       candidates/ sympy latex nodes rms description, the Pareto front, of which @best is the law
 
 Formulas are text, which :func:`kanpde.symbolic.reading.read` turns into expressions; nothing in a file is executed.
@@ -21,10 +21,11 @@ LISTS = ("names", "outputs", "expressions", "evidence")
 ORDER = ("kind", "verdict", "reason", "rms", "noise", "lead", "formula", "latex", "names", "outputs", "expressions", "aliases", "nodes",
          "best", "constants", "candidates", "evidence")  # fmt: skip
 COLUMNS: dict[str, dict[str, type]] = {
-    "constants": {"name": str, "value": float, "sigma": float, "exact": str, "latex": str},
+    "constants": {"name": str, "value": float, "sigma": float, "exact": str, "latex": str, "unit": str},
     "candidates": {"sympy": str, "latex": str, "nodes": int, "rms": float, "description": float},
     "aliases": {"read": str, "name": str},
 }
+LATER = {"unit": ""}  # columns that files of before lack, and what they would say
 
 
 def write_law(parent: Node, law: Mapping[str, Any]) -> None:
@@ -54,7 +55,8 @@ def read_law(parent: Node) -> dict[str, Any] | None:
     found |= {key: group[key].asstr()[()].tolist() for key in LISTS} | {"nodes": group["nodes"][()].tolist()}
     for name, columns in COLUMNS.items():
         inner = arrays(group[name])
-        found[name] = {key: inner[key].tolist() for key in columns}
+        found[name] = {key: inner[key].tolist() for key in columns if key in inner or key not in LATER}
+        found[name] |= {key: [value] * len(inner["name"]) for key, value in LATER.items() if key in columns and key not in inner}
         lengths = {key: len(values) for key, values in found[name].items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"the columns of law/{name} have different lengths: {lengths}")

@@ -79,5 +79,11 @@ def typeset_all(names: Iterable[str]) -> dict[str, str]:
     return {name: text if shown.count(text) == 1 else rf"\mathrm{{{_escaped(name)}}}" for name, text in found.items()}
 
 
+def typeset_unit(unit: str) -> str:
+    r"""LaTeX of a unit, behind a number: "kg*m/s^2" is \ \mathrm{kg\,m/s^{2}}; nothing for ""."""
+    powers = re.sub(r"\^\(?(\d+(?:/\d+)?)\)?", r"^{\1}", unit).replace("*", r"\,")
+    return rf"\ \mathrm{{{powers}}}" if unit else ""
+
+
 def _escaped(text: str) -> str:
     return "".join(rf"\{letter}" if letter in "_$%#&{}" else r"\ " if letter == " " else letter for letter in text)

@@ -248,7 +248,7 @@ _TABLE = (
     Primitive("softplus", lambda x: f.log(1 + f.exp(x)), 4, rule=_softplus),
     Primitive("bose", lambda x: 1 / (f.exp(x) - 1), 4, NONZERO, _autonomous(lambda u: 1 / torch.expm1(u), 0, -1, -1)),
     Primitive("langevin", lambda x: 1 / f.tanh(x) - 1 / x, 5, NONZERO),
-    Primitive("sinc", lambda x: f.sin(x) / x, 4, NONZERO),
+    Primitive("sinc", f.sinc, 4),
     Primitive("lorentzian", lambda x: 1 / (1 + x**2), 3),
     Primitive("lorentz_factor", lambda x: 1 / f.sqrt(1 - x**2), 4, WITHIN_ONE),
     Primitive("semicircle", lambda x: f.sqrt(1 - x**2), 4, WITHIN_ONE),

@@ -221,7 +221,7 @@ def test_bad_input_is_named(coordinates, values, options, message):
 
 
 def test_columns_must_be_numbers():
-    with pytest.raises(TypeError, match="the column x must be numbers"):
+    with pytest.raises(TypeError, match="the column x must be real numbers"):
         discover_pde(GOOD | {"x": ["a"] * 60}, VALUES)
     with pytest.raises(TypeError, match="a term is a text"):
         discover_pde(GOOD, VALUES, terms=[3])

@@ -18,7 +18,7 @@ from kanpde.functions import Constant, Function, cos, e, exact, exp, log, pi, si
 ALL = [value for name in functions.__all__ if isinstance(value := getattr(functions, name), Function)]
 each_function = pytest.mark.parametrize("function", ALL, ids=repr)
 NUMPY = {"acos": np.arccos, "asin": np.arcsin, "atan": np.arctan, "acosh": np.arccosh, "asinh": np.arcsinh, "atanh": np.arctanh,
-         "erf": scipy.special.erf, "erfc": scipy.special.erfc}  # fmt: skip
+         "erf": scipy.special.erf, "erfc": scipy.special.erfc, "sinc": lambda x: scipy.special.spherical_jn(0, x)}  # fmt: skip
 X = sympy.Symbol("x", real=True)
 
 
@@ -38,7 +38,7 @@ def test_every_exported_function_is_there():
     assert {function.name for function in ALL} | {"Constant", "Function", "heaviside", "maximum", "minimum", "pi", "e"} == set(
         functions.__all__
     )
-    assert len(ALL) == 19
+    assert len(ALL) == 20
 
 
 @each_function

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kanpde.symbolic.description import Trial
     from kanpde.symbolic.forms import Node
     from kanpde.symbolic.refitting import Fit
+    from kanpde.symbolic.units import Units
 
 CONCLUDING = 0.1  # of the time, for what comes after the search
 WITH_UNITS = 0.4  # and for the search in dimensionless groups, if there are units
@@ -42,9 +43,13 @@ def discover(
     """The law y = f(x_1, ..., x_d) that values ``y`` (n,) at rows ``X`` (n, d) follow, with a verdict; X may be columns by name.
 
     A search through sums, products and quotients of monomials and functions, under outer links, with every candidate refitted whole; where
-    the data are noisy, also of what is smooth in them. ``units``, such as ``{"v": "m/s", ..., "E": "kg*m^2/s^2"}`` of all columns and of
-    the output, also try dimensionless groups (Buckingham, Phys. Rev. 4, 1914, 345). ``primitives`` of one's own come on top of the
-    library: names, formulas or :class:`~kanpde.Primitive`. It stops at an exact law, or after about ``seconds``.
+    the data are noisy, also of what is smooth in them. ``primitives`` of one's own come on top of the library: names, formulas or
+    :class:`~kanpde.Primitive`. It stops at an exact law, or after about ``seconds``.
+
+    ``units``, such as ``{"v": "m/s", ..., "E": "J"}`` of all columns and of the output, also try dimensionless groups (Buckingham, Phys.
+    Rev. 4, 1914, 345), and the law's terms must balance: a constant that must carry a unit for that, such as g in h = g t^2/2, stays free,
+    and the law says which; a formula that no units of its constants balance is a ``candidate`` at best. See
+    :func:`~kanpde.symbolic.units.dimensions` for what is a unit.
 
     >>> import numpy as np
     >>> v = np.linspace(0, 0.9, 50)
@@ -52,7 +57,7 @@ def discover(
     gamma = 1/sqrt(1 - v**2)
 
     Raises ``TypeError`` and ``ValueError`` for data that no law can be found in (:func:`~kanpde.symbolic.samples.checked_data`), for names
-    that clash, and for units that do not balance.
+    that clash, for primitives that are no functions of one variable, and for units that are missing or not understood.
     """
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.samples import checked_data, checked_output
@@ -62,13 +67,14 @@ def discover(
     points, values, labels = checked_data(X, y, names)
     checked_output(output, labels)
     extra = primitives_of(primitives, "primitives")
-    rows = Rows.split(points, values, seed=seed)
+    balance = _units(units, labels, output)
+    rows = Rows.split(points, values, seed=seed, units=balance)
     begun, seeds = time.monotonic(), []
-    if units is not None:
+    if balance is not None:
         from kanpde.discovery.units import dimensionless
 
-        groups = dimensionless(units, labels, output)
-        seeds = _grouped(groups, rows, seconds * WITH_UNITS, extra, seed)
+        groups = dimensionless(balance, len(labels))
+        seeds = [] if groups is None else _grouped(groups, rows, seconds * WITH_UNITS, extra, seed)
     left = seconds * (1 - CONCLUDING) - (time.monotonic() - begun)
     trials = _searched(rows, left, seeds=seeds, extra=extra, seed=seed)
     return concluded(trials, rows, labels, output, evidence=_spent(begun))
@@ -81,13 +87,15 @@ def polish(
     *,
     names: Sequence[str] | None = None,
     output: str = "y",
+    units: Mapping[str, str] | None = None,
     seconds: float = 10.0,
     seed: int = 0,
 ) -> Law:
     """The law that a formula, from any engine, comes to when it is refitted to data, changed where that helps, snapped and verified.
 
     ``expression`` is a sympy expression or text in ``names``, those of the columns of ``X`` (n, d), by default x, or x1, x2, ...; of one
-    column also the only symbol that there is. Its floats, and other symbols, are free constants. ``seconds`` go to changes in context.
+    column also the only symbol that there is. Its floats, and other symbols, are free constants. ``seconds`` go to changes in context;
+    ``units`` are as those of :func:`discover`.
 
     >>> import numpy as np
     >>> x = np.linspace(0, 3, 200)
@@ -115,7 +123,7 @@ def polish(
             f"it is not said which of the {len(labels)} columns {', '.join(symbols) or expression} are: give names=[...] in their order"
         )
     checked_output(output, labels)
-    rows, begun = Rows.split(points, values, seed=seed), time.monotonic()
+    rows, begun = Rows.split(points, values, seed=seed, units=_units(units, labels, output)), time.monotonic()
     fit = _fitted(expression, labels, rows)
     trials = [Trial.of(fit, rows.y), *_near(fit.form.rebuilt(fit.constants), rows, seconds, seed)]
     return concluded(trials, rows, labels, output, evidence=_spent(begun))
@@ -171,6 +179,14 @@ def _rows_of(data: Any, network: Network) -> tuple[Any, Any, Sequence[str] | Non
         raise ValueError(f"a law is of one target, the data have {', '.join(dataset.target_names)}: extract one at a time, with (X, y)")
     train = dataset["train"]
     return train.inputs, train.targets[:, 0].astype(float), dataset.domain.names, dataset.target_names[0]
+
+
+def _units(units: Mapping[str, str] | None, labels: Sequence[str], output: str) -> "Units | None":
+    if units is None:
+        return None
+    from kanpde.symbolic.units import Units
+
+    return Units.of(units, labels, output)
 
 
 def _searched(rows: Any, seconds: float, *, seeds: Any = (), smooth: Any = None, extra: Any = (), seed: int = 0) -> "list[Trial]":

@@ -40,7 +40,7 @@ class LawSearch(Search):
     :func:`kanpde.discovery.discover`: any function (X, y, *, names, output, seed, seconds) -> Law, with ``units`` where some are given.
 
     Raises ``TypeError`` or ``ValueError`` for data of another kind, several targets, too few rows, numbers out of range, units that are
-    missing or do not balance, a truth that is no formula of the data's columns, and a method or values that are no functions.
+    missing or not understood, a truth that is no formula of the data's columns, and a method or values that are no functions.
     """
 
     data: Dataset | Formula
@@ -73,9 +73,9 @@ class LawSearch(Search):
         elif self.truth is not None:
             raise ValueError(f"the truth of samples of {self.data!r} is that formula: leave truth out")
         if self.units is not None:
-            from kanpde.discovery.units import dimensionless
+            from kanpde.symbolic.units import Units
 
-            dimensionless(self.units, names, output)
+            Units.of(self.units, names, output)
 
     def _check_truth(self, names: Sequence[str]) -> None:
         if self.truth is None:

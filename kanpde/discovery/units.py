@@ -3,7 +3,6 @@
 Buckingham, Phys. Rev. 4 (1914) 345: k is the number of variables less the rank of the matrix of their dimensions.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -14,7 +13,7 @@ from torch import Tensor
 from kanpde.search.library import Powers, monomial, monomial_node
 from kanpde.symbolic.description import Trial
 from kanpde.symbolic.forms import Node, constant, variable
-from kanpde.symbolic.reading import read
+from kanpde.symbolic.units import Units
 
 
 @dataclass(frozen=True)
@@ -48,48 +47,28 @@ class Groups:
         return node if factor is None else node * factor
 
 
-def dimensionless(units: Mapping[str, str], names: Sequence[str], output: str) -> Groups:
-    """The groups of variables with these ``units``, texts such as "kg*m/s^2" or "1", by the names of all columns and of the output.
-
-    Raises ``ValueError`` for units that are missing, no products of powers, or do not balance: no product of powers of the variables has
-    the unit of the output.
-    """
+def dimensionless(units: Units, count: int) -> Groups | None:
+    """The groups of so many columns with these ``units``; None where no product of powers of the columns has the unit of the output."""
     import sympy
 
-    wanted = [*names, output]
-    if missing := [name for name in wanted if name not in units]:
-        raise ValueError(f"units are missing for {', '.join(missing)}: give one for every column and the output, '1' for those without")
-    if more := sorted(set(units) - set(wanted)):
-        raise ValueError(f"there is no column {more[0]!r} to have a unit: they are {', '.join(names)}, and the output {output}")
-    powers = {name: _dimensions(units[name], name) for name in wanted}
-    bases = sorted({base for each in powers.values() for base in each})
-    matrix = sympy.Matrix([[powers[name].get(base, 0) for name in names] for base in bases]) if bases else sympy.zeros(0, len(names))
-    target = sympy.Matrix([powers[output].get(base, 0) for base in bases]) if bases else sympy.zeros(0, 1)
-    unknown = sympy.symbols(f"p:{len(names)}")
-    solution = sympy.linsolve((matrix, target), *unknown) if bases else {tuple(sympy.Integer(0) for _ in names)}
+    bases = sorted({base for each in (*units.inputs, units.output) for base in each})
+    matrix = sympy.Matrix([[_exact(each.get(base)) for each in units.inputs] for base in bases]) if bases else sympy.zeros(0, count)
+    target = sympy.Matrix([_exact(units.output.get(base)) for base in bases]) if bases else sympy.zeros(0, 1)
+    unknown = sympy.symbols(f"p:{count}")
+    solution = sympy.linsolve((matrix, target), *unknown) if bases else {tuple(sympy.Integer(0) for _ in range(count))}
     if not solution:
-        raise ValueError(f"the units do not balance: no product of powers of {', '.join(names)} has the unit {units[output]} of {output}")
+        return None
     chosen: Any = next(iter(solution))
     factor = [sympy.sympify(each).subs({p: 0 for p in unknown}) for each in chosen]
-    null = matrix.nullspace() if bases else [sympy.eye(len(names))[:, k] for k in range(len(names))]
+    null = matrix.nullspace() if bases else [sympy.eye(count)[:, k] for k in range(count)]
     groups = []
     for vector in null:
-        scale = sympy.ilcm(*[entry.q for entry in vector])
+        scale = sympy.ilcm(1, 1, *[entry.q for entry in vector])
         groups.append(tuple(Fraction(int(entry * scale)) for entry in vector))
     return Groups(tuple(groups), tuple(Fraction(int(each.p), int(each.q)) for each in factor))
 
 
-def _dimensions(text: str, name: str) -> dict[str, Any]:
-    """A unit as powers of its base units."""
+def _exact(power: Fraction | None) -> Any:
     import sympy
 
-    found = {}
-    letters = {"I", "E", "S", "N", "Q", "O", "pi"}
-    expression = read(str(text), letters)
-    for base, power in expression.as_powers_dict().items():
-        if base.is_Number and base == 1:
-            continue
-        if not base.is_Symbol or not power.is_Rational:
-            raise ValueError(f"the unit of {name} must be a product of powers such as 'kg*m/s^2', or '1', got {text!r}")
-        found[str(base)] = sympy.Rational(power)
-    return found
+    return sympy.Integer(0) if power is None else sympy.Rational(power.numerator, power.denominator)

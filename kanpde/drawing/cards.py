@@ -14,7 +14,7 @@ import numpy as np
 
 from kanpde.drawing.mathlines import GAP, Line, fitted, measured
 from kanpde.drawing.style import WIDTH, canvas, style
-from kanpde.notation import number, typeset_all, uncertain
+from kanpde.notation import number, typeset_all, typeset_unit, uncertain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,14 +148,15 @@ def _pair(figure: Figure, box: tuple[float, float, float, float]) -> tuple[Axes,
 
 
 def _rows(law: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """The table: a head, and for each constant its name, value(sigma), and the exact number if there is one."""
+    """The table: a head, and for each constant its name, value(sigma), and the exact number or the unit if there is one."""
     constants = law["constants"]
     letters = typeset_all(map(str, [*law["names"], *law["outputs"], *constants["name"]]))
-    count, snapped = len(constants["name"]), any(constants["exact"])
-    rows = [("constant", "value", "exact" if snapped else "")]
+    count, snapped, units = len(constants["name"]), any(constants["exact"]), constants.get("unit", [""] * len(constants["name"]))
+    rows = [("constant", "value", ", ".join((["exact"] if snapped else []) + (["unit"] if any(units) else [])))]
     for k in range(min(count, ROWS)):
         value = uncertain(float(constants["value"][k]), float(constants["sigma"][k]), power=r"\times10^{{{}}}")
         exact = f"${constants['latex'][k]}$" if constants["exact"][k] else "free" if snapped else ""
+        exact = f"${typeset_unit(str(units[k]))}$" if units[k] else exact
         rows.append((f"${letters[str(constants['name'][k])]}$", f"${value}$", exact))
     return [*rows, *([(f"and {count - ROWS} more", "", "")] if count > ROWS else [])]
 

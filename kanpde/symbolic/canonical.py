@@ -22,11 +22,17 @@ LARGEST = 150  # operations
 
 
 def plainly(
-    trial: Trial, sigma: Tensor, found: Sequence[Snapped], names: Sequence[str], output: str, rows: "Rows"
+    trial: Trial,
+    sigma: Tensor,
+    found: Sequence[Snapped],
+    names: Sequence[str],
+    output: str,
+    rows: "Rows",
+    units: Sequence[str] | None = None,
 ) -> tuple[Any, tuple[LawConstant, ...]]:
     """The formula of a trial in the shortest way, c1, c2, ... for its free constants, and these, as well as those that were snapped.
 
-    Names of the columns and of the output are not given to constants.
+    Names of the columns and of the output are not given to constants; ``units`` are those that the free ones carry.
     """
     import sympy
 
@@ -43,8 +49,10 @@ def plainly(
     short = shortest(expression.xreplace(positive)).xreplace(back)
     if not _agrees(short, trial, inputs, symbols, rows):
         short = expression
+    carried = [""] * trial.form.count if units is None else units
     constants = [
-        LawConstant(name, value, spread) for name, value, spread in zip(labels[: trial.form.count], values, sigma.tolist(), strict=True)
+        LawConstant(name, value, spread, unit=unit)
+        for name, value, spread, unit in zip(labels[: trial.form.count], values, sigma.tolist(), carried, strict=True)
     ]
     for name, each in zip(labels[trial.form.count :], found, strict=False):
         constants.append(LawConstant(name, each.value, each.sigma, str(each.exact)))

@@ -25,6 +25,7 @@ from kanpde.symbolic.finishing import Finished, finished
 from kanpde.symbolic.law import Candidate, Law, nodes
 from kanpde.symbolic.refitting import deviations, refit
 from kanpde.symbolic.snapping import without_noughts
+from kanpde.symbolic.units import Units, unit_text
 
 LEAD = 5.0  # nats by which a law must lead
 KNOWN = 2  # free constants; with more, that are no known numbers, it must lead by twice as much, for so many formulas fit then
@@ -44,29 +45,31 @@ MOST = 60  # formulas that are compared
 class Rows:
     """What a law is to explain: columns (inputs, N), values y (N,), and rows that were kept for the end, likewise.
 
-    What a trial comes to is found once, though a search asks for it more than once.
+    ``units`` are those of columns and values, if they are known. What a trial comes to is found once, though a search asks for it more
+    than once.
     """
 
     columns: Tensor
     y: Tensor
     fresh_columns: Tensor
     fresh_y: Tensor
+    units: Units | None = None
     _finished: dict[int, tuple[Trial, Finished]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def split(cls, X: np.ndarray, y: np.ndarray, *, fresh: float = 0.1, seed: int = 0) -> "Rows":
+    def split(cls, X: np.ndarray, y: np.ndarray, *, fresh: float = 0.1, seed: int = 0, units: Units | None = None) -> "Rows":
         """Random rows are kept, a share ``fresh`` of them; none where there are fewer than 50."""
         order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
         kept = round(fresh * len(y)) if len(y) >= 50 else 0
         columns, values = torch.as_tensor(X, dtype=torch.float64).T.contiguous(), torch.as_tensor(y, dtype=torch.float64)
         first, last = order[kept:], order[:kept]
-        return cls(columns[:, first].contiguous(), values[first], columns[:, last].contiguous(), values[last])
+        return cls(columns[:, first].contiguous(), values[first], columns[:, last].contiguous(), values[last], units)
 
     def finished(self, trial: Trial) -> Finished:
         """What the trial comes to on the rows of the search."""
         if id(trial) not in self._finished:
             positive = (self.whole[0].min(1).values > 0).nonzero()[:, 0].tolist()
-            self._finished[id(trial)] = trial, finished(trial, self.columns, self.y, positive)
+            self._finished[id(trial)] = trial, finished(trial, self.columns, self.y, positive, self.units)
         return self._finished[id(trial)][1]
 
     @property
@@ -87,11 +90,18 @@ def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output:
     best, lead = _chosen(_unlike([rows.finished(trial) for trial in near], columns), ranked[len(near) :], columns)
     trial, found = (best.numbers, best.snapped) if lead > LEAD else (best.free, [])
     verdict, reason, noise, lines = _verdict(trial, best, lead, rows)
+    balance = None if rows.units is None else rows.units.balance(trial.form)
+    if rows.units is not None and balance is None:
+        told = f"its terms do not balance, whatever units its constants have: {rows.units.fault(trial.form, names)}"
+        verdict, reason = ("candidate", told) if verdict == "exact within noise" else (verdict, f"{reason}; {told}")
     whole_columns, whole_y = rows.whole
     fit = refit(trial.form, whole_columns, whole_y, starts=trial.constants[None], steps=40)
     last = Trial.of(fit, whole_y) if math.isfinite(fit.rss) else trial
     sigma, _ = deviations(last.fit, whole_columns, last.variance)
-    expression, constants = plainly(last, sigma, found, names, output, rows)
+    carried = None if balance is None else [unit_text(each) if each else "" for each in balance]
+    expression, constants = plainly(last, sigma, found, names, output, rows, carried)
+    if with_unit := [f"{each.name} in {each.unit}" for each in constants if each.unit]:
+        reason = f"{reason}; for its terms to balance, constants must carry units: {', '.join(with_unit)}"
     law = Law(
         names=tuple(names),
         expressions={output: expression},

@@ -12,6 +12,7 @@ from kanpde.symbolic.factoring import factored
 from kanpde.symbolic.forms import Form, Node
 from kanpde.symbolic.refitting import refit
 from kanpde.symbolic.snapping import Snapped, settled, snapped, without_noughts
+from kanpde.symbolic.units import Units
 
 REWRITTEN = 1.6  # nats that another way to write it may cost: those of one operation, and of rounding
 
@@ -30,18 +31,29 @@ class Finished:
         return self.numbers.nats
 
 
-def finished(trial: Trial, columns: Tensor, y: Tensor, positive: Sequence[int]) -> Finished:
-    """The trial on columns (inputs, N) and values y (N,) at its shortest; ``positive`` are the variables that are."""
+def finished(trial: Trial, columns: Tensor, y: Tensor, positive: Sequence[int], units: Units | None = None) -> Finished:
+    """The trial on columns (inputs, N) and values y (N,) at its shortest; ``positive`` are the variables that are.
+
+    With ``units``, constants that must carry one are no numbers, and what balances is not written so that it does no more.
+    """
 
     def moved(one: Trial) -> Trial:
-        return _rewritten(one, absorbed(one.form.rebuilt(one.constants)), columns, y)
+        return kept(one, _rewritten(one, absorbed(one.form.rebuilt(one.constants)), columns, y))
 
     def shorter(one: Trial) -> Trial:
-        return _rewritten(one, factored(one.form.rebuilt(one.constants), one.form.inputs, positive), columns, y)
+        return kept(one, _rewritten(one, factored(one.form.rebuilt(one.constants), one.form.inputs, positive), columns, y))
+
+    def kept(before: Trial, after: Trial) -> Trial:
+        lost = units is not None and after is not before and units.balance(after.form) is None and units.balance(before.form) is not None
+        return before if lost else after
 
     free = without_noughts(settled(trial, columns, y), columns, y)
     free = shorter(settled(moved(free), columns, y))
     numbers, found = snapped(free, columns, y)
+    if units is not None and units.balance(numbers.form) is None:
+        balance = units.balance(free.form, pure=[each.place for each in found])
+        if balance is not None:
+            numbers, found = snapped(free, columns, y, held=[place for place, powers in enumerate(balance) if powers])
     return Finished(trial, free, shorter(numbers), found)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from kanpde.notation import typeset_all, uncertain
+from kanpde.notation import typeset_all, typeset_unit, uncertain
 
 VERDICTS = ("proved", "exact within noise", "candidate", "no law")
 KINDS = ("function", "solution", "equation")
@@ -40,13 +40,15 @@ class LawConstant:
     """A constant of a law: its ``value`` with the standard deviation ``sigma`` that it had before it was snapped.
 
     ``sigma`` is 0 only where the constant is known exactly, by a proof; ``exact`` is sympy's text of the exact number that it was
-    snapped to, or solved for, and "" for a constant that stayed free.
+    snapped to, or solved for, and "" for a constant that stayed free. ``unit`` is what it must carry for the terms to balance, such as
+    "m/s^2"; "" where units are unknown, and for pure numbers.
     """
 
     name: str
     value: float
     sigma: float
     exact: str = ""
+    unit: str = ""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.value) or not (self.sigma >= 0 or math.isnan(self.sigma)):
@@ -65,7 +67,8 @@ class LawConstant:
         return bool(self.exact)
 
     def __str__(self) -> str:
-        return f"{self.name} = {uncertain(self.value, self.sigma)}" + (f", that is {self.exact}" if self.exact else "")
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.name} = {uncertain(self.value, self.sigma)}{unit}" + (f", that is {self.exact}" if self.exact else "")
 
 
 @dataclass(frozen=True)
@@ -186,10 +189,10 @@ class Law:
 
     @property
     def formula(self) -> str:
-        """A line ``y = ...`` for each output, free constants as value(sigma)."""
+        """A line ``y = ...`` for each output, free constants as value(sigma), with their units in brackets if they must carry some."""
         from kanpde.symbolic.spelling import shown
 
-        values = {each.name: (each.value, each.sigma) for each in self.free}
+        values = {each.name: (each.value, each.sigma, each.unit) for each in self.free}
         return "\n".join(f"{output} = {shown(formula, values)}" for output, formula in self.expressions.items())
 
     def __str__(self) -> str:
@@ -212,7 +215,7 @@ class Law:
         names, letters = [each.name for each in self.free], self._letters
         lines = [f"{letters[output]} = {latex(formula, names, letters)}" for output, formula in self.expressions.items()]
         power = r" \times 10^{{{}}}"
-        values = [f"{letters[each.name]} = {uncertain(each.value, each.sigma, power=power)}" for each in self.free]
+        values = [f"{letters[each.name]} = {uncertain(each.value, each.sigma, power=power)}{typeset_unit(each.unit)}" for each in self.free]
         return "\n".join([*lines, *([r", \quad ".join(values)] if values else [])])
 
     @cached_property
@@ -295,7 +298,7 @@ class Law:
             "nodes": [nodes(each) for each in self.expressions.values()],
             "best": self.best,
             "constants": {
-                **{key: [getattr(each, key) for each in self.constants] for key in ("name", "value", "sigma", "exact")},
+                **{key: [getattr(each, key) for each in self.constants] for key in ("name", "value", "sigma", "exact", "unit")},
                 "latex": [latex(read(each.exact)) if each.exact else "" for each in self.constants],
             },
             "candidates": {
@@ -326,14 +329,17 @@ def from_plain(plain: Mapping[str, Any]) -> Law:
     try:
         alias = dict(zip(plain["aliases"]["read"], plain["aliases"]["name"], strict=True))
         columns, candidates = plain["constants"], plain["candidates"]
-        constants = zip(*(columns[key] for key in ("name", "value", "sigma", "exact")), strict=True)
+        units = columns.get("unit", [""] * len(columns["name"]))  # laws of before have none
+        constants = zip(*(columns[key] for key in ("name", "value", "sigma", "exact")), units, strict=True)
         front = zip(*(candidates[key] for key in ("sympy", "nodes", "rms", "description")), strict=True)
         return Law(
             names=tuple(map(str, plain["names"])),
             expressions={
                 str(output): restored(str(text), alias) for output, text in zip(plain["outputs"], plain["expressions"], strict=True)
             },
-            constants=tuple(LawConstant(str(name), float(value), float(sigma), str(exact)) for name, value, sigma, exact in constants),
+            constants=tuple(
+                LawConstant(str(name), float(value), float(sigma), str(exact), str(unit)) for name, value, sigma, exact, unit in constants
+            ),
             front=tuple(Candidate(restored(str(text), alias), int(size), float(rms), float(bits)) for text, size, rms, bits in front),
             evidence=tuple(map(str, plain["evidence"])),
             verdict=str(plain["verdict"]),

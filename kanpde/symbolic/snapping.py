@@ -11,6 +11,7 @@ which is the expected number of them within 2.5 s of c; and the fit must not get
 
 import math
 from bisect import bisect_left, bisect_right
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -161,14 +162,14 @@ def without_noughts(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
     return trial
 
 
-def snapped(trial: Trial, columns: Tensor, y: Tensor) -> tuple[Trial, list[Snapped]]:
-    """The trial with every constant snapped that is nice, the rest refitted, and what was snapped.
+def snapped(trial: Trial, columns: Tensor, y: Tensor, *, held: Collection[int] = ()) -> tuple[Trial, list[Snapped]]:
+    """The trial with every constant snapped that is nice, but for those at the places ``held``, the rest refitted; and what was snapped.
 
     One after the other, the least likely to be chance first; where that makes the fit significantly worse, the constant stays free.
     """
     found: list[Snapped] = []
     places = list(range(trial.form.count))  # of the constants that are still free
-    stay: set[int] = set()
+    stay = set(held)
     variance, rss = trial.variance, trial.rss
     while True:
         sigma, _ = deviations(trial.fit, columns, variance)
@@ -177,7 +178,7 @@ def snapped(trial: Trial, columns: Tensor, y: Tensor) -> tuple[Trial, list[Snapp
             if place not in stay and (number_of := nice(value, spread)):
                 options.append((number_of[1], k, number_of[0]))
         if not options:
-            return settled(trial, columns, y), found
+            return (trial if held else settled(trial, columns, y)), found
         _, k, exact = min(options, key=lambda each: each[0])
         attempt = _fixed(trial, k, number(exact), columns, y)
         allowed = rss + WORSE * (len(found) + 1) * variance

@@ -15,15 +15,16 @@ RECIPROCALS = {"coth": "tanh", "sech": "cosh", "csch": "sinh", "sec": "cos", "cs
 # ---- for people ----
 
 
-def shown(expression: Any, constants: Mapping[str, tuple[float, float]]) -> str:
-    """The formula with value(sigma) for each of ``constants``, name -> (value, sigma), and other floats to six digits."""
+def shown(expression: Any, constants: Mapping[str, tuple[float, float, str]]) -> str:
+    """The formula with value(sigma)[unit] for each of ``constants``, name -> (value, sigma, unit), and other floats to six digits."""
     import sympy
     from sympy.printing.str import StrPrinter
 
     flipped, texts = {}, {}
     for old, new in _first(expression, constants).items():
-        value, sigma = constants[old.name]
-        flipped[old], texts[new] = -new if value < 0 else new, uncertain(abs(value), sigma)  # the sign is the formula's: 1 - 0.30(4)*x
+        value, sigma, unit = constants[old.name]
+        text = uncertain(abs(value), sigma) + (f"[{unit}]" if unit else "")
+        flipped[old], texts[new] = -new if value < 0 else new, text  # the sign is the formula's: 1 - 0.30(4)*x
 
     class Printer(StrPrinter):
         def _print_Symbol(self, expr: Any) -> str:
