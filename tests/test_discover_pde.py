@@ -213,6 +213,12 @@ VALUES = np.sin(GOOD["x"] + GOOD["t"])
         (GOOD, VALUES, {"polynomials": False}, "no term to look for"),
         (GOOD, VALUES, {"order": 9}, "at most 5"),
         (GOOD, VALUES, {"most": 0}, "most must be a whole number"),
+        (GOOD, VALUES, {"power": 50}, "power, the highest of u in the library, may be at most 5, got 50"),
+        (GOOD | {"t": 3 * GOOD["x"] - 1}, VALUES, {}, "the coordinates x and t are one"),
+        (GOOD, 1e200 * VALUES, {}, "u is of the size of .*e.20"),
+        (GOOD, 1e-200 * VALUES, {}, "u is of the size of .*e-20"),
+        (GOOD | {"x": 1e200 * GOOD["x"]}, VALUES, {}, "the range of x is of the size of"),
+        (GOOD, np.ma.masked_greater(VALUES, VALUES.mean()), {}, "u has masked values"),
     ],
 )
 def test_bad_input_is_named(coordinates, values, options, message):
@@ -225,3 +231,13 @@ def test_columns_must_be_numbers():
         discover_pde(GOOD | {"x": ["a"] * 60}, VALUES)
     with pytest.raises(TypeError, match="a term is a text"):
         discover_pde(GOOD, VALUES, terms=[3])
+    with pytest.raises(TypeError, match="columns by name, such as .*, got None"):
+        discover_pde(None, VALUES)  # type: ignore[arg-type]
+    for values, told in (
+        (None, "NoneType"),
+        (VALUES + 1j, "real numbers"),
+        ([str(u) for u in VALUES], "real numbers"),
+        (VALUES > 0, "true"),
+    ):
+        with pytest.raises(TypeError, match=f"the column u .*{told}"):
+            discover_pde(GOOD, values)  # type: ignore[arg-type]

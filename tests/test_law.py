@@ -14,6 +14,8 @@ from kanpde import draw_law, load, load_law, notation, save_law
 from kanpde.notation import typeset, uncertain
 from kanpde.symbolic import law as law_module
 from kanpde.symbolic.law import VERDICTS, Candidate, Law, LawConstant, nodes
+from kanpde.symbolic.reading import read
+from kanpde.symbolic.samples import checked_data, checked_output
 
 
 def real(names):
@@ -343,3 +345,153 @@ def test_cards_of_laws_that_lack_things():
     assert len(texts(figure, "formula")) == 2
     with pytest.raises(ValueError, match="give both"):
         draw_law(proved, [[1.0]])
+
+
+# ---- what cannot be saved, drawn, read ----
+
+
+def decaying():
+    t, c1 = (sympy.Symbol(name, real=True) for name in ("t", "c1"))
+    return Law(("t",), {"y": sympy.exp(-c1 * t)}, (LawConstant("c1", 0.3, 0.01),), "candidate", "a reason", 0.01, 0.01, 3.2)
+
+
+T = np.linspace(0, 3, 50)
+Y = np.exp(-0.3 * T)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "error", "words"),
+    [
+        (T, Y[:5], ValueError, r"got the shapes \(50, 1\) and \(5,\)"),
+        (T, np.where(T > 1, np.nan, Y), ValueError, "y is nan in row 17"),
+        (np.where(T > 1, np.inf, T), Y, ValueError, "t is inf in row 17"),
+        (T, Y + 1j, TypeError, "y must be real numbers"),
+        (["a"] * 50, Y, TypeError, "X must be real numbers"),
+        ({"z": T}, Y, ValueError, "columns are missing for t"),
+        (np.ones((50, 3)), Y, ValueError, r"an array \(n, 1\) of t"),
+    ],
+)
+def test_data_that_do_not_fit_a_law_are_neither_saved_nor_drawn(tmp_path, X, y, error, words):
+    for attempt in (lambda: save_law(decaying(), tmp_path / "law.h5", data=(X, y)), lambda: draw_law(decaying(), X, y)):
+        with pytest.raises(error, match=words):
+            attempt()
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_is_no_law_is_neither_saved_nor_drawn(tmp_path):
+    for thing in (None, "y = x"):
+        with pytest.raises(TypeError, match="takes a Law, as discover, polish and extract give"):
+            save_law(thing, tmp_path / "law.h5")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="takes a Law"):
+            draw_law(thing)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="the pair"):
+        save_law(decaying(), tmp_path / "law.h5", data=(T, Y, Y))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="about is texts and numbers by name"):
+        save_law(decaying(), tmp_path / "law.h5", about=3)  # type: ignore[arg-type]
+
+
+def test_columns_by_name_are_saved_and_drawn_as_rows(tmp_path):
+    for data, name in (((T, Y), "rows.h5"), (({"t": T}, Y), "columns.h5")):
+        save_law(decaying(), tmp_path / name, data=data)
+    with h5py.File(tmp_path / "rows.h5") as one, h5py.File(tmp_path / "columns.h5") as other:
+        assert one["provenance"].attrs["data_sha256"] == other["provenance"].attrs["data_sha256"]
+    assert draw_law(decaying(), {"t": T}, Y).axes
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("9**9**9", "too great a power"),
+        ("9.5**9**9*x", "too great a power"),
+        ("2**(-9**9)", "too great a power"),
+        ("x**(9**9)", "too great a power"),
+        ("(2*x)**(7**20)", "too great a power"),
+        ("2**(x/x*10**9)", "too great a power"),
+        ("(((2*x)**1000)**1000)**1000", "too great a power"),
+        ("1e999999999", "beyond what numbers can be"),
+        ("1e-999999999*x", "beyond what numbers can be"),
+        ("exp(exp(exp(exp(9.0))))", "a part that no number is"),
+        ("(" * 300 + "x" + ")" * 300, "nested too deeply"),
+        ("-" * 3000 + "x", "nested too deeply"),
+        ("sin(" * 90 + "x" + ")" * 90, "nested too deeply"),
+        ("+".join(f"sin({k}*x)" for k in range(9000)), "too long"),
+        ("x" * 200_000, "too long for a formula"),
+    ],
+)
+def test_formulas_that_would_take_for_ever_are_refused_at_once(text, words):
+    for as_written in (False, True):
+        with pytest.raises(ValueError, match=words) as error:
+            read(text, ["x"], as_written=as_written)
+        assert len(str(error.value)) < 500
+
+
+def test_long_formulas_are_read():
+    x = sympy.Symbol("x", real=True)
+    text = " + ".join(f"{k}*x**{k}" for k in range(1, 400))
+    assert read(text) == sympy.Add(*(k * x**k for k in range(1, 400))) == read(text, as_written=True)
+    assert read("/".join(["x", *["2"] * 300])) == x / 2**300 == read("/".join(["x", *["2"] * 300]), as_written=True)
+    assert read("1 - x/2 - x**2/3*4/5 + 3 - 2*-x") == 4 + sympy.Rational(3, 2) * x - 4 * x**2 / 15
+    with pytest.raises(TypeError, match="a formula is a text"):
+        read(None)  # type: ignore[arg-type]
+
+
+def test_a_law_file_with_a_formula_without_end_is_refused(tmp_path):
+    path = save_law(decaying(), tmp_path / "law.h5")
+    with h5py.File(path, "r+") as file:
+        file["law/expressions"][0] = "9**9**9*t"
+    with pytest.raises(ValueError, match="too great a power"):
+        load_law(path)
+    with pytest.raises(ValueError, match="too great a power"):
+        LawConstant("c1", 1.0, 0.1, "9**9**9")
+
+
+def test_names_that_python_reads_alike_are_one():
+    micro, greek = "\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"
+    a, b = (sympy.Symbol(name, real=True) for name in (micro, greek))
+    with pytest.raises(ValueError, match="is there twice"):
+        Law((micro, greek), {"y": a + b}, (), "candidate", "", 0, 0, 1)
+    X = np.random.default_rng(0).uniform(1, 2, (60, 2))
+    with pytest.raises(ValueError, match="are one, as Python reads them"):
+        checked_data(X, X[:, 0], [micro, greek])
+    with pytest.raises(ValueError, match="as a column is"):
+        checked_output(greek, [micro])
+    assert read(f"2*{micro}", [micro]) == 2 * a and read(f"2*{greek}", [micro]) == 2 * a
+
+
+def test_names_that_would_look_alike_are_typeset_letter_by_letter():
+    a, b, c = (sympy.Symbol(name, real=True) for name in ("x1", "x_1", "x2"))
+    law = Law(("x1", "x_1", "x2"), {"y": a + 2 * b + c}, (), "candidate", "", 0, 0, 1, front=(Candidate(a + b, 3, 1.0, 1.0),))
+    assert law.latex() == r"y = \mathrm{x1} + 2 \mathrm{x\_1} + x_{2}"
+    assert law.to_plain()["candidates"]["latex"] == [r"\mathrm{x1} + \mathrm{x\_1}"]
+
+
+def test_constants_say_which_unit_they_carry(tmp_path):
+    t, c1 = (sympy.Symbol(name, real=True) for name in ("t", "c1"))
+    law = Law(("t",), {"h": c1 * t**2}, (LawConstant("c1", -4.905, 0.002, unit="kg*m/s^2"),), "candidate", "", 0.1, 0.1, 3.0)
+    assert law.formula == "h = -4.905(2)[kg*m/s^2]*t**2" and str(law.constants[0]) == "c1 = -4.905(2) kg*m/s^2"
+    assert law.latex().endswith(r"c_{1} = -4.905(2)\ \mathrm{kg\,m/s^{2}}")
+    path = save_law(law, tmp_path / "law.h5")
+    assert load_law(path).constants == law.constants and r"$\ \mathrm{kg\,m/s^{2}}$" in [
+        each.get_text() for each in draw_law(law).texts if each.get_gid() == "table"
+    ]
+    with h5py.File(path, "r+") as file:
+        del file["law/constants/unit"]  # as files of before were
+    assert load_law(path).constants[0].unit == ""
+
+
+def test_rows_of_the_card_are_as_tall_as_what_stands_in_them():
+    exact = ("17/64", "sqrt(2)*sqrt(pi)/3", "5/(12*pi**(3/2))", "-7/12", "1/pi**(3/2)", "2*pi", "3/7")
+    t = sympy.Symbol("t", real=True)
+    constants = tuple(LawConstant(f"c{k}", float(sympy.sympify(text)), 1e-6, text) for k, text in enumerate(exact, 1))
+    figure = draw_law(Law(("t",), {"y": 3 * t / 7}, constants, "candidate", "", 0.1, 0.1, 3.0))
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    rows = {}
+    for each in figure.texts:
+        if each.get_gid() == "table" and each.get_text():
+            box = each.get_window_extent(renderer)
+            low, high = rows.get(each.get_position()[1], (box.y0, box.y1))
+            rows[each.get_position()[1]] = min(low, box.y0), max(high, box.y1)
+    order = [rows[y] for y in sorted(rows, reverse=True)]
+    assert len(order) == 8
+    for (low, _), (_, high) in zip(order, order[1:], strict=False):
+        assert low - high > 0.03 * figure.dpi  # inches between a row and the next

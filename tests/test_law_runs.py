@@ -186,6 +186,44 @@ def test_mistakes_are_named():
         LawSearch(one, method=decay).run(dtype=torch.float32)
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"method": "discover"}, TypeError, "method is a function .*, got 'discover'"),
+        ({"values": 3}, TypeError, "values is a function .*, got 3"),
+        ({"scrambled": "no"}, TypeError, "scrambled is True or False, got 'no'"),
+        ({"rows": 10}, ValueError, "rows must be a whole number of at least 12, got 10"),
+        ({"units": {"t": "s"}}, ValueError, "units are missing for u"),
+        ({"units": {"t": "s", "u": "furlong"}}, ValueError, "the unit 'furlong' of u is not understood"),
+        ({"units": 3}, TypeError, "units are texts by name.*got 3"),
+    ],
+)
+def test_a_search_that_cannot_run_is_not_made(options, error, words):
+    with pytest.raises(error, match=words):
+        LawSearch(law("ringdown"), **options)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    assert repr(LawSearch(law("ringdown"), rows=np.int64(100), method=decay)).endswith("rows=100, method=decay)")  # type: ignore[arg-type]
+
+
+def test_data_sets_that_no_law_can_be_found_in():
+    t = np.linspace(0, 3, 300)
+    data = Dataset({"t": t, "u": np.cos(t)}, targets="u")
+    with pytest.raises(TypeError, match="truth is a Formula .*, got 'foo'"):
+        LawSearch(data, truth="foo")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="is of E, T, which the data do not have"):
+        LawSearch(Dataset({"A": t, "u": np.cos(t)}, targets="u"), truth=law("arrhenius"))
+    with pytest.raises(ValueError, match=r"leave noise=0\.1 out"):
+        LawSearch(data, noise=0.1)
+    with pytest.raises(ValueError, match="leave values out"):
+        LawSearch(data, values=bumps)
+    with pytest.raises(ValueError, match="9 rows for training; a search needs at least 12"):
+        LawSearch(Dataset({"t": t[:11], "u": np.cos(t[:11])}, targets="u"))
+    with pytest.raises(TypeError, match="the target u is 'warm' in the first row"):
+        LawSearch(Dataset({"t": t, "u": ["warm"] * 300}, targets="u"))
+
+
 # ---- differential equations ----
 
 
@@ -221,3 +259,31 @@ def test_equations_are_searched_judged_saved_and_reported(tmp_path):
     assert repr(search) == "EquationSearch(data=Formula('burgers', 'u_t = -u*u_x + u_xx/10'), samples=drawn, noise=0.1, method=wave)"
     with pytest.raises(ValueError, match="a formula goes with samples"):
         EquationSearch(law("burgers"))
+
+
+def test_equation_searches_that_cannot_run_are_not_made():
+    x, t = np.random.default_rng(0).uniform(0, 1, (2, 200))
+    columns = {"x": x, "time": t, "u": np.sin(x) * np.exp(-t), "v": x * t}
+    data = Dataset({key: columns[key] for key in ("x", "time", "u")}, targets="u")
+    with pytest.raises(ValueError, match="no time 't' among the coordinates x, time: .* time='time'"):
+        EquationSearch(data)
+    with pytest.raises(ValueError, match="one target, the data have u, v"):
+        EquationSearch(Dataset(columns, targets=["u", "v"]), time="time")
+    with pytest.raises(ValueError, match=r"leave noise=0\.1 out"):
+        EquationSearch(data, noise=0.1, time="time")
+    with pytest.raises(ValueError, match="of one or two coordinates of space and of time, the data have time"):
+        EquationSearch(Dataset({"time": t, "u": t**2}, targets="u"), time="time")
+    with pytest.raises(TypeError, match="method is a function"):
+        EquationSearch(data, method="discover_pde", time="time")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="rows must be a whole number of at least 50"):
+        EquationSearch(law("burgers"), samples=drawn, rows=20)
+
+
+def test_the_column_that_is_time_may_have_any_name():
+    def given(columns, u, *, name, seconds, time):
+        return Law(tuple(columns), {}, (), "no law", f"{name} in {', '.join(columns)}, {time} is time", 1.0, 1.0, 0.0, kind="equation")
+
+    x, t = np.random.default_rng(0).uniform(0, 1, (2, 200))
+    data = Dataset({"x": x, "time": t, "u": np.sin(x) * np.exp(-t)}, targets="u")
+    result = EquationSearch(data, time="time", method=given).run()
+    assert result.law["reason"] == "u in x, time, time is time"

@@ -67,3 +67,12 @@ def test_where_it_is_missing_the_message_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(room.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'kanpde\[operon\]'"):
         skeletons(*data(), names=["A", "E", "T"])
+
+
+def test_names_and_numbers_are_checked_first(installed):
+    with pytest.raises(ValueError, match="the output is called 'A', as a column is"):
+        operon(*data(), names=["A", "E", "T"], output="A", seed=3)
+    with pytest.raises(ValueError, match="the output needs a name such as 'y', got 'k k'"):
+        operon(*data(), names=["A", "E", "T"], output="k k", seed=3)
+    with pytest.raises(ValueError, match="seconds"):
+        operon(*data(), names=["A", "E", "T"], seed=3, seconds=-1)

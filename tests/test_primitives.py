@@ -14,7 +14,7 @@ import torch
 
 from kanpde import functions
 from kanpde.functions import cos, exp, log, sqrt
-from kanpde.primitives import PRIMITIVES, Domain, Primitive, power, primitive
+from kanpde.primitives import PRIMITIVES, Domain, Primitive, power, primitive, primitives_of
 
 X = sympy.Symbol("x", real=True)
 ALL = [*PRIMITIVES.values(), power(7), power(-5), power(Fraction(5, 3)), power(3.5)]
@@ -198,3 +198,38 @@ def test_bad_definitions():
         Primitive("a", "log(x)")
     with pytest.raises(ValueError, match="needs a name"):
         Primitive("", log)
+
+
+def test_sinc_and_its_derivatives_are_finite_at_nought_and_exact_near_it():
+    u = np.array([0.0, 1e-9, -1e-3, 0.5, 5.999, 6.001, -11.0])
+    table = PRIMITIVES["sinc"].table(torch.from_numpy(u), 6).numpy()
+    for k, row in enumerate(table):  # sinc^(k)(x) is the integral of t^k cos(x t + k pi/2)
+        wanted = [float(mpmath.quad(lambda t, x=x, k=k: t**k * mpmath.cos(x * t + k * mpmath.pi / 2), [0, 1])) for x in u.tolist()]
+        np.testing.assert_allclose(row, wanted, rtol=0, atol=5e-15)
+    assert functions.sinc(np.zeros(2)).tolist() == [1.0, 1.0] and float(functions.sinc(0)) == 1.0
+    x = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(PRIMITIVES["sinc"].values(x).sum(), x, create_graph=True)
+    assert float(slope) == 0 and float(torch.autograd.grad(slope.sum(), x)[0]) == pytest.approx(-1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("things", "words"),
+    [
+        (None, "primitives is a list of primitives, .*got None"),
+        ("sin", "got 'sin'"),
+        (functions.sin, "got sin"),
+        ([None], "a primitive is a name .*got None"),
+        ([lambda u, v: u * v], r"a function of one argument, <lambda> takes \(u, v\)"),
+        ([lambda u: np.exp(-(u**2))], "takes no symbol .*write it in kanpde.functions"),
+        ([lambda u: u if u > 0 else -u], "takes no symbol"),
+        ([lambda u: u.real], "must depend|takes no symbol"),
+        ([np.cbrt], "numpy.cbrt is no primitive"),
+    ],
+)
+def test_primitives_that_are_none(things, words):
+    with pytest.raises(TypeError, match=words):
+        primitives_of(things, "primitives")
+
+
+def test_functions_of_numpy_are_the_primitives_that_they_mean():
+    assert primitives_of([np.arcsin, np.exp], "primitives") == (PRIMITIVES["asin"], PRIMITIVES["exp"])

@@ -8,6 +8,7 @@ import sympy
 import torch
 
 from kanpde.symbolic.description import Trial, distinct, residual_structure, structure_nats
+from kanpde.symbolic.finishing import finished
 from kanpde.symbolic.forms import Form
 from kanpde.symbolic.refitting import refit
 from kanpde.symbolic.snapping import CHANCE, nice, settled, snapped
@@ -79,3 +80,13 @@ def test_of_two_forms_of_one_function_the_shorter_stays():
     long, short = trial("1.9*a**2*b/a", columns, y), trial("1.9*a*b", columns, y)
     assert structure_nats(short.form) <= structure_nats(long.form)
     assert distinct([long, short], columns) == [min((long, short), key=lambda each: each.nats)]
+
+
+@pytest.mark.parametrize("text", ["a + b + c*x", "a*(b + c*x) + d", "a + 1 + b*x"])
+def test_constants_that_say_the_same_twice_become_one(text):
+    x = torch.linspace(0, 3, 60, dtype=torch.float64)[None]
+    y = 0.56 - 0.18 * x[0] + 0.1 * torch.sin(40 * x[0])
+    form, start = Form.of(text, ["x"])
+    trial = Trial.of(refit(form, x, y, starts=start[None]), y)
+    found = finished(trial, x, y, [])
+    assert str(found.free.form.expression(["x"])) in ("c1 + c2*x", "c1*x + c2")

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 CONCLUDING = 0.1  # of the time, for what comes after the search
 WITH_UNITS = 0.4  # and for the search in dimensionless groups, if there are units
-SAMPLES = 2000  # of a network, where no data are given
+LAST = 0.2, 0.7  # of the time, and seconds on top, of the CPU, for simplifying, snapping and judging what was found
+FITTED = 0.5  # seconds of the CPU on top of the time for what a formula must have: that its constants are fitted
 
 
 def discover(
@@ -77,7 +78,7 @@ def discover(
         seeds = [] if groups is None else _grouped(groups, rows, seconds * WITH_UNITS, extra, seed)
     left = seconds * (1 - CONCLUDING) - (time.monotonic() - begun)
     trials = _searched(rows, left, seeds=seeds, extra=extra, seed=seed)
-    return concluded(trials, rows, labels, output, evidence=_spent(begun))
+    return concluded(trials, rows, labels, output, evidence=_spent(begun), seconds=_last(seconds))
 
 
 def polish(
@@ -124,9 +125,10 @@ def polish(
         )
     checked_output(output, labels)
     rows, begun = Rows.split(points, values, seed=seed, units=_units(units, labels, output)), time.monotonic()
-    fit = _fitted(expression, labels, rows)
-    trials = [Trial.of(fit, rows.y), *_near(fit.form.rebuilt(fit.constants), rows, seconds, seed)]
-    return concluded(trials, rows, labels, output, evidence=_spent(begun))
+    fit = _fitted(expression, labels, rows, seconds)
+    left = max(seconds - (time.monotonic() - begun), 0.0)
+    trials = [Trial.of(fit, rows.y), *_near(fit.form.rebuilt(fit.constants), rows, left, seed)]
+    return concluded(trials, rows, labels, output, evidence=_spent(begun), seconds=_last(seconds))
 
 
 def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, seed: int = 0) -> Law:
@@ -165,7 +167,7 @@ def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, s
     trials = _searched(rows, seconds * (1 - CONCLUDING), seeds=seeds, smooth=smooth, seed=seed)
     network_rms = float((smooth - rows.y).square().mean().sqrt())
     lines = (*_spent(begun), f"the network leaves {network_rms:.3g} (rms) of the rows that the law was fitted to")
-    return concluded(trials, rows, labels, output or target, evidence=lines)
+    return concluded(trials, rows, labels, output or target, evidence=lines, seconds=_last(seconds))
 
 
 def _rows_of(data: Any, network: Network) -> tuple[Any, Any, Sequence[str] | None, str]:
@@ -193,6 +195,7 @@ def _searched(rows: Any, seconds: float, *, seeds: Any = (), smooth: Any = None,
     from kanpde.search.searching import searched
     from kanpde.symbolic.concluding import clear
 
+    end = time.thread_time() + seconds + FITTED
     return searched(
         rows.columns,
         rows.y,
@@ -201,7 +204,7 @@ def _searched(rows: Any, seconds: float, *, seeds: Any = (), smooth: Any = None,
         smooth=smooth,
         extra=extra,
         seed=seed,
-        enough=lambda trials, late: clear(trials, rows, late=late),
+        enough=lambda trials, late: clear(trials, rows, late=late, end=end),
     )
 
 
@@ -211,14 +214,15 @@ def _near(node: "Node", rows: Any, seconds: float, seed: int) -> "list[Trial]":
     return near(rows.columns, rows.y, [node], seconds=seconds, seed=seed)
 
 
-def _fitted(expression: Any, labels: Sequence[str], rows: Any) -> "Fit":
-    """The formula with its constants refitted from several starts."""
+def _fitted(expression: Any, labels: Sequence[str], rows: Any, seconds: float) -> "Fit":
+    """The formula with its constants refitted from several starts, for half of the time at most."""
     from kanpde.symbolic.forms import Form
     from kanpde.symbolic.refitting import refit
 
     form, start = Form.of(expression, labels)
+    end = time.thread_time() + seconds / 2 + FITTED
     factors = torch.tensor([1.0, 0.7, 1.4, 0.4, 2.5, -1.0], dtype=torch.float64)
-    fit = refit(form, rows.columns, rows.y, starts=start[None] * factors[:, None], steps=60)
+    fit = refit(form, rows.columns, rows.y, starts=start[None] * factors[:, None], steps=60, end=end)
     if not np.isfinite(fit.rss):
         raise ValueError(f"{expression} is not finite at some of the rows, for any of the constants tried: check its domain, and the names")
     return fit
@@ -235,6 +239,11 @@ def _grouped(groups: Any, rows: Any, seconds: float, extra: Any, seed: int) -> "
         return []  # a column that is 0 somewhere, in a denominator
     trials = searched(columns, rows.y / factor, seconds=seconds, extra=extra, seed=seed)
     return [groups.formula(trial) for trial in trials[:10]]
+
+
+def _last(seconds: float) -> float:
+    share, more = LAST
+    return share * seconds + more
 
 
 def _spent(begun: float) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ PROMISE, SLACK = 3.0, 4.0  # it does if no formula up to so many nats longer has
 LONGEST = 150.0  # nats of a formula that is still changed in context
 SHORTER, ALIKE = 15.0, 1.15  # nor if one shorter by so many nats has one no greater than so many times its own
 FREE = 12  # constants, at most
+AT_LEAST = 12  # formulas that are refitted over all rows even when the time is over
 ROUNDING = 1e-11  # of the rms of y: a residual below it ends a search
 TEMPERATURES = (1.0, 0.15, 0.03)  # shares of the data's weight beside the formula's length: short ones are kept as well
 
@@ -118,10 +119,15 @@ class Pool:
         return square <= PROMISE * least
 
     def best(self, count: int = 12) -> list[Trial]:
-        """The shortest descriptions, refitted over all rows, without what may as well be nought; sets ``exact``."""
+        """The shortest descriptions, refitted over all rows, without what may as well be nought; sets ``exact``.
+
+        When the time is over, those that were not refitted yet are left out, but for ``AT_LEAST``.
+        """
         found: list[Trial] = []
         while waiting := [each for each in self._shortest(count) if each.trial is None]:
-            for entry in waiting:
+            if self.left <= 0 and len(self._shortest(count)) - len(waiting) >= AT_LEAST:
+                break
+            for entry in waiting[: AT_LEAST if self.left <= 0 else 1]:
                 self._finish(entry)
         found = sorted((each.trial for each in self._shortest(count) if each.trial is not None), key=lambda each: each.nats)
         self.exact = bool(found) and found[0].rms <= ROUNDING * math.sqrt(self.size)

@@ -20,6 +20,17 @@ SECOND = 24  # products to which a second is sought
 ATOMS = 3000  # of which all pairs are tried
 
 
+def single(rows: Tensor) -> Tensor:
+    """Rows (k, n) in single precision, each times a power of two that makes it of the size of 1, for else squares beyond 1e38 are infinite.
+
+    How a row correlates with others does not change by that. Rows that are not finite become 0, which explains nothing.
+    """
+    size = rows.abs().amax(1, keepdim=True)
+    good = torch.isfinite(size)
+    exponent = torch.frexp(torch.where(good, size, 1.0)).exponent
+    return torch.where(good, torch.ldexp(rows, -exponent), 0.0).float()
+
+
 class Grid:
     """All products w * monomial * atom for weights w (n,), as a table of which no entry is made.
 
@@ -30,8 +41,8 @@ class Grid:
         self.terms, self.monomials = terms, list(range(len(terms.monomials))) if long else terms.small
         self.atoms = range(len(terms.atoms)) if atoms is None else atoms
         chosen = list(self.atoms)
-        self._left = terms.monomials[self.monomials].float() * weights.float()
-        self._right = (terms.atoms if atoms is None else terms.atoms[chosen]).float()
+        self._left = single(terms.monomials[self.monomials]) * weights.float()
+        self._right = single(terms.atoms if atoms is None else terms.atoms[chosen])
         self._costs = terms.monomial_costs[self.monomials].float()[:, None] + terms.atom_costs[chosen].float()[None]
         self._norms = self._left.square() @ self._right.T.square()
 
@@ -107,7 +118,7 @@ def atom_pairs(terms: Terms, target: Target, *, keep: int = 60) -> None:
     chosen = chosen[:ATOMS]
     if not chosen:
         return
-    values, weights = terms.atoms[chosen].float(), target.weights.float()
+    values, weights = single(terms.atoms[chosen]), target.weights.float()
     unit = (target.weighted / target.weighted.norm()).float()
     gain = ((values * (unit * weights)) @ values.T).square_()
     gain = gain / ((values.square() * weights.square()) @ values.T.square()).clamp(min=1e-30)

@@ -12,7 +12,8 @@ LARGEST = 300.0  # exponents that exp gets
 def absorbed(root: Node) -> Node:
     """The formula with its free constants moved out of powers, exponentials and logarithms, and those that meet made one.
 
-    A constant that occurs twice stays where it is.
+    They take numbers that are added to them, and rational ones that multiply them, along: of c + 1 and 2 c nothing is left but c. A
+    constant that occurs twice stays where it is.
     """
     occurring = Counter(id(node) for node in _walk(root) if node.kind == "constant")
     return _moved(root, {key for key, times in occurring.items() if times > 1})
@@ -38,6 +39,9 @@ def _moved(node: Node, shared: set[int]) -> Node:
     if node.kind in ("sum", "product"):
         flat = tuple(inner for part in parts for inner in (part.parts if part.kind == node.kind else (part,)))
         free, rest = split(Node(node.kind, flat), node.kind)
+        if free:
+            along = [part for part in rest if part.kind == "number" and (node.kind == "sum" or part.value.is_Rational and part.value != 0)]
+            free, rest = free + [float(part.value) for part in along], [part for part in rest if part not in along]
         value = sum(free) if node.kind == "sum" else math.prod(free)
         return _joined(node.kind, value if free else None, rest)
     if node.kind == "power":

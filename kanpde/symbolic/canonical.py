@@ -1,5 +1,7 @@
 """A fitted formula as one would write it: of all that sympy makes of it, the shortest, which has the same values."""
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +31,13 @@ def plainly(
     output: str,
     rows: "Rows",
     units: Sequence[str] | None = None,
+    *,
+    end: float = math.inf,
 ) -> tuple[Any, tuple[LawConstant, ...]]:
     """The formula of a trial in the shortest way, c1, c2, ... for its free constants, and these, as well as those that were snapped.
 
-    Names of the columns and of the output are not given to constants; ``units`` are those that the free ones carry.
+    Names of the columns and of the output are not given to constants; ``units`` are those that the free ones carry. Other ways
+    to write it are looked for until this thread has used the seconds ``end`` of CPU time.
     """
     import sympy
 
@@ -46,7 +51,7 @@ def plainly(
     values = trial.constants.tolist()
     positive |= {each: sympy.Symbol(each.name, positive=True) for each, value in zip(symbols, values, strict=True) if value > 0}
     back = {new: old for old, new in positive.items()}
-    short = shortest(expression.xreplace(positive)).xreplace(back)
+    short = shortest(expression.xreplace(positive), end).xreplace(back)
     if not _agrees(short, trial, inputs, symbols, rows):
         short = expression
     carried = [""] * trial.form.count if units is None else units
@@ -60,8 +65,8 @@ def plainly(
     return short, tuple(each for each in constants if each.exact or each.name in kept)
 
 
-def shortest(expression: Any) -> Any:
-    """Of the forms that sympy gives an expression, the one with the fewest nodes."""
+def shortest(expression: Any, end: float = math.inf) -> Any:
+    """Of the forms that sympy gives an expression until ``end``, of CPU time, the one with the fewest nodes."""
     import sympy
 
     if expression.count_ops() > LARGEST:
@@ -81,7 +86,8 @@ def shortest(expression: Any) -> Any:
     for _ in range(2):
         start = min(found, key=nodes)
         for way in ways:
-            result = within_seconds(lambda of=way, each=start: of(each), SECONDS)
+            left = min(SECONDS, end - time.thread_time())
+            result = within_seconds(lambda of=way, each=start: of(each), left) if left > 0 else None
             if result is not None and result not in found:
                 found.append(result)
         if nodes(min(found, key=nodes)) == nodes(start):

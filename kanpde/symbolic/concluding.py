@@ -1,6 +1,7 @@
 """From candidate formulas to a law: compare by description length, snap, write plainly, verify, and say how sure it is."""
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -65,11 +66,14 @@ class Rows:
         first, last = order[kept:], order[:kept]
         return cls(columns[:, first].contiguous(), values[first], columns[:, last].contiguous(), values[last], units)
 
-    def finished(self, trial: Trial) -> Finished:
-        """What the trial comes to on the rows of the search."""
+    def finished(self, trial: Trial, end: float = math.inf) -> Finished:
+        """What the trial comes to on the rows of the search, as far as CPU time lets, until ``end``."""
         if id(trial) not in self._finished:
             positive = (self.whole[0].min(1).values > 0).nonzero()[:, 0].tolist()
-            self._finished[id(trial)] = trial, finished(trial, self.columns, self.y, positive, self.units)
+            found = finished(trial, self.columns, self.y, positive, units=self.units, end=end)
+            if time.thread_time() > end:
+                return found
+            self._finished[id(trial)] = trial, found
         return self._finished[id(trial)][1]
 
     @property
@@ -77,17 +81,22 @@ class Rows:
         return torch.cat([self.columns, self.fresh_columns], 1), torch.cat([self.y, self.fresh_y])
 
 
-def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output: str, *, evidence: Sequence[str] = ()) -> Law:
-    """The law that the best of the trials is, on the rows of the search and on the fresh ones."""
+def concluded(
+    trials: Sequence[Trial], rows: Rows, names: Sequence[str], output: str, *, evidence: Sequence[str] = (), seconds: float = 10.0
+) -> Law:
+    """The law that the best of the trials is, on the rows of the search and on the fresh ones.
+
+    ``seconds`` of CPU time are for simplifying and snapping formulas: when they are over, these stay as they are.
+    """
     from kanpde.symbolic.canonical import plainly
 
-    columns = rows.columns
+    columns, end = rows.columns, time.thread_time() + seconds
     if not trials:
         why = "the time was over before a formula was tried: give it more seconds"
         return Law(tuple(names), {}, (), "no law", why, float(rows.y.std()), math.nan, math.inf, evidence=tuple(evidence))
     ranked = distinct(trials, columns)[:MOST]
     near = [trial for trial in ranked if trial.nats < ranked[0].nats + NEAR]
-    best, lead = _chosen(_unlike([rows.finished(trial) for trial in near], columns), ranked[len(near) :], columns)
+    best, lead = _chosen(_unlike([rows.finished(trial, end) for trial in near], columns), ranked[len(near) :], columns, end)
     trial, found = (best.numbers, best.snapped) if lead > LEAD else (best.free, [])
     verdict, reason, noise, lines = _verdict(trial, best, lead, rows)
     balance = None if rows.units is None else rows.units.balance(trial.form)
@@ -95,11 +104,11 @@ def concluded(trials: Sequence[Trial], rows: Rows, names: Sequence[str], output:
         told = f"its terms do not balance, whatever units its constants have: {rows.units.fault(trial.form, names)}"
         verdict, reason = ("candidate", told) if verdict == "exact within noise" else (verdict, f"{reason}; {told}")
     whole_columns, whole_y = rows.whole
-    fit = refit(trial.form, whole_columns, whole_y, starts=trial.constants[None], steps=40)
+    fit = refit(trial.form, whole_columns, whole_y, starts=trial.constants[None], steps=40, end=end)
     last = Trial.of(fit, whole_y) if math.isfinite(fit.rss) else trial
     sigma, _ = deviations(last.fit, whole_columns, last.variance)
     carried = None if balance is None else [unit_text(each) if each else "" for each in balance]
-    expression, constants = plainly(last, sigma, found, names, output, rows, carried)
+    expression, constants = plainly(last, sigma, found, names, output, rows, carried, end=end)
     if with_unit := [f"{each.name} in {each.unit}" for each in constants if each.unit]:
         reason = f"{reason}; for its terms to balance, constants must carry units: {', '.join(with_unit)}"
     law = Law(
@@ -134,7 +143,7 @@ def _unlike(finals: Sequence[Finished], columns: Tensor) -> list[Finished]:
     return sorted((final for final, _ in found), key=lambda each: each.nats)
 
 
-def _chosen(finals: Sequence[Finished], others: Sequence[Trial], columns: Tensor) -> tuple[Finished, float]:
+def _chosen(finals: Sequence[Finished], others: Sequence[Trial], columns: Tensor, end: float) -> tuple[Finished, float]:
     """The best, and its lead over the best that is neither an extension of it nor the same; ``others`` are behind, and were not snapped.
 
     Among thousands of extensions some gain a little by chance: what leads a formula that it contains by no more than ``LEAD`` gives way.
@@ -144,37 +153,41 @@ def _chosen(finals: Sequence[Finished], others: Sequence[Trial], columns: Tensor
         if (
             other.nats <= finals[0].nats + LEAD
             and formula_size(other.free.form) < formula_size(best.free.form)
-            and _contains(best.free, other.free, columns)
+            and _contains(best.free, other.free, columns, end)
         ):
             best = other
     rivals = [(each.nats, each.free) for each in finals if each is not best] + [(each.nats, each) for each in others]
     for nats, rival in rivals:
-        if not _contains(rival, best.free, columns):
+        if not _contains(rival, best.free, columns, end):
             return best, nats - best.nats
     return best, math.inf
 
 
-def clear(trials: Sequence[Trial], rows: Rows, *, late: bool = False) -> bool:
+def clear(trials: Sequence[Trial], rows: Rows, *, late: bool = False, end: float = math.inf) -> bool:
     """Whether a search may end: the best leads by twice what a law needs, leaves nothing but noise, and has no free constant left.
 
     ``late``, when everything has been looked at once, it may have ``KEPT``, if it is short: with more, others come near that take time.
+    What is not known by ``end``, of CPU time, is taken for not clear.
     """
     if not trials:
         return False
     near = [trial for trial in distinct(trials, rows.columns)[: MOST // 3] if trial.nats < trials[0].nats + NEAR]
-    best, lead = _chosen(_unlike([rows.finished(trial) for trial in near], rows.columns), (), rows.columns)
-    if best.numbers.form.count > (KEPT if late else 0) or late and structure_nats(best.numbers.form) > SHORT:
+    best, lead = _chosen(_unlike([rows.finished(trial, end) for trial in near], rows.columns), (), rows.columns, end)
+    if time.thread_time() > end or best.numbers.form.count > (KEPT if late else 0) or late and structure_nats(best.numbers.form) > SHORT:
         return False
     log10, _ = residual_structure(best.numbers, rows.columns, rows.y)
     return lead > 2 * LEAD and log10 is not None and log10 > UNSURE and drift(best.free, rows.columns, rows.y) > DRIFT
 
 
-def _contains(one: Trial, other: Trial, columns: Tensor) -> bool:
-    """Whether the first extends the second: it has its values for some of its constants, of which it has more."""
+def _contains(one: Trial, other: Trial, columns: Tensor, end: float) -> bool:
+    """Whether the first extends the second: it has its values for some of its constants, of which it has more.
+
+    When the time is over, that is not found out, and the first is a rival.
+    """
     if one.form.count <= other.form.count:
         return False
     wanted = other.values(columns)
-    fit = refit(one.form, columns, wanted, starts=one.constants[None], steps=60)
+    fit = refit(one.form, columns, wanted, starts=one.constants[None], steps=60, end=end)
     return fit.rss / one.rows <= max(1e-4 * other.rss / other.rows, 1e-18 * other.size)
 
 

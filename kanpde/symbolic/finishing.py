@@ -1,6 +1,7 @@
 """What a fitted formula comes to: nothing in it that repeats or is nought, constants where one expects them, nice ones exact, factored."""
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,10 +32,13 @@ class Finished:
         return self.numbers.nats
 
 
-def finished(trial: Trial, columns: Tensor, y: Tensor, positive: Sequence[int], units: Units | None = None) -> Finished:
+def finished(
+    trial: Trial, columns: Tensor, y: Tensor, positive: Sequence[int], *, units: Units | None = None, end: float = math.inf
+) -> Finished:
     """The trial on columns (inputs, N) and values y (N,) at its shortest; ``positive`` are the variables that are.
 
-    With ``units``, constants that must carry one are no numbers, and what balances is not written so that it does no more.
+    With ``units``, constants that must carry one are no numbers, and what balances is not written so that it does no more. When
+    this thread has used the seconds ``end`` of CPU time, what is left to do is not done.
     """
 
     def moved(one: Trial) -> Trial:
@@ -47,13 +51,15 @@ def finished(trial: Trial, columns: Tensor, y: Tensor, positive: Sequence[int], 
         lost = units is not None and after is not before and units.balance(after.form) is None and units.balance(before.form) is not None
         return before if lost else after
 
-    free = without_noughts(settled(trial, columns, y), columns, y)
-    free = shorter(settled(moved(free), columns, y))
-    numbers, found = snapped(free, columns, y)
+    free = without_noughts(settled(trial, columns, y, end), columns, y, end)
+    if time.thread_time() > end:
+        return Finished(trial, free, free, [])
+    free = shorter(settled(moved(free), columns, y, end))
+    numbers, found = snapped(free, columns, y, end=end)
     if units is not None and units.balance(numbers.form) is None:
         balance = units.balance(free.form, pure=[each.place for each in found])
         if balance is not None:
-            numbers, found = snapped(free, columns, y, held=[place for place, powers in enumerate(balance) if powers])
+            numbers, found = snapped(free, columns, y, held=[place for place, powers in enumerate(balance) if powers], end=end)
     return Finished(trial, free, shorter(numbers), found)
 
 

@@ -7,6 +7,7 @@ Lecture Notes in Mathematics 630, 1978), and mu follows what the steps gain.
 """
 
 import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,11 +45,13 @@ def refit(
     weights: Tensor | None = None,
     steps: int = STEPS,
     close: float = SMALLEST,
+    end: float = math.inf,
 ) -> Fit:
     """The best constants for values y (N,) at columns (inputs, N), from ``starts`` (B, count), by default those of the form.
 
     ``weights`` (N,) multiply the residuals. Formulas that are not finite at all points with a start are left there. It ends where no start
-    has a step left that promises more than a share ``close`` of its RSS, and that is not damped.
+    has a step left that promises more than a share ``close`` of its RSS, and that is not damped; or when this thread has used the seconds
+    ``end`` of CPU time (``time.thread_time()``).
     """
     first = form.start[None] if starts is None else starts
     target, factor = y.numpy(), None if weights is None else weights.numpy()
@@ -62,6 +65,8 @@ def refit(
         damping, scale = np.full_like(rss, 1e-3), np.zeros_like(place)
         floor = MADE * float(target @ target)
         for _ in range(steps):
+            if time.thread_time() > end:
+                break
             normal = slope.transpose(0, 2, 1) @ slope
             gradient = (residual[:, None, :] @ slope)[:, 0, :]
             good = np.isfinite(rss) & np.isfinite(normal).all((1, 2))

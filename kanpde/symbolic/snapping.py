@@ -10,6 +10,7 @@ which is the expected number of them within 2.5 s of c; and the fit must not get
 """
 
 import math
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -125,9 +126,14 @@ def _size(share: Fraction, unit: str) -> float:
     return float(_written(share, unit))
 
 
-def settled(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
-    """The same formula without constants that repeat others: one is fixed for every direction that the data do not determine."""
+def settled(trial: Trial, columns: Tensor, y: Tensor, end: float = math.inf) -> Trial:
+    """The same formula without constants that repeat others: one is fixed for every direction that the data do not determine.
+
+    It stays as it is when this thread has used the seconds ``end`` of CPU time; likewise below.
+    """
     for _ in range(trial.form.count):
+        if time.thread_time() > end:
+            break
         _, slope = trial.form.jacobian(trial.constants[None], columns)
         norms = torch.linalg.vector_norm(slope[0], dim=0)
         if not bool(torch.isfinite(norms).all()):
@@ -139,19 +145,22 @@ def settled(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
             if not len(singular) or float(singular[-1]) > RANK * float(singular[0]):
                 return trial
             place = int((right[-1].abs() * (1 + 1e-3 * torch.arange(len(norms)))).argmax())
-        size = 1.0 if float(trial.constants[place]) > 0 else -1.0
-        fixed = _fixed(trial, place, number(int(size)), columns, y)
-        if fixed is None or fixed[0].rss > trial.rss + 1e-6 * trial.rss + (ROUNDING**2) * trial.size * trial.rows:
-            fixed = _fixed(trial, place, number(float(trial.constants[place])), columns, y)
+        value = float(trial.constants[place])
+        allowed = trial.rss + 1e-6 * trial.rss + (ROUNDING**2) * trial.size * trial.rows
+        fixed = None
+        for held in (0, 1 if value > 0 else -1, value):
+            fixed = _fixed(trial, place, number(held), columns, y)
+            if fixed is not None and (held == value or fixed[0].rss <= allowed):
+                break
         if fixed is None:
             return trial
         trial = fixed[0]
     return trial
 
 
-def without_noughts(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
+def without_noughts(trial: Trial, columns: Tensor, y: Tensor, end: float = math.inf) -> Trial:
     """The trial without what hangs on constants that may as well be 0, the least certain first, as long as that makes it shorter."""
-    while trial.form.count:
+    while trial.form.count and time.thread_time() <= end:
         sigma, _ = deviations(trial.fit, columns, trial.variance)
         ratio = torch.where(torch.isfinite(sigma), trial.constants.abs() / sigma, math.inf)
         place = int(ratio.argmin())
@@ -162,7 +171,7 @@ def without_noughts(trial: Trial, columns: Tensor, y: Tensor) -> Trial:
     return trial
 
 
-def snapped(trial: Trial, columns: Tensor, y: Tensor, *, held: Collection[int] = ()) -> tuple[Trial, list[Snapped]]:
+def snapped(trial: Trial, columns: Tensor, y: Tensor, *, held: Collection[int] = (), end: float = math.inf) -> tuple[Trial, list[Snapped]]:
     """The trial with every constant snapped that is nice, but for those at the places ``held``, the rest refitted; and what was snapped.
 
     One after the other, the least likely to be chance first; where that makes the fit significantly worse, the constant stays free.
@@ -177,8 +186,8 @@ def snapped(trial: Trial, columns: Tensor, y: Tensor, *, held: Collection[int] =
         for k, (place, value, spread) in enumerate(zip(places, trial.constants.tolist(), sigma.tolist(), strict=True)):
             if place not in stay and (number_of := nice(value, spread)):
                 options.append((number_of[1], k, number_of[0]))
-        if not options:
-            return (trial if held else settled(trial, columns, y)), found
+        if not options or time.thread_time() > end:
+            return (trial if held else settled(trial, columns, y, end)), found
         _, k, exact = min(options, key=lambda each: each[0])
         attempt = _fixed(trial, k, number(exact), columns, y)
         allowed = rss + WORSE * (len(found) + 1) * variance
