@@ -410,7 +410,6 @@ def test_columns_by_name_are_saved_and_drawn_as_rows(tmp_path):
         ("(((2*x)**1000)**1000)**1000", "too great a power"),
         ("1e999999999", "beyond what numbers can be"),
         ("1e-999999999*x", "beyond what numbers can be"),
-        ("exp(exp(exp(exp(9.0))))", "a part that no number is"),
         ("(" * 300 + "x" + ")" * 300, "nested too deeply"),
         ("-" * 3000 + "x", "nested too deeply"),
         ("sin(" * 90 + "x" + ")" * 90, "nested too deeply"),
@@ -433,6 +432,8 @@ def test_long_formulas_are_read():
     assert read("1 - x/2 - x**2/3*4/5 + 3 - 2*-x") == 4 + sympy.Rational(3, 2) * x - 4 * x**2 / 15
     with pytest.raises(TypeError, match="a formula is a text"):
         read(None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="a part that no number is"):
+        read("exp(exp(exp(exp(9.0))))", as_written=True)
 
 
 def test_a_law_file_with_a_formula_without_end_is_refused(tmp_path):
@@ -461,7 +462,7 @@ def test_names_that_python_reads_alike_are_one():
 def test_names_that_would_look_alike_are_typeset_letter_by_letter():
     a, b, c = (sympy.Symbol(name, real=True) for name in ("x1", "x_1", "x2"))
     law = Law(("x1", "x_1", "x2"), {"y": a + 2 * b + c}, (), "candidate", "", 0, 0, 1, front=(Candidate(a + b, 3, 1.0, 1.0),))
-    assert law.latex() == r"y = \mathrm{x1} + 2 \mathrm{x\_1} + x_{2}"
+    assert law.latex() == r"y = \mathrm{x1} + x_{2} + 2 \mathrm{x\_1}"
     assert law.to_plain()["candidates"]["latex"] == [r"\mathrm{x1} + \mathrm{x\_1}"]
 
 
@@ -484,11 +485,10 @@ def test_rows_of_the_card_are_as_tall_as_what_stands_in_them():
     t = sympy.Symbol("t", real=True)
     constants = tuple(LawConstant(f"c{k}", float(sympy.sympify(text)), 1e-6, text) for k, text in enumerate(exact, 1))
     figure = draw_law(Law(("t",), {"y": 3 * t / 7}, constants, "candidate", "", 0.1, 0.1, 3.0))
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     rows = {}
     for each in figure.texts:
         if each.get_gid() == "table" and each.get_text():
-            box = each.get_window_extent(renderer)
+            box = each.get_window_extent()
             low, high = rows.get(each.get_position()[1], (box.y0, box.y1))
             rows[each.get_position()[1]] = min(low, box.y0), max(high, box.y1)
     order = [rows[y] for y in sorted(rows, reverse=True)]

@@ -209,7 +209,7 @@ def test_sinc_and_its_derivatives_are_finite_at_nought_and_exact_near_it():
     assert functions.sinc(np.zeros(2)).tolist() == [1.0, 1.0] and float(functions.sinc(0)) == 1.0
     x = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     (slope,) = torch.autograd.grad(PRIMITIVES["sinc"].values(x).sum(), x, create_graph=True)
-    assert float(slope) == 0 and float(torch.autograd.grad(slope.sum(), x)[0]) == pytest.approx(-1 / 3)
+    assert slope.item() == 0 and torch.autograd.grad(slope.sum(), x)[0].item() == pytest.approx(-1 / 3)
 
 
 @pytest.mark.parametrize(

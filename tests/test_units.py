@@ -105,8 +105,11 @@ def test_as_few_constants_as_can_be_carry_a_unit():
     units = Units.of({"r": "m", "A": "m^2"}, ["r"], "A")
     form, _ = Form.of("3.3*r**2 + 1.7*r", ["r"])
     assert sorted(unit_text(each) for each in units.balance(form) or ()) == ["1", "m"]
-    product, _ = Form.of("1.2*(r + 3.3)*2.5", ["r"])
-    assert [unit_text(each) for each in units.balance(product, pure=[0]) or ()][0] == "1"
+    either, _ = Form.of("a*r/(b + r)", ["r"])
+    double, _ = Form.of("a*b*r", ["r"])
+    for k in (0, 1):
+        assert [unit_text(each) for each in units.balance(double, pure=[k]) or ()] == (["1", "m"] if k == 0 else ["m", "1"])
+    assert sorted(unit_text(each) for each in units.balance(either) or ()) == ["m", "m^2"]
 
 
 def test_groups_of_what_has_no_unit():
