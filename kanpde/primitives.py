@@ -322,8 +322,6 @@ def primitives_of(things: Any, what: str) -> tuple[Primitive, ...]:
 
 def _check_formula(formula: Callable[[Any], Any], name: str) -> None:
     """``TypeError`` for a function that does not take a single argument, or takes no symbol for it."""
-    import sympy
-
     try:
         inspect.signature(formula).bind(0)
     except TypeError as error:
@@ -331,7 +329,7 @@ def _check_formula(formula: Callable[[Any], Any], name: str) -> None:
     except ValueError:  # of built-in functions nothing is known
         pass
     try:
-        formula(sympy.Symbol("x"))
+        f.written(formula)
     except (TypeError, AttributeError, ValueError, ArithmeticError) as error:
         told = "write it in kanpde.functions (exp, sin, sqrt, maximum, heaviside, ...) and arithmetic, without numpy and if"
         raise TypeError(f"the formula {name} takes no symbol for its argument ({error}): {told}") from error
