@@ -203,6 +203,8 @@ def test_what_the_data_cannot_tell_is_a_candidate():
     random = np.random.default_rng(0)
     x = random.uniform(0.5, 2, 300)
     assert "ten times as great" in polish("tanh(900.0*x)", {"x": x - 1.2}, np.sign(x - 1.2), seconds=0.01).reason
+    step = polish("1.5*sign(2.0*x) + x**2", {"x": x - 1.2}, 2 * np.sign(x - 1.2) + (x - 1.2) ** 2, seconds=0.01)
+    assert step.verdict == "exact within noise" and step.formula == "y = x**2 + 2*sign(x)"
     places = random.integers(0, 3, 200)
     y = np.array([1.31, 2.5, 0.7])[places] + 0.01 * random.standard_normal(200)
     assert "3 different places" in polish("1.3 - 1.2*sin(4.4*x)", places, y, seconds=0.01).reason

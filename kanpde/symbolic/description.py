@@ -199,12 +199,16 @@ def rounding(trial: Trial, columns: Tensor, y: Tensor) -> bool:
 
 
 def unbounded(trial: Trial, columns: Tensor, y: Tensor) -> bool:
-    """Whether some constant could as well be ten times as great, such as the slope of a tanh that stands for a step."""
-    places = trial.constants * (1 + 9 * torch.eye(trial.form.count, dtype=trial.constants.dtype))
+    """Whether some constant could as well be ten times as great, such as the slope of a tanh that stands for a step.
+
+    Not one that does nothing at all, as in sign(c x): a tenth of it would do as well.
+    """
     if not trial.form.count:
         return False
-    rss = (trial.form.values(places, columns) - y).square().sum(1)
-    return bool((rss <= trial.rss + 9 * trial.variance).any())
+    one = torch.eye(trial.form.count, dtype=trial.constants.dtype)
+    more, less = (trial.form.values(trial.constants * (1 + factor * one), columns) for factor in (9, -0.9))
+    idle = (more == trial.values(columns)).all(1) & (less == more).all(1)
+    return bool((((more - y).square().sum(1) <= trial.rss + 9 * trial.variance) & ~idle).any())
 
 
 def _improbable(gone: float, p: int, left: float, freedom: int) -> float:
