@@ -1,10 +1,10 @@
-"""What a GPU brings: a gradient and a Levenberg-Marquardt step against the number of points, and Lyapunov exponents, on every device there is.
+"""What a GPU brings: gradients, Levenberg-Marquardt steps and Lyapunov exponents, on every device there is.
 
     python benchmarks/devices.py [--points 10000 100000 1000000] [--threads 8] [--repeats 3]
 
-The equation is Burgers' on a Chebyshev KAN [2, 8, 8, 1] of degree 8 with hard conditions, float64; the exponents are those of 100,000
-states of the generalized Aubry-Andre chain over 1,000 sites. Every figure is the smallest of the repeats, after one run that is not counted;
-the devices take turns in this one process.
+The equation is Burgers' on a Chebyshev KAN [2, 8, 8, 1] of degree 8 with hard conditions, float64; the exponents are those of
+100,000 states of the generalized Aubry-Andre chain over 1,000 sites. Every figure is the smallest of the repeats, after one run that is
+not counted; the devices take turns in this one process.
 """
 
 import argparse
