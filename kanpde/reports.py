@@ -208,7 +208,7 @@ def comparison_table(results: Iterable[Result]) -> str:
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A table in Markdown whose columns are aligned as plain text too: the first to the left, the others to the right.
 
-    Floats are written with three digits; None and NaN as "-"; everything else as ``str`` has it.
+    Floats are written with three digits; None and NaN as "-"; everything else as ``str`` has it, a "|" in it with a backslash.
 
     >>> print(markdown_table(["function", "rmse"], [["ellipj", 2.6e-8], ["jv", None]]))
     | function |    rmse |
@@ -226,7 +226,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def _plain(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value).replace("|", r"\|")
 
 
 def _summary(group: Sequence[dict[str, Any]], label: str, summarise: Callable[[list[float]], float]) -> dict[str, Any]:
