@@ -47,7 +47,8 @@ def samples(each):
 
 
 def kan(data, hidden):
-    model = KAN(2, *hidden, 1, basis=Chebyshev(6), hidden="range", outside="continue")
+    init = "smooth" if len(hidden) > 1 else "random"  # polynomials of polynomials of polynomials begin small
+    model = KAN(2, *hidden, 1, basis=Chebyshev(6), hidden="range", outside="continue", init=init)
     count = Record(parameters=lambda run: run.fit.network.parameter_count)
     return Experiment(Regression(data), model, training, quick=quick, callbacks=[count])
 

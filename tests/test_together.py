@@ -1,12 +1,14 @@
 """Several runs together: the scaling figure, and what a problem file draws and tabulates of its results."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from kanpde import KAN, Chebyshev, Dataset, Experiment, LevenbergMarquardt, Refine, Regression, load
 from kanpde.cli import main
 from kanpde.functions import sin
-from kanpde.scaling import ladder, scaling, slopes
+from kanpde.scaling import ladder, pareto, scaling, slopes
 
 FILE = '''
 """sin(3 x) from samples."""
@@ -83,6 +85,33 @@ def test_the_figure_shows_every_run(folder):
     assert any(np.allclose(curve, np.stack([drawn["resolution"], drawn["error"]], 1)) for curve in curves if curve.shape == (3, 2))
     assert any(curve.tolist() == [[4, 1e-3]] for curve in curves)
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["sine-chebyshev", "sine-mlp"]
+
+
+def test_the_pareto_plot_has_the_front_and_the_landmarks(folder):
+    results = [load(path) for path in sorted((folder / "results" / "sine").glob("sine-*-s0.h5"))]
+    other = replace(results[0], experiment="cosine")
+    figure = pareto([*results, other], landmarks={"sine": {"published": 0.25}}, columns=3)
+    first, second, third = figure.axes
+    assert (first.get_title(), second.get_title(), third.get_visible()) == ("sine", "cosine", False)
+    drawn = ladder(results[0])
+    curves = [np.asarray(line.get_xydata()) for line in first.lines]
+    expected = np.stack([drawn["parameters"], drawn["error"]], 1)
+    assert sum(curve.shape == (3, 2) and np.allclose(curve, expected) for curve in curves) == 2  # the method, and its own front
+    assert [10, results[-1].metrics["validation_rmse"]] in [curve[0].tolist() for curve in curves]  # the MLP is beside it
+    assert any(list(line.get_ydata()) == [0.25, 0.25] for line in first.lines) and len(second.lines) == len(first.lines) - 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["chebyshev", "MLP", "KAN", "published"]
+
+
+def test_the_front_falls_and_seeds_meet_in_their_median(folder):
+    result = load(folder / "results" / "sine" / "sine-chebyshev-s0.h5")
+    errors = result.history["validation_rmse"]
+    worse = replace(result, history=result.history | {"validation_rmse": errors * 3})
+    rising = replace(result, experiment="sine-rising", history=result.history | {"validation_rmse": errors[::-1].copy()})
+    front = next(line for line in pareto([result, worse, rising]).axes[0].lines if line.get_drawstyle() == "steps-post")
+    y = np.asarray(front.get_ydata())
+    assert (np.diff(y) <= 0).all() and y[0] <= ladder(rising)["error"][0]
+    curve = np.asarray(pareto([result, worse]).axes[0].lines[0].get_ydata())
+    assert curve == pytest.approx(2 * ladder(result)["error"])
 
 
 @pytest.mark.parametrize(
