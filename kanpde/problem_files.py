@@ -140,13 +140,12 @@ def _matching(only: str, keys: Mapping[str, Any]) -> list[str]:
 
 def together_of(module: ModuleType, path: Path) -> Together:
     """The functions ``figures(results)`` and ``tables(results)`` of a problem file; what they return is looked at when they are called."""
-    figures: Any = getattr(module, "figures", None)
-    tables: Any = getattr(module, "tables", None)
+    figures, tables = getattr(module, "figures", None), getattr(module, "tables", None)
     if figures is not None and not callable(figures):
         raise UserError(f"`figures` in {path} must be a function of a list of results that returns figures by name, got {figures!r:.60}")
     if tables is not None and not callable(tables):
         raise UserError(f"`tables` in {path} must be a function of lists of results by name that returns Markdown, got {tables!r:.60}")
-    return Together(figures, tables)
+    return Together(figures, tables)  # type: ignore[arg-type]
 
 
 def by_experiment(module: ModuleType, results: Sequence[Result]) -> dict[str, list[Result]]:

@@ -60,8 +60,6 @@ def scaling(
     Runs that were refined are curves; those that were not, such as MLPs of several widths, are joined into one by the name before the
     last "-". The dashed lines fall with the power ``order``; ``floors`` are best approximations by resolution, drawn as crosses.
     """
-    from matplotlib.ticker import LogLocator
-
     problems = dict.fromkeys(result.experiment.partition("-")[0] for result in results)
     groups = {name: [result for result in results if result.experiment.partition("-")[0] == name] for name in problems}
     with style():
@@ -72,9 +70,7 @@ def scaling(
             for resolution, floor in (floors or {}).get(name, {}).items():
                 left.plot(resolution, floor, "x", color="0.2", markersize=6, zorder=5)
             for ax in (left, right):
-                ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-                ax.xaxis.set_major_formatter("{x:g}")
-                ax.xaxis.set_minor_formatter("")
+                _numbers_below(ax)
                 ax.margins(x=0.08)
             left.set(title=name.replace("$", r"\$"), xlabel="intervals or degree", ylabel=column.replace("_", " "))
             right.set(xlabel="parameters")
@@ -135,6 +131,7 @@ def pareto(
     } | {"MLP": {"marker": "s", "linestyle": ":", "color": "0.4"}}
     marks = dict.fromkeys(mark for each in (landmarks or {}).values() for mark in each)
     dashes = {mark: {"linestyle": DASHES[k % len(DASHES)], "color": "0.2", "linewidth": 0.8} for k, mark in enumerate(marks)}
+    columns = min(columns, len(groups))
     rows = -(-len(groups) // columns)
     with style():
         figure = canvas(WIDTH, 0.6 + 1.7 * rows)
@@ -163,8 +160,7 @@ def _panel(ax: Axes, curves: Mapping[str, tuple[np.ndarray, np.ndarray]], looks:
         x, y = (np.concatenate(each) for each in zip(*ours, strict=True))
         order = np.lexsort((y, x))
         ax.step(x[order], np.minimum.accumulate(y[order]), where="post", color="0.85", linewidth=4, zorder=0)
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_formatter("")
+    _numbers_below(ax)
     ax.tick_params(labelsize=7)
 
 
@@ -174,6 +170,15 @@ def _curve(results: Sequence[Result], column: str) -> tuple[np.ndarray, np.ndarr
     parameters, errors = (np.concatenate([each[name] for each in rungs]) for name in ("parameters", "error"))
     counts = np.unique(parameters)
     return counts, np.array([np.median(errors[parameters == count]) for count in counts])
+
+
+def _numbers_below(ax: Axes) -> None:
+    """Mark the horizontal axis, which is logarithmic, at 1, 2, 5, 10, ..., as whole numbers."""
+    from matplotlib.ticker import LogLocator
+
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("")
 
 
 def _is_mlp(result: Result) -> bool:

@@ -9,20 +9,7 @@
 taken, as there; validation points choose it, test points, which like these are uniform on the domain, are for the table alone.
 """
 
-from kanpde import (
-    KAN,
-    MLP,
-    AdaptRanges,
-    Chebyshev,
-    Dataset,
-    Experiment,
-    LevenbergMarquardt,
-    Record,
-    Refine,
-    Regression,
-    Starts,
-    VariableProjection,
-)
+import kanpde as kp
 from kanpde.reports import markdown_table
 from kanpde.scaling import pareto
 from kanpde.science.special import special_functions
@@ -32,29 +19,34 @@ shapes = {"": [(0, 6)], "-sums": [6], "-deep": [3, 3]}
 perceptrons = {"-mlp": [23, 23], "-small-mlp": [17, 17]}  # 645 and 375 parameters
 
 training = [
-    Starts(6, steps=15),
-    LevenbergMarquardt(steps=30, patience=10),
-    VariableProjection(steps=30, patience=8),
-    AdaptRanges(margin=0.02),
-    Refine(8, 12, 16, 20),
+    kp.Starts(6, steps=15),
+    kp.LevenbergMarquardt(steps=30, patience=10),
+    kp.VariableProjection(steps=30, patience=8),
+    kp.AdaptRanges(margin=0.02),
+    kp.Refine(8, 12, 16, 20),
 ]
-quick = [LevenbergMarquardt(steps=12), AdaptRanges(margin=0.02), Refine(8)]
+quick = [kp.LevenbergMarquardt(steps=8), kp.AdaptRanges(margin=0.02), kp.Refine(8)]
 
 
 def samples(each):
     """Dense towards the ends of the ranges, where polynomials need it."""
-    return Dataset.of(each.function, train=3000, validation=1000, test=1000, points="arcsine", targets=["f"], **each.ranges)
+    return kp.Dataset.of(each.function, train=3000, validation=1000, test=1000, points="arcsine", targets=["f"], **each.ranges)
 
 
 def kan(data, hidden):
     init = "smooth" if len(hidden) > 1 else "random"  # polynomials of polynomials of polynomials begin small
-    model = KAN(2, *hidden, 1, basis=Chebyshev(6), hidden="range", outside="continue", init=init)
-    count = Record(parameters=lambda run: run.fit.network.parameter_count)
-    return Experiment(Regression(data), model, training, quick=quick, callbacks=[count])
+    model = kp.KAN(2, *hidden, 1, basis=kp.Chebyshev(6), hidden="range", outside="continue", init=init)
+    count = kp.Record(parameters=lambda run: run.fit.network.parameter_count)
+    return kp.Experiment(kp.Regression(data), model, training, quick=quick, callbacks=[count])
 
 
 def mlp(data, hidden):
-    return Experiment(Regression(data), MLP(2, *hidden, 1), [Starts(6, steps=15), LevenbergMarquardt(steps=100)], quick=quick[:1])
+    return kp.Experiment(
+        kp.Regression(data),
+        kp.MLP(2, *hidden, 1),
+        [kp.Starts(6, steps=15), kp.LevenbergMarquardt(steps=100)],
+        quick=kp.LevenbergMarquardt(steps=5),
+    )
 
 
 data = {each.name: samples(each) for each in special_functions()}

@@ -90,9 +90,11 @@ def test_the_figure_shows_every_run(folder):
 def test_the_pareto_plot_has_the_front_and_the_landmarks(folder):
     results = [load(path) for path in sorted((folder / "results" / "sine").glob("sine-*-s0.h5"))]
     other = replace(results[0], experiment="cosine")
-    figure = pareto([*results, other], landmarks={"sine": {"published": 0.25}}, columns=3)
-    first, second, third = figure.axes
-    assert (first.get_title(), second.get_title(), third.get_visible()) == ("sine", "cosine", False)
+    last = replace(results[0], experiment="tangent")
+    figure = pareto([*results, other, last], landmarks={"sine": {"published": 0.25}}, columns=2)
+    first, second, third, fourth = figure.axes
+    assert [ax.get_title() for ax in figure.axes] == ["sine", "cosine", "tangent", ""]
+    assert third.get_visible() and not fourth.get_visible() and len(pareto([other, last]).axes) == 2
     drawn = ladder(results[0])
     curves = [np.asarray(line.get_xydata()) for line in first.lines]
     expected = np.stack([drawn["parameters"], drawn["error"]], 1)
