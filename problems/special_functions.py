@@ -44,7 +44,7 @@ def mlp(data, hidden):
     return kp.Experiment(
         kp.Regression(data),
         kp.MLP(2, *hidden, 1),
-        [kp.Starts(6, steps=15), kp.LevenbergMarquardt(steps=100)],
+        [kp.Starts(4, steps=10), kp.LevenbergMarquardt(steps=80)],
         quick=kp.LevenbergMarquardt(steps=5),
     )
 

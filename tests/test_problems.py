@@ -72,7 +72,7 @@ DATA = {
     "toy_functions/rings-mlp-8": 0.7,
 }
 # the same over the standard deviation of the target, for each network of a special function
-SPECIAL = {"": 0.05, "-sums": 0.1, "-deep": 0.3, "-mlp": 0.5, "-small-mlp": 0.5}
+SPECIAL = {"": 0.3, "-sums": 0.1, "-deep": 0.1, "-mlp": 0.8, "-small-mlp": 0.9}
 DATA |= {
     f"special_functions/{each.name}{shape}": limit * float(np.std(each.function(**grid(each.ranges))))
     for each in special_functions()
