@@ -110,20 +110,22 @@ def pareto(
     *,
     column: str = "validation_rmse",
     landmarks: Mapping[str, Mapping[str, float]] | None = None,
+    labels: Mapping[str, str] | None = None,
     columns: int = 3,
 ) -> Figure:
     """``column`` against the number of parameters: a panel for each problem, in rows of ``columns``, and a colour for each method.
 
     Experiments called ``<problem>`` or ``<problem>-<method>`` belong together. A point is the end of a rung (:func:`ladder`), of several
     seeds the median; those of one method are joined. The broad steps behind are the front: the least error that any network but an MLP
-    reaches with as many parameters or fewer. ``landmarks`` are errors to compare with, by problem and name, drawn as horizontal lines.
+    reaches with as many parameters or fewer. ``landmarks`` are errors to compare with, by problem and name, drawn as horizontal lines;
+    ``labels`` are what the legend calls a method, "" that of ``<problem>`` alone.
     """
     from matplotlib.lines import Line2D
 
     groups: dict[str, dict[str, list[Result]]] = {}
     for result in results:
         name, _, method = result.experiment.partition("-")
-        groups.setdefault(name, {}).setdefault("MLP" if _is_mlp(result) else method or "KAN", []).append(result)
+        groups.setdefault(name, {}).setdefault("MLP" if _is_mlp(result) else method, []).append(result)
     methods = dict.fromkeys(method for group in groups.values() for method in group)
     kans = [method for method in methods if method != "MLP"]
     looks: dict[str, dict[str, Any]] = {
@@ -144,7 +146,8 @@ def pareto(
         for number, ax in enumerate(axes):
             ax.set_visible(number < len(groups))
             ax.set(xlabel="parameters" * (number + columns >= len(groups)), ylabel=column.replace("_", " ") * (number % columns == 0))
-        handles = [Line2D([], [], markersize=3, linewidth=1, label=method, **looks[method]) for method in methods]
+        words = {"": "KAN", **(labels or {})}
+        handles = [Line2D([], [], markersize=3, linewidth=1, label=words.get(each, each), **looks[each]) for each in methods]
         handles += [Line2D([], [], label=mark, **dashes[mark]) for mark in marks]
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
         figure.set_layout_engine("constrained")

@@ -78,4 +78,5 @@ def tables(results):
 
 def figures(results):
     landmarks = {each.name: {"KAN, published": each.rmse, "MLP, published": each.mlp_rmse} for each in special_functions()}
-    return {"pareto": pareto(results, landmarks=landmarks)}
+    labels = {shape.removeprefix("-"): str([2, *hidden, 1]) for shape, hidden in shapes.items()}
+    return {"pareto": pareto(results, landmarks=landmarks, labels=labels)}

@@ -102,6 +102,8 @@ def test_the_pareto_plot_has_the_front_and_the_landmarks(folder):
     assert [10, results[-1].metrics["validation_rmse"]] in [curve[0].tolist() for curve in curves]  # the MLP is beside it
     assert any(list(line.get_ydata()) == [0.25, 0.25] for line in first.lines) and len(second.lines) == len(first.lines) - 2
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["chebyshev", "MLP", "KAN", "published"]
+    named = pareto([results[0], other], labels={"": "[1, 1]", "chebyshev": "Chebyshev"}).legends[0]
+    assert [text.get_text() for text in named.get_texts()] == ["Chebyshev", "[1, 1]"]
 
 
 def test_the_front_falls_and_seeds_meet_in_their_median(folder):
