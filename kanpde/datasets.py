@@ -94,9 +94,12 @@ class Dataset:
         """Samples of a function of named inputs, at points of ``domain`` or of ``ranges``: ``Dataset.of(lambda x: sin(x), x=(0, 1))``.
 
         It is called once for each split, with NumPy arrays, and returns one value, a tuple, or values by target in a dict. Points are drawn
-        independently and uniformly, or, with ``points="sobol"``, as scrambled Sobol points, which leave no gaps. To the targets for
-        training and validation, Gaussian noise of ``noise`` times the standard deviation of the target (over the training points) is
-        added; the test stays clean unless ``noisy_test``. Each split has random numbers of its own, so that more of one leaves the others.
+        independently and uniformly, or, with ``points="sobol"``, as scrambled Sobol points, which leave no gaps. With
+        ``points="arcsine"`` those for training are Sobol points of density 1 / (pi sqrt(1 - z^2)) along each input, z its place in [-1, 1]:
+        where polynomials of degree n need them, which resolve 1 / n^2 at the ends; those for validation and test are as by "random",
+        so that errors are means over the domain. To the targets for training and validation, Gaussian noise of ``noise`` times the
+        standard deviation of the target (over the training points) is added; the test stays clean unless ``noisy_test``. Each split has
+        random numbers of its own, so that more of one leaves the others.
         """
         if domain is not None and ranges:
             raise TypeError(f"Dataset.of takes a domain or the ranges of inputs, got both: {domain} and {', '.join(ranges)}")

@@ -6,6 +6,7 @@ import math
 import os
 import re
 import textwrap
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -183,6 +184,7 @@ class Experiment:
             logger.warning("%s", warning)
         snapshot = snapshot_of(resume, primitives_in(self._model, self.training)) if resume is not None else None
         run = Run(self, name, key, provenance(self, seed, device, dtype, source), earlier=resume.versions if resume is not None else ())
+        run.cpu_began = time.process_time() if resume is None else math.nan
         network = self.network(seed, device=device, dtype=dtype)
         if resume is not None:
             check_data(self.problem, resume)
@@ -217,6 +219,7 @@ class Run:
     provenance: dict[str, Any]
     fit: Fit = field(default_factory=lambda: Fit(torch.nn.Module()))  # type: ignore[arg-type]
     earlier: tuple[Version, ...] = ()  # the versions in the result that it goes on from
+    cpu_began: float = math.nan  # of the processor's time of this process; of a run that was resumed, the rest is not known
 
     @property
     def coefficients(self) -> dict[str, float]:
@@ -247,6 +250,7 @@ class Run:
     def result(self, *, checkpoint: bool = False) -> Result:
         """The result as it stands: measured on an independent grid, or, as a ``checkpoint``, just what is needed to go on."""
         problem, progress, box = self.experiment.problem, self.fit, self.experiment.problem.domain
+        cpu = time.process_time() - self.cpu_began
         network = progress.network
         unfinished = checkpoint or progress.status != "complete"
         axes, points, solution, metrics = ({}, None, {}, {}) if checkpoint else measure(problem, network, progress.points.get("equation"))
@@ -257,6 +261,7 @@ class Run:
                 "parameters": network.parameter_count,
                 "steps": progress.history.length,
                 "seconds": progress.seconds,
+                "cpu_seconds": cpu,
                 "loss": float(history["loss"][progress.row]) if progress.history.length else math.nan,
                 **_times(history),
                 **{name: value for name, (value, _) in found.items()},

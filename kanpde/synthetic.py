@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from kanpde.arguments import one_of
 from kanpde.calls import argument_names, call_by_name, function_name
 from kanpde.domains import Box, sobol
 
 STREAMS = {"train": 11, "validation": 12, "test": 13}  # of random numbers
+POINTS = ("random", "sobol", "arcsine")
 SINGLE = ("y", "z", "f", "u")  # how the value of a function without a name is called: the first that is no input
 
 
@@ -34,8 +36,7 @@ class Synthetic:
         good = isinstance(self.noise, Real) and not isinstance(self.noise, bool) and math.isfinite(self.noise) and self.noise >= 0
         if not good:
             raise ValueError(f"noise is a fraction of the target's standard deviation, such as 0.01, got {self.noise!r}")
-        if self.points not in ("random", "sobol"):
-            raise ValueError(f'points is "random" or "sobol", got {self.points!r}')
+        one_of(self.points, POINTS, "Dataset.of(points=...)")
 
     def words(self) -> str:
         """The arguments of ``Dataset.of`` that made it."""
@@ -52,7 +53,7 @@ class Synthetic:
         found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         targets = names
         for split, count in counts.items():
-            points = self._places(count, (seed, STREAMS[split]))
+            points = self._places(count, (seed, STREAMS[split]), training=split == "train")
             targets, values = self._values(points, names) if count else (targets, np.zeros((0, len(targets))))
             found[split] = points, values
         deviation = found["train"][1].std(0)
@@ -62,11 +63,13 @@ class Synthetic:
                 found[split] = points, values + self.noise * deviation * random
         return targets, found
 
-    def _places(self, count: int, seed: tuple[int, int]) -> np.ndarray:
+    def _places(self, count: int, seed: tuple[int, int], *, training: bool) -> np.ndarray:
         box = self.domain
         size = count, len(box.names)
-        unit = sobol(*size, seed) if self.points == "sobol" else np.random.default_rng(seed).random(size)
-        return np.stack([box.scaled(2 * unit[:, axis] - 1, axis) for axis in range(len(box.names))], 1)
+        quiet = self.points == "sobol" or (self.points == "arcsine" and training)
+        unit = sobol(*size, seed) if quiet else np.random.default_rng(seed).random(size)
+        place = -np.cos(np.pi * unit) if self.points == "arcsine" and training else 2 * unit - 1
+        return np.stack([box.scaled(place[:, axis], axis) for axis in range(len(box.names))], 1)
 
     def _values(self, points: np.ndarray, names: tuple[str, ...]) -> tuple[tuple[str, ...], np.ndarray]:
         columns = dict(zip(self.domain.names, np.ascontiguousarray(points.T), strict=True))

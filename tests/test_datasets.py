@@ -75,10 +75,24 @@ def test_several_targets_and_many_inputs():
     assert Dataset.of(lambda x: 3 * x, x=(0, 1), points="sobol", train=64)["train"].inputs.min() < 1 / 32  # no gaps
 
 
+def test_the_arcsine_density_is_that_of_training_alone():
+    data = Dataset.of(lambda x, y: x * y, x=(0, 2), y=(-3, -1), points="arcsine", train=4096, validation=4000, test=4000, seed=5)
+    for axis, (low, high) in enumerate(((0, 2), (-3, -1))):
+        place = {name: 2 * (data[name].inputs[:, axis] - low) / (high - low) - 1 for name in ("train", "validation", "test")}
+        share = np.sort(np.arccos(-place["train"])) / np.pi  # uniform on (0, 1), and more evenly than random numbers are
+        assert np.abs(share - (np.arange(4096) + 0.5) / 4096).max() < 5e-3
+        assert np.abs(np.mean(np.polynomial.chebyshev.chebvander(place["train"], 6)[:, 1:], 0)).max() < 5e-3  # orthogonal to 1
+        for name in ("validation", "test"):
+            assert np.abs(np.sort(place[name]) / 2 + 0.5 - (np.arange(4000) + 0.5) / 4000).max() < 1.7 / np.sqrt(4000)
+    uniform = Dataset.of(lambda x, y: x * y, x=(0, 2), y=(-3, -1), train=10, validation=4000, test=4000, seed=5)
+    assert np.array_equal(uniform["test"].inputs, data["test"].inputs) and "points='arcsine'" in repr(data)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda: Dataset.of(lambda x: sqrt(x), x=(-1, 1)), r"gives y = nan at x=-0\.\d+ of \(-1, 1\), one of \d+ such points of 1000"),
+        (lambda: Dataset.of(lambda x: x, x=(0, 1), points="arcsin"), r"points=\.\.\.\) must be one of .*did you mean 'arcsine'"),
         (lambda: Dataset.of(lambda x: x[:3], x=(0, 1)), r"shape \(3,\) for y at 1000 points"),
         (lambda: Dataset.of(lambda x: None, x=(0, 1)), "lack a return"),
         (lambda: Dataset.of(lambda x: x + 1j, x=(0, 1)), "no real number a point"),

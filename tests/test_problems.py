@@ -18,7 +18,15 @@ from kanpde.objective import outputs
 from kanpde.problem_files import load_problem
 from kanpde.reports import report
 from kanpde.results import load, save
+from kanpde.science.special import special, special_functions
 from kanpde.symbolic.reading import read
+
+
+def grid(ranges):
+    """Points of a box, inputs by name."""
+    axes = np.meshgrid(*[np.linspace(low, high, 50) for low, high in ranges.values()])
+    return dict(zip(ranges, axes, strict=True))
+
 
 PROBLEMS = Path(__file__).parents[1] / "problems"
 
@@ -63,6 +71,13 @@ DATA = {
     "toy_functions/rings-mlp-4": 1.0,
     "toy_functions/rings-mlp-8": 0.7,
 }
+# the same over the standard deviation of the target, for each network of a special function
+SPECIAL = {"": 0.3, "-sums": 0.1, "-deep": 0.1, "-mlp": 0.8, "-small-mlp": 0.9}
+DATA |= {
+    f"special_functions/{each.name}{shape}": limit * float(np.std(each.function(**grid(each.ranges))))
+    for each in special_functions()
+    for shape, limit in SPECIAL.items()
+}
 SQUARES = ["poisson/experiment", "poisson_paper/experiment"]
 
 # the equation, as the docstring of each file has it
@@ -80,6 +95,7 @@ EQUATIONS = {
     "poisson": "u_xx + u_yy",
     "poisson_nd": "laplacian(u) = f",
     "poisson_paper": "u_xx + u_yy",
+    "special_functions": "sn(u, m), F(phi, m), E(phi, m), J_nu(x)",
     "toy_functions": "J0(20 x)",
     "wave": "u_tt = c^2 u_xx",
 }
@@ -269,6 +285,18 @@ def test_quick_run_of_data_reaches_its_number(name):
         experiment = replace(experiment, training=experiment.training[:1])
     result = experiment.run(name=problem, key=key)
     assert rms_error_of_test(result, SAMPLED[key.partition("-")[0]]) <= DATA[name]
+
+
+# every function with the first shape, and every shape with one function
+@pytest.mark.parametrize("key", [*(each.name for each in special_functions()), *(f"kv{shape}" for shape in SPECIAL if shape)])
+def test_quick_run_of_a_special_function_reaches_its_number(key):
+    experiment = experiments(PROBLEMS / "special_functions.py")[key].shortened()
+    small = replace(experiment.problem.data, train=500, validation=100, test=1000)
+    result = replace(experiment, problem=replace(experiment.problem, data=small)).run(name="special_functions", key=key)
+    truth = special(key.partition("-")[0])  # which tests/test_special.py holds against mpmath
+    assert rms_error_of_test(result, truth.function) <= DATA[f"special_functions/{key}"]
+    table = load_problem(PROBLEMS / "special_functions.py").tables({key: [result]})
+    assert (truth.formula in table and f"{result.metrics['test_rmse']:.3g}" in table) or key.endswith("mlp")
 
 
 def rms_error_of_test(result, truth):

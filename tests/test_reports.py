@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kanpde.reports import comparison_table, overfitting, report, summary_rows
+from kanpde.reports import comparison_table, markdown_table, overfitting, report, summary_rows
 from kanpde.results import Result
 
 
@@ -117,3 +117,15 @@ def test_comparison_table_of_nothing_and_of_missing_numbers():
     assert comparison_table([]).split()[:3] == ["problem", "experiment", "seed"]
     bare = replace(run(), provenance={}, metrics={})
     assert comparison_table([bare]).splitlines()[1].split() == ["poisson", "experiment", "-", "complete", "96", *"----"]
+
+
+def test_markdown_tables_are_aligned_and_their_cells_stay_cells():
+    table = markdown_table(["what", "value"], [["|u|", 1.23456e-8], ["missing", None], ["nan", float("nan")], ["whole", 12]])
+    assert table.splitlines() == [
+        "| what    |    value |",
+        "| :------ | -------: |",
+        r"| \|u\|   | 1.23e-08 |",
+        "| missing |        - |",
+        "| nan     |        - |",
+        "| whole   |       12 |",
+    ]
