@@ -275,7 +275,7 @@ class Run:
             experiment=self.key,
             status="failed" if progress.status == "failed" else "interrupted" if unfinished else "complete",
             provenance=self.provenance | {"wall_seconds": progress.seconds, "stops": stops, "data": problem.digest},
-            equation={} if checkpoint else _equation(problem, found) | formula,
+            equation={} if checkpoint else equation_of(problem, found) | formula,
             coordinates=box.names,
             lower=np.asarray(box.lower),
             upper=np.asarray(box.upper),
@@ -299,7 +299,7 @@ class Run:
                 "maps": [[rung, *found] for rung, found in progress.maps.items()],
                 **({"network": about} if about else {}),
             },
-            edges=() if checkpoint else _edges(network, progress.points),
+            edges=() if checkpoint else edges_of(network, progress.points),
             checkpoint=snapshot,
             network=arrays,
             versions=self._versions,
@@ -343,14 +343,14 @@ def _times(history: Mapping[str, np.ndarray]) -> dict[str, float]:
     return found
 
 
-def _edges(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
+def edges_of(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
     """The edge functions over the points of the equation, or of the first condition where there is none."""
     if not isinstance(network, (KAN, SeparableKAN)) or not points:
         return ()
     return tuple(edge_functions(network, points["equation"] if "equation" in points else next(iter(points.values()))))
 
 
-def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:
+def equation_of(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:
     from kanpde.symbolic.equations import latex
 
     if (words := problem.wording()) is not None:
