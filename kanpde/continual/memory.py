@@ -26,7 +26,7 @@ class Memory(Protocol):
         """A task was learnt: ``objective`` is that of the task alone, at the points that it was trained on."""
 
     def prepare(self, network: Network) -> None:
-        """Change what is trained before the next task."""
+        """Before the next task, the first included: look at the network, or change what of it is trained."""
 
     def terms(self) -> Sequence[Term]:
         """What the next task has in its loss."""
@@ -44,10 +44,9 @@ class Memory(Protocol):
 class Quadratic:
     """Rows sqrt(weight) R (p - p*), of which half the squares are weight / 2 (p - p*)' R'R (p - p*)."""
 
-    column = "loss_elastic"
-
-    def __init__(self, root: Tensor, anchor: Tensor) -> None:
+    def __init__(self, root: Tensor, anchor: Tensor, column: str) -> None:
         self.root, self.anchor = root, anchor  # (m, numbers of the network), or (numbers,) of a diagonal; (numbers,)
+        self.column = column
 
     @property
     def size(self) -> int:
@@ -101,11 +100,32 @@ class ElasticMemory:
         pass
 
     def terms(self) -> Sequence[Term]:
-        return [] if self.root is None or self.anchor is None else [Quadratic(self.root, self.anchor)]
+        return [] if self.root is None or self.anchor is None else [Quadratic(self.root, self.anchor, "loss_elastic")]
 
     @property
     def numbers(self) -> int:
         return 0 if self.root is None or self.anchor is None else self.root.numel() + self.anchor.numel()
+
+
+@dataclass
+class StayMemory:
+    """The parameters where the last task ended; before the first, those to begin with."""
+
+    weight: float
+    anchor: Tensor | None = None
+
+    def learnt(self, network: Network, objective: Objective, seed: int) -> None:
+        pass
+
+    def prepare(self, network: Network) -> None:
+        self.anchor = nn.utils.parameters_to_vector(network.parameters()).detach().clone()
+
+    def terms(self) -> Sequence[Term]:
+        return [] if self.anchor is None else [Quadratic(torch.full_like(self.anchor, math.sqrt(self.weight)), self.anchor, "loss_stay")]
+
+    @property
+    def numbers(self) -> int:
+        return 0 if self.anchor is None else self.anchor.numel()
 
 
 # ---- samples ----
@@ -237,8 +257,9 @@ class RehearsalMemory:
 
 @dataclass
 class FrozenMemory:
-    """Which coefficients of each layer the points of earlier tasks have reached: bool (K, inputs)."""
+    """Which coefficients of each layer, from number ``start`` on, the points of earlier tasks have reached: bool (K, inputs)."""
 
+    start: int = 0
     reached: list[Tensor] = field(default_factory=list)
 
     def learnt(self, network: Network, objective: Objective, seed: int) -> None:
@@ -254,7 +275,7 @@ class FrozenMemory:
 
     def prepare(self, network: Network) -> None:
         assert isinstance(network, KAN)
-        for layer, reached in zip(network.wires, self.reached, strict=False):
+        for layer, reached in zip(network.wires[self.start :], self.reached[self.start :], strict=True) if self.reached else ():
             layer.hold(reached)
         if not network.parameter_count:
             raise ValueError("the tasks so far have reached every coefficient of the network, and none is left to train: more intervals")
@@ -264,4 +285,4 @@ class FrozenMemory:
 
     @property
     def numbers(self) -> int:
-        return sum(each.numel() for each in self.reached)  # marks
+        return sum(each.numel() for each in self.reached[self.start :])  # marks

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kanpde.arguments import real_number, whole_number
-from kanpde.continual.memory import ElasticMemory, FrozenMemory, Memory, RehearsalMemory, ReplayMemory
+from kanpde.continual.memory import ElasticMemory, FrozenMemory, Memory, RehearsalMemory, ReplayMemory, StayMemory
 from kanpde.kan import KAN
 from kanpde.network import Network
 
@@ -52,6 +52,29 @@ class Elastic:
 
     def memory(self) -> Memory:
         return ElasticMemory(self.weight, self.full)
+
+
+@dataclass(frozen=True)
+class Stay:
+    """Leave parameters where they are unless there is a reason to move them: to the loss of task k + 1, the first included, is added
+
+        weight / 2 |p - p_k|^2,
+
+    p_0 the parameters to begin with. It settles what no task determines, such as coefficients that its points hardly reach, which otherwise
+    may become huge; a task that is to be learnt to a relative error of eps needs a weight of about eps^2. Alone it hardly keeps from
+    forgetting. It keeps P numbers. Raises ``ValueError`` for a weight that is not positive.
+    """
+
+    weight: float = 1e-10
+
+    def __post_init__(self) -> None:
+        real_number(self.weight, "Stay(weight)", above=0)
+
+    def check(self, network: Network) -> None:
+        pass
+
+    def memory(self) -> Memory:
+        return StayMemory(self.weight)
 
 
 @dataclass(frozen=True)
@@ -114,17 +137,27 @@ class FreezeReached:
     All that a network of local functions gives between these points then stays as it is, to the last digit, in any depth: what the first
     layer sends on is the same, and so what the next one makes of it. New tasks have what is left. It keeps a mark for each function of a node, no data.
 
+    With ``start=1`` the first layer is left free, for other remedies to hold; its outputs, and so what the layers behind it make of them, then
+    are what these leave them.
+
     For KANs of local bases, such as B-splines, whose edges are all splines: ``TypeError`` for others, of which a single point reaches all.
     """
+
+    start: int = 0
+
+    def __post_init__(self) -> None:
+        whole_number(self.start, "FreezeReached(start)", least=0)
 
     def check(self, network: Network) -> None:
         if not isinstance(network, KAN):
             raise TypeError(f"{self} freezes coefficients of local functions, which {network} does not have: use a KAN of B-splines")
-        for layer in network.wires:
+        if self.start >= len(network.wires):
+            raise ValueError(f"{self}: {network} has {len(network.wires)} layers, from number 0 on: start before their end")
+        for layer in network.wires[self.start :]:
             if layer.basis is None or layer.symbols or layer.bias is not None:
                 raise TypeError(f"{self} is for edges of splines alone, and {network} has others: leave it out")
             if layer.basis.support >= layer.basis.size:
                 raise TypeError(f"{self}: a single point reaches every function of {layer.basis!r}: use B-splines, or Elastic()")
 
     def memory(self) -> Memory:
-        return FrozenMemory()
+        return FrozenMemory(self.start)
