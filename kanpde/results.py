@@ -200,8 +200,8 @@ def _write_result(file: Node, result: Result) -> None:
     if result.retention:
         kept = put_group(file, "retention")
         for key, values in result.retention.items():
-            curve = key == "points" or key.startswith("after_")
-            put_array(kept, key, values, (("after", "points") if key != "points" else ("points",)) if curve else ("after", "task"))
+            dims = ("place:n",) if key == "points" else ("after:n", "place:n" if key.startswith("after_") else "task:n")
+            put_array(kept, key, values, dims)
     if result.versions:
         write_versions(file, result.versions)
     if result.law is not None:

@@ -30,3 +30,50 @@ def fifth(k):
 
 five = [fifth(k) for k in range(5)]
 bases = dict(cubic=BSpline(3, 200), quartic=BSpline(4, 199), quintic=BSpline(5, 198), septic=BSpline(7, 196), fourier=Fourier(101))
+until = [LevenbergMarquardt(steps=60, patience=10), Until(loss=1e-11)]
+alone, elastic, samples = [], [Elastic()], [Stay(1e-10), Replay(20)]
+# of several layers: what keeps parameters that no task determines, and the remedies beside it
+deep_remedies = {
+    "none": [Stay(1e-10)],
+    "freeze": [Stay(1e-8), FreezeReached()],
+    "elastic": [Stay(1e-8), Elastic(100)],
+    "rehearse": [Stay(1e-10), Rehearse(100)],
+    "replay": [Stay(1e-10), Replay(20)],
+}
+networks = {
+    "deep": KAN(1, 5, 1, basis=[BSpline(3, 60), BSpline(3, 4)], hidden="range", outside="continue", init="identity"),
+    "chebyshev": KAN(1, 5, 1, basis=[Chebyshev(60), Chebyshev(5)], init="small"),
+    "mlp": MLP(1, 16, 16, 1),
+}
+
+rod = Box(x=(-1, 1), t=(0, 1))
+
+
+def warmth(x, t):
+    return exp(-(pi**2) * t / 20) * sin(pi * x) + exp(-9 * pi**2 * t / 20) * sin(3 * pi * x) / 2
+
+
+heat = Problem(
+    rod,
+    lambda u: u.t - u.xx / 20,
+    conditions=[Initial(lambda x: sin(pi * x) + sin(3 * pi * x) / 2), Dirichlet(0, on=rod.boundary, hard=True)],
+    exact=warmth,
+)
+windows = {"none": [], "elastic": [Elastic(100)], "rehearse": [Rehearse(200)], "replay": [Replay(100)]}
+
+experiments = {
+    **{f"{name}-none": Continual(five, KAN(1, 1, basis=basis), LevenbergMarquardt(steps=10)) for name, basis in bases.items()},
+    **{f"{name}-elastic": Continual(five, KAN(1, 1, basis=basis), LevenbergMarquardt(steps=10), Elastic()) for name, basis in bases.items()},
+    **{
+        f"{name}-{key}": Continual(five, model, until, remedies)
+        for name, model in networks.items()
+        for key, remedies in deep_remedies.items()
+        if key != "freeze" or name == "deep"
+    },
+    **{
+        f"heat-{key}": Continual(
+            Windows(heat, 4), KAN(2, 4, 1, basis=Chebyshev(10)), LevenbergMarquardt(steps=60, patience=10), remedies, sampling=sampling
+        )
+        for key, remedies in windows.items()
+    },
+}
