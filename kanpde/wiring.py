@@ -33,8 +33,8 @@ class Wiring(nn.Module):
     the manner of ``init`` (:func:`kanpde.initial.drawn`); a ``torch.Generator`` is drawn from. Without a basis there are no splines.
 
     ``weight`` has shape (linear outputs, K, inputs) and is zero where ``present`` (linear outputs, inputs) is False. ``bias`` is None until
-    it is added; ``constants`` (S, 3) are a, b, c of the terms ``symbols``. What is ``held`` is not trained: edges by ``weight_held``, and for
-    a time, until :meth:`hold` is called again, single coefficients by ``coefficients_held`` (K, inputs) of all outputs.
+    it is added; ``constants`` (S, 3) are a, b, c of the terms ``symbols``. What is ``held`` is not trained: edges by ``weight_held``,
+    and for a time, until :meth:`hold` is called again, single coefficients by ``coefficients_held`` (K, inputs), of all outputs.
 
     Raises ``TypeError`` or ``ValueError`` for widths, bases and entries that are none. Source: Liu et al., arXiv 2404.19756; product nodes:
     arXiv 2408.10205.

@@ -163,7 +163,9 @@ def test_scores_by_hand():
     assert main_error(["train_loss", "relative_l2", "test_rmse"]) == "test_rmse"
     with pytest.raises(ValueError, match="none of the errors"):
         main_error(["accuracy"])
-    both = over_all([{"test_rmse": 3.0, "test_rows": 2, "max_error": 1.0, "loss": 1.0}, {"test_rmse": 4.0, "test_rows": 3, "max_error": 5.0}])
+    both = over_all(
+        [{"test_rmse": 3.0, "test_rows": 2, "max_error": 1.0, "loss": 1.0}, {"test_rmse": 4.0, "test_rows": 3, "max_error": 5.0}]
+    )
     assert both == {"test_rmse": pytest.approx(12.5**0.5), "test_rows": 5, "max_error": 5.0}
 
 

@@ -30,8 +30,9 @@ class Elastic:
         weight / 2 (p - p_k)' (sum over i <= k of J_i'J_i) (p - p_k),
 
     p_k the parameters after task k, J_i the Jacobian of the residuals of task i at p_i: the change of their squares, linearised. Where the
-    residuals are linear in p (a single layer; a linear equation) and every task is solved to the end, a ``weight`` of 1 is recursive least
-    squares: the network after the last task is the one that all tasks at once would give. Otherwise errors of second order in p - p_k are left.
+    residuals are linear in p (a single layer, with data or a linear equation) and every task is solved to the end, a ``weight`` of 1 is
+    recursive least squares: the network after the last task is the one that all tasks at once would give, each in its own units. Otherwise
+    errors of second order in p - p_k are left, and a greater weight makes the way longer and the errors smaller.
 
     It keeps P parameters and a root of the P x P matrix, no data. With ``full=False`` only the diagonal: 2 P numbers, elastic weight
     consolidation as it was published, which takes coefficients for independent.
@@ -135,10 +136,8 @@ class FreezeReached:
     least and the greatest value that their points sent into a node, in every layer.
 
     All that a network of local functions gives between these points then stays as it is, to the last digit, in any depth: what the first
-    layer sends on is the same, and so what the next one makes of it. New tasks have what is left. It keeps a mark for each function of a node, no data.
-
-    With ``start=1`` the first layer is left free, for other remedies to hold; its outputs, and so what the layers behind it make of them, then
-    are what these leave them.
+    layer sends on is the same, and so what the next one makes of it. New tasks have what is left. It keeps a mark for each function of a
+    node, no data. With ``start=1`` the first layer is left free, for other remedies to hold.
 
     For KANs of local bases, such as B-splines, whose edges are all splines: ``TypeError`` for others, of which a single point reaches all.
     """

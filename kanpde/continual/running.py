@@ -45,8 +45,8 @@ class Continual:
 
     Nothing of earlier tasks is seen in training but what remedies kept. The result has ``retention``: for every error that the tasks have,
     a matrix (T + 1, T), row j the errors on all tasks after j of them, row 0 before any; of one coordinate also the function after each.
-    Metrics are those of all tasks together after the last (:func:`~kanpde.continual.scores.over_all`), ``backward_transfer``, ``forgetting``
-    and the ``kept_numbers`` of the remedies. A run that is stopped is begun anew.
+    Metrics are those of all tasks together after the last (:func:`~kanpde.continual.scores.over_all`), ``backward_transfer``,
+    ``forgetting`` and the ``kept_numbers`` of the remedies. A run that is stopped is begun anew.
 
     Raises ``TypeError`` or ``ValueError`` for tasks, networks, remedies and schedules that do not fit one another.
     """

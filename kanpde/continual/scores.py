@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from kanpde.reports import markdown_table
+from kanpde.results import Result
+
 QUADRATIC = ("rmse", "rms_error", "relative_l2", "relative_h1", "residual_rms", "residual_rms_training")  # whose squares have a mean
 ERRORS = ("test_rmse", "validation_rmse", "train_rmse", "relative_l2", "rms_error", "residual_rms", "test_loss", "train_loss")
 
@@ -55,3 +58,19 @@ def over_all(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
         else:
             found[name] = max(values) if name.endswith("max_error") else sum(values) / len(values)
     return found
+
+
+def retention_table(results: Mapping[str, Sequence[Result]], *, floors: Mapping[str, float] | None = None) -> str:
+    """A line for each experiment, ``<network>-<remedy>``, of sequences of tasks: the root mean square over all tasks of the errors when
+    each was learnt, and at the end, medians over the seeds and the worst seed; what is forgotten; the ``floors`` of the networks by name.
+    """
+    head = ["network-remedy", "parameters", "numbers kept", "error when learnt", "error at the end", "worst seed", "forgetting", "floor"]
+    rows = []
+    for name, runs in results.items():
+        error, known = main_error(list(runs[0].retention)), runs[0].metrics
+        learnt = np.sqrt([np.mean(np.diag(run.retention[error][1:]) ** 2) for run in runs])
+        end = np.sqrt([np.mean(run.retention[error][-1] ** 2) for run in runs])
+        forgotten = float(np.median([run.metrics["forgetting"] for run in runs]))
+        found = [known["parameters"], known["kept_numbers"], float(np.median(learnt)), float(np.median(end)), float(end.max()), forgotten]
+        rows.append([name, *found, (floors or {}).get(name.partition("-")[0])])
+    return markdown_table(head, rows)

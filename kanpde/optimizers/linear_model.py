@@ -224,7 +224,7 @@ class StreamedModel(LinearModel):
 
 
 def decomposed(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """U, S and V' of a matrix, by bidiagonal QR iterations where divide and conquer does not converge, as with many equal singular values."""
+    """U, S and V' of a matrix, by QR iterations where divide and conquer does not converge, as with many equal singular values."""
     try:
         return torch.linalg.svd(matrix, full_matrices=False)
     except torch.linalg.LinAlgError:
