@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ MARKS = "osD^vP*X"
 LOWEST = 1e-16
 
 
-def phases(results: Sequence[Result], *, exact: Callable[[np.ndarray], np.ndarray] | None = None, unknown: str | None = None) -> Figure:
+def phases(results: Sequence[Result], *, exact: Callable[..., Any] | None = None, unknown: str | None = None) -> Figure:
     """The function of one coordinate after each task: a row a task, a column a run; what was shown so far is shaded.
 
     ``exact`` is drawn behind, as far as it was shown. Figure 3.5 of Liu et al., arXiv 2404.19756. Raises ``ValueError`` for results without

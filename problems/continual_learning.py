@@ -55,18 +55,18 @@ layers = {
 remedies = {
     "none": [kp.Stay(1e-10)],
     "freeze": [kp.Stay(1e-8), kp.FreezeReached()],
-    "elastic": [kp.Stay(1e-8), kp.Elastic(100)],
+    "elastic": [kp.Stay(1e-8), kp.Elastic(1e4)],
     "rehearse": [kp.Stay(1e-10), kp.Rehearse(100)],
     "replay": [kp.Stay(1e-10), kp.Replay(20)],
 }
-of_heat = {"none": [], "elastic": kp.Elastic(100), "rehearse": kp.Rehearse(200), "replay": kp.Replay(100)}
+of_heat = {"none": [], "elastic": [kp.Elastic(100)], "rehearse": [kp.Rehearse(200, weight=100)], "replay": [kp.Replay(100)]}
 rod_network, points = kp.KAN(2, 4, 1, basis=kp.Chebyshev(10)), kp.Sampling(interior=400, per_side=60)
 
 one = {name: kp.KAN(1, 1, basis=basis) for name, (basis, _) in bases.items()}
 several = [(name, key) for name in layers for key in remedies if name == "splines" or key != "freeze"]
 experiments = {
     **{f"{name}-none": kp.Continual(five, network, at_once, quick=at_once) for name, network in one.items()},
-    **{f"{name}-elastic": kp.Continual(five, network, at_once, kp.Elastic(), quick=at_once) for name, network in one.items()},
+    **{f"{name}-elastic": kp.Continual(five, network, at_once, [kp.Elastic()], quick=at_once) for name, network in one.items()},
     **{f"{name}-{key}": kp.Continual(five, layers[name], steps, remedies[key]) for name, key in several},
     **{f"heat-{key}": kp.Continual(windows, rod_network, steps[:1], each, points) for key, each in of_heat.items()},
 }

@@ -1,6 +1,8 @@
 """Sequences of tasks: what is forgotten, what keeps from it, and what a run leaves behind."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ from kanpde import (
     Sampling,
 )
 from kanpde.continual import Continual, Elastic, FreezeReached, Rehearse, Replay, Stay, Windows
-from kanpde.continual.scores import backward_transfer, forgetting, main_error, over_all
+from kanpde.continual.scores import backward_transfer, forgetting, main_error, over_all, retention_table
 from kanpde.functions import exp, pi, sin
 from kanpde.joined import Joined
 from kanpde.objective import Objective
@@ -167,6 +169,23 @@ def test_scores_by_hand():
         [{"test_rmse": 3.0, "test_rows": 2, "max_error": 1.0, "loss": 1.0}, {"test_rmse": 4.0, "test_rows": 3, "max_error": 5.0}]
     )
     assert both == {"test_rmse": pytest.approx(12.5**0.5), "test_rows": 5, "max_error": 5.0}
+
+
+def test_the_example_of_the_readme(capsys):
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (block,) = [each for each in re.findall(r"```python\n(.*?)```", text, re.S) if "Continual(" in each]
+    space: dict = {}
+    exec(block, space)
+    retention = space["one_layer"].run(seed=1).retention["test_rmse"]
+    assert retention[0].min() > 0.1 and retention[5].max() < 1e-6
+    assert capsys.readouterr().out.count("e-0") >= 5
+
+
+def test_the_table_has_medians_and_floors(result):
+    text = retention_table({"cubic-elastic": [result, result], "mlp-none": [result]}, floors={"cubic": 1.25e-3})
+    head, _, first, second = text.splitlines()
+    assert "forgetting" in head and "1.25e-03" in first and second.split("|")[-2].strip() == "-"
+    assert f"{np.sqrt(np.mean(result.retention['test_rmse'][3] ** 2)):.2e}" in first
 
 
 # ---- a domain that grows ----

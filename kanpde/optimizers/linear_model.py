@@ -227,7 +227,7 @@ def decomposed(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """U, S and V' of a matrix, by QR iterations where divide and conquer does not converge, as with many equal singular values."""
     try:
         return torch.linalg.svd(matrix, full_matrices=False)
-    except torch.linalg.LinAlgError:
+    except RuntimeError:
         if not bool(matrix.isfinite().all()):
             raise
         from scipy.linalg import svd
