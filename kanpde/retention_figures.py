@@ -68,7 +68,7 @@ def matrices(results: Sequence[Result], error: str, *, columns: int = 4) -> Figu
                 for task in range(phase + 1):
                     value = matrix[phase, task]
                     dark = (np.log(max(value, LOWEST)) - np.log(norm.vmin)) / (np.log(norm.vmax) - np.log(norm.vmin)) < 0.55  # type: ignore[arg-type]
-                    ax.text(task, phase, f"{np.log10(max(value, LOWEST)):.0f}", ha="center", va="center", fontsize=5.5,
+                    ax.text(task, phase, f"{round(np.log10(max(value, LOWEST)))}", ha="center", va="center", fontsize=5.5,
                             color="white" if dark else "black")  # fmt: skip
             ax.set_title(result.experiment, fontsize=7)
             ax.set_xticks(range(tasks), [str(task) for task in range(1, tasks + 1)])
@@ -76,8 +76,7 @@ def matrices(results: Sequence[Result], error: str, *, columns: int = 4) -> Figu
             ax.tick_params(length=0)
         for ax in axes.flat[len(results) :]:
             ax.remove()
-        for ax in axes[-1]:
-            ax.set_xlabel("error on task (log10)")
+        figure.supxlabel("task (numbers: log10 of the error on it)", fontsize=7)
         for ax in axes[:, 0]:
             ax.set_ylabel("after task")
         if image is not None:
