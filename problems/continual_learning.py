@@ -36,7 +36,8 @@ heat = kp.Problem(
 )
 
 five, windows = [fifth(k) for k in range(5)], kp.Windows(heat, 4)
-at_once, steps = [kp.LevenbergMarquardt(steps=8)], [kp.LevenbergMarquardt(steps=60, patience=10), kp.Until(loss=1e-11)]
+at_once, few = [kp.LevenbergMarquardt(steps=8)], [kp.LevenbergMarquardt(steps=60, patience=10)]
+steps, quick = ([kp.LevenbergMarquardt(steps=n, patience=30), kp.Until(loss=1e-11)] for n in (150, 20))
 # with the test error of a least-squares fit to all 500 points at once
 bases = {
     "cubic": (kp.BSpline(3, 200), 4.02e-6),
@@ -67,8 +68,8 @@ several = [(name, key) for name in layers for key in remedies if name == "spline
 experiments = {
     **{f"{name}-none": kp.Continual(five, network, at_once, quick=at_once) for name, network in one.items()},
     **{f"{name}-elastic": kp.Continual(five, network, at_once, [kp.Elastic()], quick=at_once) for name, network in one.items()},
-    **{f"{name}-{key}": kp.Continual(five, layers[name], steps, remedies[key]) for name, key in several},
-    **{f"heat-{key}": kp.Continual(windows, rod_network, steps[:1], each, points) for key, each in of_heat.items()},
+    **{f"{name}-{key}": kp.Continual(five, layers[name], steps, remedies[key], quick=quick) for name, key in several},
+    **{f"heat-{key}": kp.Continual(windows, rod_network, few, each, points) for key, each in of_heat.items()},
 }
 
 
@@ -79,12 +80,9 @@ def tables(results):
 def figures(results):
     first = {result.experiment.removesuffix("-quick"): result for result in reversed(results)}
     chosen = [key for key in first if not key.startswith("heat") and key.split("-")[0] in ("quintic", "fourier", *layers)]
-    drawn = [
-        name for name in ("cubic-none", "fourier-none", "splines-none", "splines-rehearse", "mlp-none", "mlp-rehearse") if name in first
-    ]
-    found = {"phases": phases([first[name] for name in drawn], exact=peaks)} if drawn else {}
+    shown = [first[key] for key in first if key in ("cubic-none", "fourier-none", "splines-none", "splines-rehearse", "mlp-none")]
+    found = {"phases": phases(shown, exact=peaks)} if shown else {}
     for name, keys, error in (("peaks", chosen, "test_rmse"), ("heat", [key for key in first if key[:4] == "heat"], "relative_l2")):
-        if keys:
-            some = [first[key] for key in keys]
-            found |= {f"{name}-retention": matrices(some, error), f"{name}-errors": over_phases(some, error)}
+        some = [first[key] for key in keys]
+        found |= {f"{name}-retention": matrices(some, error), f"{name}-errors": over_phases(some, error)} if some else {}
     return found
