@@ -25,7 +25,7 @@ from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
 from kanpde.measures import measure
 from kanpde.network import Network
-from kanpde.objections import objections
+from kanpde.objections import check_exact, objections
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
 from kanpde.reports import overfitting
@@ -173,12 +173,7 @@ class Experiment:
         if a callback raises: then the status is "failed".
         Raises ``ValueError`` or ``TypeError`` before training if ``exact`` contradicts the problem, or a residual is not finite.
         """
-        found = self.checks()
-        if found:
-            raise ValueError(
-                "the exact solution does not solve the problem: " + "; ".join(found) + ". Correct exact, the equation or the condition, "
-                "or switch this check off with Problem(..., check=False)"
-            )
+        check_exact(self.problem)
         for warning in self.warnings():
             logger.warning("%s", warning)
         snapshot = snapshot_of(resume, primitives_in(self._model, self.training)) if resume is not None else None

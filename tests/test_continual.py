@@ -155,6 +155,17 @@ def test_terms_have_the_derivatives_that_they_say(remedy, frozen):
     assert sum(objective.paid(residual).values()) == pytest.approx(own)
 
 
+def test_single_coefficients_are_held_in_values_by_torch_too():
+    network = KAN(1, 2, 1, basis=BSpline(2, 4), seed=1)
+    held = torch.zeros(6, 1, dtype=torch.bool)
+    held[[0, 3]] = True
+    layer = network.wires[0].hold(held)
+    network(torch.linspace(-1, 1, 50, dtype=torch.float64)[:, None]).sum().backward()
+    moved = layer.weight.grad.abs().sum(0) > 0
+    assert torch.equal(moved, ~held) and network.parameter_count == 6 * 2 + 6 * 2 - 4
+    assert layer.hold(None).live is None
+
+
 # ---- scores ----
 
 
@@ -210,6 +221,12 @@ def test_windows_are_solved_one_after_another_and_kept_by_rehearsal():
     truth = np.exp(-(np.pi**2) * t / 20) * np.sin(np.pi * x)
     error = np.linalg.norm(kept.solution["u"] - truth) / np.linalg.norm(truth)
     assert error < 2e-3 and error == pytest.approx(kept.metrics["relative_l2"], rel=0.5)
+
+
+def test_a_wrong_exact_solution_is_told_before_training():
+    wrong = replace(HEAT, exact=lambda x, t: exp(-t) * sin(pi * x))
+    with pytest.raises(ValueError, match="does not solve the problem"):
+        Continual(Windows(wrong, 2), KAN(2, 2, 1, basis=Chebyshev(6)), [LM]).run()
 
 
 def test_windows_refuse_what_cannot_be_cut():

@@ -17,6 +17,7 @@ from kanpde.experiment import Experiment, edges_of, equation_of
 from kanpde.kan import KAN
 from kanpde.measures import measure
 from kanpde.network import Network
+from kanpde.objections import check_exact
 from kanpde.objective import Objective, outputs
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
@@ -111,8 +112,15 @@ class Continual:
         source: str = "",
         resume: Result | None = None,
     ) -> Result:
-        """Train on every task in turn, measuring all after each. An unfinished ``resume`` is begun anew."""
+        """Train on every task in turn, measuring all after each. An unfinished ``resume`` is begun anew.
+
+        Raises ``ValueError`` before training if the ``exact`` of a task contradicts it; ``KeyboardInterrupt`` on Ctrl-C.
+        """
         known, tasks = provenance(self, seed, device, dtype, source), sequence(self.tasks)
+        for problem in tasks.wholes:
+            check_exact(problem)
+        for warning in dict.fromkeys(each for problem in tasks.wholes for each in problem.warnings()):
+            logger.warning("%s", warning)
         network, before = self.network(seed, device=device, dtype=dtype), None
         memories = [remedy.memory() for remedy in self.remedies]
         problems = [tasks.task(number, None) for number in range(len(tasks))]
@@ -120,8 +128,6 @@ class Continual:
         points, everywhere = dict[str, torch.Tensor](), list[torch.Tensor]()
         for number in range(len(tasks)):
             problem = tasks.task(number, before)
-            for warning in problem.warnings() if not number else ():
-                logger.warning("%s", warning)
             for memory in memories:
                 memory.prepare(network)
             terms = [term for memory in memories for term in memory.terms()]

@@ -48,6 +48,11 @@ class Windows:
     def domain(self) -> Box:
         return self.problem.domain
 
+    @property
+    def wholes(self) -> tuple[Problem, ...]:
+        """The problems as they were asked."""
+        return (self.problem,)
+
     def task(self, number: int, before: tuple[Problem, Network] | None) -> Problem:
         """The problem in one window, from the end of the one ``before``; without, from the initial condition as it is written."""
         part = slab_problem(self.problem, self.axis, *self.bounds[number], before)
@@ -82,6 +87,11 @@ class Listed:
 
     def __len__(self) -> int:
         return len(self.problems)
+
+    @property
+    def wholes(self) -> tuple[Problem, ...]:
+        """The problems as they were asked."""
+        return self.problems
 
     def task(self, number: int, before: tuple[Problem, Network] | None) -> Problem:
         """One of them."""
