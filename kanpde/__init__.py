@@ -24,6 +24,7 @@ from kanpde.bases import (
 )
 from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
+from kanpde.continual import Continual, Elastic, FreezeReached, Rehearse, Replay, Stay, Windows
 from kanpde.datasets import Dataset
 from kanpde.discovery import discover, discover_pde, extract, polish
 from kanpde.discovery.equation_runs import EquationSearch
@@ -121,18 +122,19 @@ __version__ = "0.1.0"
 
 __all__ = [
     "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "Augmented", "BSpline", "Balance",
-    "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet",
-    "EarlyStopping", "EquationSearch", "Exchange", "Experiment", "Extended", "Extract", "Field", "Film", "Finding", "FixEdges",
-    "Fixed", "Fourier", "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral",
-    "Jacobi", "KANLayer", "KeepVersions", "Law", "LawSearch", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
-    "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune",
-    "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Released", "Resample", "Result",
-    "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify",
-    "Starts", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Versions", "Wrapped", "activations", "adapt_ranges",
-    "additive_parts", "additive_separability", "as_expression", "attribution", "auto_swap", "compile_expression", "composition",
-    "connection_cost", "dependence", "discover", "discover_pde", "div", "draw_law", "draw_network", "edge", "edge_functions",
-    "expand_depth", "expand_width", "extract", "fix", "freeze", "generalised_separability", "grad", "grow", "homogeneity",
-    "interactions", "invariance", "laplacian", "load", "load_law", "load_network", "manufactured", "multiplicative_parts",
+    "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continual", "Continue", "Data", "Dataset",
+    "Dirichlet", "EarlyStopping", "Elastic", "EquationSearch", "Exchange", "Experiment", "Extended", "Extract", "Field", "Film",
+    "Finding", "FixEdges", "Fixed", "Fourier", "FreezeReached", "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity",
+    "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "KeepVersions", "Law", "LawSearch", "Legendre",
+    "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point",
+    "Polynomials", "Primitive", "Problem", "Proposal", "Prune", "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine",
+    "Reflect", "Regression", "Rehearse", "Released", "Replay", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale",
+    "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Stay", "Translate", "Tree",
+    "Unknown", "Until", "VariableProjection", "Versions", "Windows", "Wrapped", "activations", "adapt_ranges", "additive_parts",
+    "additive_separability", "as_expression", "attribution", "auto_swap", "compile_expression", "composition", "connection_cost",
+    "dependence", "discover", "discover_pde", "div", "draw_law", "draw_network", "edge", "edge_functions", "expand_depth",
+    "expand_width", "extract", "fix", "freeze", "generalised_separability", "grad", "grow", "homogeneity", "interactions",
+    "invariance", "laplacian", "load", "load_law", "load_network", "manufactured", "multiplicative_parts",
     "multiplicative_separability", "outside_grid", "periodicity", "perturb", "polish", "power", "primitive", "prune", "release",
     "remove_edge", "remove_input", "remove_node", "save", "save_law", "save_network", "sensitivity", "simplify", "structure_tree",
     "suggest", "swap", "tidy", "unfreeze",

@@ -26,7 +26,7 @@ from kanpde.interpret import edge_functions
 from kanpde.kan import KAN
 from kanpde.measures import measure
 from kanpde.network import Network
-from kanpde.objections import objections
+from kanpde.objections import check_exact, objections
 from kanpde.problem import Problem
 from kanpde.provenance import provenance
 from kanpde.reports import overfitting
@@ -174,12 +174,7 @@ class Experiment:
         if a callback raises: then the status is "failed".
         Raises ``ValueError`` or ``TypeError`` before training if ``exact`` contradicts the problem, or a residual is not finite.
         """
-        found = self.checks()
-        if found:
-            raise ValueError(
-                "the exact solution does not solve the problem: " + "; ".join(found) + ". Correct exact, the equation or the condition, "
-                "or switch this check off with Problem(..., check=False)"
-            )
+        check_exact(self.problem)
         for warning in self.warnings():
             logger.warning("%s", warning)
         snapshot = snapshot_of(resume, primitives_in(self._model, self.training)) if resume is not None else None
@@ -280,7 +275,7 @@ class Run:
             experiment=self.key,
             status="failed" if progress.status == "failed" else "interrupted" if unfinished else "complete",
             provenance=self.provenance | {"wall_seconds": progress.seconds, "stops": stops, "data": problem.digest},
-            equation={} if checkpoint else _equation(problem, found) | formula,
+            equation={} if checkpoint else equation_of(problem, found) | formula,
             coordinates=box.names,
             lower=np.asarray(box.lower),
             upper=np.asarray(box.upper),
@@ -304,7 +299,7 @@ class Run:
                 "maps": [[rung, *found] for rung, found in progress.maps.items()],
                 **({"network": about} if about else {}),
             },
-            edges=() if checkpoint else _edges(network, progress.points),
+            edges=() if checkpoint else edges_of(network, progress.points),
             checkpoint=snapshot,
             network=arrays,
             versions=self._versions,
@@ -348,14 +343,14 @@ def _times(history: Mapping[str, np.ndarray]) -> dict[str, float]:
     return found
 
 
-def _edges(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
+def edges_of(network: Network, points: Mapping[str, Tensor]) -> tuple[Edges, ...]:
     """The edge functions over the points of the equation, or of the first condition where there is none."""
     if not isinstance(network, (KAN, SeparableKAN)) or not points:
         return ()
     return tuple(edge_functions(network, points["equation"] if "equation" in points else next(iter(points.values()))))
 
 
-def _equation(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:
+def equation_of(problem: Problem, found: Mapping[str, tuple[float, float]]) -> dict[str, str]:
     from kanpde.symbolic.equations import latex
 
     if (words := problem.wording()) is not None:

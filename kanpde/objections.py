@@ -20,6 +20,16 @@ POINTS = 32  # inside, and on each side of a condition
 TOLERANCE = 1e-6  # relative to the terms: exact may be computed by other numerical means
 
 
+def check_exact(problem: Problem) -> None:
+    """Raise ``ValueError`` with all objections, if there are some."""
+    found = objections(problem)
+    if found:
+        raise ValueError(
+            "the exact solution does not solve the problem: " + "; ".join(found) + ". Correct exact, the equation or the condition, "
+            "or switch this check off with Problem(..., check=False)"
+        )
+
+
 def objections(problem: Problem) -> list[str]:
     """Reasons not to train: where ``exact`` contradicts the problem, by sympy, or in floating point where sympy cannot read it.
 

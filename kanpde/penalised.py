@@ -9,17 +9,17 @@ from torch import Tensor, nn
 
 from kanpde.compiled import Compiled
 from kanpde.jets import Channels
+from kanpde.joined import Joined, Term
 from kanpde.kan import KAN
 from kanpde.network import Network
-from kanpde.objective import Objective
 from kanpde.penalties import Rows, Smooth, Sparsify, penalty_rows
 from kanpde.problem import Problem
 
 COLUMNS = {Sparsify: "loss_sparsity", Smooth: "loss_smoothness"}  # of the history
 
 
-class Penalised(Objective):
-    """An objective and ``penalties``, whose rows are those of where ``network`` stood last when it was settled.
+class Penalised(Joined):
+    """An objective, ``terms``, and ``penalties``, whose rows are those of where ``network`` stood last when it was settled.
 
     The penalties are in units of the loss of the zero network under the problem's own weights, or of the sum of the weights where that
     is zero or not finite: of residuals that are 1 everywhere.
@@ -34,6 +34,7 @@ class Penalised(Objective):
         network: KAN,
         penalties: Sequence[Sparsify | Smooth],
         *,
+        terms: Sequence[Term] = (),
         factors: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(problem, points, factors=factors)
@@ -43,6 +44,7 @@ class Penalised(Objective):
         unit = sum(loss / (factors or {}).get(name, 1.0) for name, loss in losses.items())
         fallback = sum(block.weight / (factors or {}).get(block.name, 1.0) for block in self.blocks)
         self.unit = unit if 0 < unit < math.inf else fallback
+        self.terms = tuple(terms)  # which are no part of that unit
         self.settle(network)
 
     def settle(self, network: KAN) -> dict[str, float]:
@@ -54,7 +56,7 @@ class Penalised(Objective):
         live = network.trained_places
         self._trained = self._matrix if live is None else self._matrix[:, live]
         self._count()
-        return self.paid(self._tail(network))
+        return self._penalties(self._tail(network))
 
     @torch.no_grad()
     def output_units(self, network: KAN) -> Tensor:
@@ -69,6 +71,9 @@ class Penalised(Objective):
         return torch.where(found > 0, found, 1.0)
 
     def paid(self, residual: Tensor) -> dict[str, float]:
+        return super().paid(residual) | self._penalties(residual)
+
+    def _penalties(self, residual: Tensor) -> dict[str, float]:
         """The penalties in a residual vector (N,), or in its end, by the history's columns."""
         found, start = {}, len(residual) - sum(rows.size for rows in self._rows_of)
         for penalty, rows in zip(self.penalties, self._rows_of, strict=True):

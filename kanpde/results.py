@@ -88,6 +88,7 @@ class Result:
     checkpoint: dict[str, np.ndarray | float | int | str] | None  # only in unfinished files
     network: dict[str, np.ndarray] = field(default_factory=dict)  # of a network that a replay cannot build: architecture["network"]
     versions: tuple[Version, ...] = ()  # of the networks on the way, if they were asked for
+    retention: dict[str, np.ndarray] = field(default_factory=dict)  # of a sequence of tasks: errors after each, (T + 1, T)
     law: dict[str, Any] | None = None  # as Law.to_plain wrote it; Law.from_plain(result.law) is the law
 
     def __repr__(self) -> str:
@@ -174,7 +175,7 @@ def write_index(directory: str | Path, paths: Iterable[str | Path]) -> Path:
 
 
 def _write_result(file: Node, result: Result) -> None:
-    """Fill an open file, group by group: provenance, domain, points, history, solution, metrics, law, model."""
+    """Fill an open file, group by group: provenance, domain, points, history, solution, metrics, retention, law, model."""
     root = {"Conventions": CONVENTIONS, "title": f"{result.problem}, {result.experiment}"}
     root |= {"created": result.provenance.get("created") or datetime.now(UTC).isoformat(timespec="seconds")}
     root |= {"status": result.status, "problem": result.problem, "experiment": result.experiment}
@@ -196,6 +197,11 @@ def _write_result(file: Node, result: Result) -> None:
         put_array(history, key, result.history[key], ("step",), about)
     _write_solution(put_group(file, "solution", {"unknowns": result.unknowns}), result)
     put_group(file, "metrics", result.metrics)
+    if result.retention:
+        kept = put_group(file, "retention")
+        for key, values in result.retention.items():
+            dims = ("place:n",) if key == "points" else ("after:n", "place:n" if key.startswith("after_") else "task:n")
+            put_array(kept, key, values, dims)
     if result.versions:
         write_versions(file, result.versions)
     if result.law is not None:
@@ -278,6 +284,7 @@ def _read_result(file: Node) -> Result:
         edges=tuple(map(_read_edges, file["model/edges"].values())),
         network=arrays(file["model/network"]) if "network" in file["model"] else {},
         versions=read_versions(file),
+        retention=arrays(file["retention"]) if "retention" in file else {},
         law=read_law(file),
         checkpoint=None if checkpoint is None else {**attributes(checkpoint), **arrays(checkpoint)},
     )

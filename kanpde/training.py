@@ -19,6 +19,7 @@ from torch import Tensor
 
 from kanpde.callbacks import CallbackError
 from kanpde.changes import EnterSlab, Stage
+from kanpde.joined import Joined, Term, columns_of
 from kanpde.kan import KAN
 from kanpde.network import Network, uniform
 from kanpde.objective import Objective, outputs
@@ -123,11 +124,13 @@ def fit(
     listener: Callable[[Fit], str | None] | None = None,
     rung_over: Callable[[Fit], object] | None = None,
     resume: Snapshot | None = None,
+    terms: Sequence[Term] = (),
 ) -> Fit:
     """Train ``network`` on ``problem``; a KeyboardInterrupt ends it with what has been reached.
 
     ``listener`` is called after every step; a reason that it returns ends the training, which is then complete, with the network that it
     saw; a :class:`~kanpde.callbacks.CallbackError` that it raises ends it as failed. ``rung_over`` is called when a rung has ended.
+    ``terms`` are minimised beside the losses, such as what earlier tasks ask for (:mod:`kanpde.continual`).
     """
     ladder = rungs(training, problem.domain)
     if len(network.coefficients) != len(problem.coefficients):
@@ -140,9 +143,8 @@ def fit(
     if resume is not None:
         progress.seconds, progress.stops = resume.seconds, list(resume.stops[: resume.rung])
         progress.history = History({name: column.tolist() for name, column in resume.history.items()}, len(resume.history.get("step", ())))
-    climb = Climb(
-        progress, sampling, seed, time.perf_counter() - progress.seconds, _error_measure(problem, network, seed), listener, rung_over
-    )
+    began, judge = time.perf_counter() - progress.seconds, _error_measure(problem, network, seed)
+    climb = Climb(progress, sampling, seed, began, judge, listener, rung_over, tuple(terms))
     try:
         for number, rung in enumerate(ladder):
             for change in rung.changes:
@@ -193,6 +195,7 @@ class Climb:
     judge: Callable[[Stage], float]
     listener: Callable[[Fit], str | None] | None
     rung_over: Callable[[Fit], object] | None = None
+    terms: tuple[Term, ...] = ()
     ended: bool = False  # by the listener
     penalties: tuple[str, ...] = ()  # columns of the history that are minimised beside the losses
 
@@ -276,11 +279,11 @@ class Climb:
 
     def _objective(self, stage: Stage, rung: Rung) -> Objective:
         points, factors = self.progress.points, self.progress.factors
-        self.penalties = tuple(COLUMNS[type(penalty)] for penalty in rung.penalties)
+        self.penalties = columns_of(self.terms) + tuple(COLUMNS[type(penalty)] for penalty in rung.penalties)
         if not rung.penalties:
-            return Objective(stage.problem, points, factors=factors)
+            return Joined(stage.problem, points, self.terms, factors=factors)
         assert isinstance(stage.network, KAN)  # or the rehearsal would have said so
-        return Penalised(stage.problem, points, stage.network, rung.penalties, factors=factors)
+        return Penalised(stage.problem, points, stage.network, rung.penalties, terms=self.terms, factors=factors)
 
     def _ended(self, first: int, rung: Rung, seconds: float) -> str | None:
         """Why a descent with the losses in the history from row ``first`` on should end, if it should."""
@@ -306,10 +309,11 @@ class Climb:
         return self._objective(stage, rung)
 
     def _record(self, objective: Objective, outcome: Step, stage: Stage, rung: Rung) -> None:
-        factors, residual, penalties = self.progress.factors, outcome.residual, {}
+        factors, residual = self.progress.factors, outcome.residual
+        penalties = objective.paid(residual) if isinstance(objective, Joined) else {}
         if isinstance(objective, Penalised):
-            paid, settled = objective.paid(residual), objective.settle(stage.network)  # type: ignore[arg-type]
-            penalties = paid if outcome.residual_before else settled
+            settled = objective.settle(stage.network)  # type: ignore[arg-type]
+            penalties |= {} if outcome.residual_before else settled
         losses = {name: loss / factors.get(name, 1.0) for name, loss in objective.losses(residual).items()}
         weights = {f"weight_{block.name}": block.weight for block in objective.blocks} if rung.balance is not None else {}
         self.progress.history.append(

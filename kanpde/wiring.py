@@ -33,7 +33,8 @@ class Wiring(nn.Module):
     the manner of ``init`` (:func:`kanpde.initial.drawn`); a ``torch.Generator`` is drawn from. Without a basis there are no splines.
 
     ``weight`` has shape (linear outputs, K, inputs) and is zero where ``present`` (linear outputs, inputs) is False. ``bias`` is None until
-    it is added; ``constants`` (S, 3) are a, b, c of the terms ``symbols``. What is ``held`` is not trained.
+    it is added; ``constants`` (S, 3) are a, b, c of the terms ``symbols``. What is ``held`` is not trained: edges by ``weight_held``,
+    and for a time, until :meth:`hold` is called again, single coefficients by ``coefficients_held`` (K, inputs), of all outputs.
 
     Raises ``TypeError`` or ``ValueError`` for widths, bases and entries that are none. Source: Liu et al., arXiv 2404.19756; product nodes:
     arXiv 2408.10205.
@@ -74,6 +75,8 @@ class Wiring(nn.Module):
         full = torch.full((self.linear, self.inputs), basis is not None)
         self.register_buffer("present", full)
         self.register_buffer("weight_held", torch.zeros_like(full))
+        self.coefficients_held: Tensor | None
+        self.register_buffer("coefficients_held", None, persistent=False)
         self.constants_held: Tensor | None
         self.register_buffer("constants_held", None)
         self.bias_held: Tensor | None
@@ -131,7 +134,8 @@ class Wiring(nn.Module):
         self.partial = not bool(self.present.all()) if self.basis is not None else False
         self.shifted = self.entry == "range" and bool(((self.low != -1) | (self.high != 1)).any())
         live = [] if self.constants is None or self.constants_held is None else [~self.constants_held.flatten()]
-        live.append((self.present & ~self.weight_held)[:, None].expand(self.weight.shape).flatten())
+        free = (self.present & ~self.weight_held)[:, None].expand(self.weight.shape)
+        live.append((free if self.coefficients_held is None else free & ~self.coefficients_held).flatten())
         live += [] if self.bias is None or self.bias_held is None else [~self.bias_held]
         whole = torch.cat([each.cpu() for each in live])
         self.live: Tensor | None = None if bool(whole.all()) else whole  # of all numbers, in the order of parameters()
@@ -174,6 +178,12 @@ class Wiring(nn.Module):
         weight = weight.detach().to(self.low) * self.present[:, None]
         self.weight = nn.Parameter(weight.contiguous())
         self.weight_held = torch.zeros_like(self.present) if held is None else held.to(self.present).clone()
+        self.coefficients_held = None
+        return self.settle()
+
+    def hold(self, coefficients: Tensor | None) -> Self:
+        """Train no longer the coefficients (K, inputs) that are True, whatever the output; all again with None."""
+        self.coefficients_held = None if coefficients is None else coefficients.to(self.present)
         return self.settle()
 
     def put_range(self, low: Tensor, high: Tensor) -> Self:
@@ -260,7 +270,8 @@ class Wiring(nn.Module):
     def _trained_weight(self) -> Tensor:
         if self.live is None:
             return self.weight
-        return self._trained(self.weight * self.present[:, None] if self.partial else self.weight, self.weight_held[:, None])
+        held = self.weight_held[:, None] if self.coefficients_held is None else self.weight_held[:, None] | self.coefficients_held
+        return self._trained(self.weight * self.present[:, None] if self.partial else self.weight, held)
 
     @staticmethod
     def _trained(values: Tensor, held: Tensor | None) -> Tensor:

@@ -17,7 +17,7 @@ FLOORS = (
     {"results"},
     {"drawing", "law_reports"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls", "primitives", "figures", "initial", "scaling", "splits"},
+    {"calls", "primitives", "figures", "initial", "retention_figures", "scaling", "splits"},
     {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "synthetic", "metrics"},
     {"compiled", "wiring", "datasets"},
     {"layer"},
@@ -26,6 +26,7 @@ FLOORS = (
     {"problem"},
     {"blocks", "interpret", "penalties", "settings", "network_files", "version_comparison"},
     {"objective", "editing"},
+    {"joined"},
     {"measures", "penalised", "solution", "supervised", "uncertainty", "versions"},
     {"optimizers", "symbolic", "sampling", "slabs"},
     {"search"},
@@ -35,14 +36,14 @@ FLOORS = (
     {"training", "objections", "version_keeping"},
     {"checkpoints"},
     {"experiment"},
-    {"discovery", "growth", "problem_files"},
+    {"continual", "discovery", "growth", "problem_files"},
     {"cli"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 OWNERS = {
     "h5py": {"hdf5", "results", "conditions"},
-    "matplotlib": {"data_figures", "drawing", "figures", "scaling"},
+    "matplotlib": {"data_figures", "drawing", "figures", "retention_figures", "scaling"},
     "sympy": {"discovery", "functions", "symbolic"},
 }
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")

@@ -707,3 +707,19 @@ def test_null_directions_do_not_carry_parameters_away():
         if descent.advance(objective, network).stop:
             break
     assert float(network.vector().abs().max()) < 1e3
+
+
+def test_singular_values_are_found_where_divide_and_conquer_does_not_converge(monkeypatch):
+    from kanpde.optimizers.linear_model import decomposed
+
+    matrix = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    wanted = torch.linalg.svdvals(matrix)
+
+    def fails(*args, **options):
+        raise torch._C._LinAlgError("linalg.svd: The algorithm failed to converge")
+
+    monkeypatch.setattr(torch.linalg, "svd", fails)
+    left, singular, right = decomposed(matrix)
+    assert torch.allclose(singular, wanted) and torch.allclose(left * singular @ right, matrix)
+    with pytest.raises(RuntimeError, match="converge"):
+        decomposed(matrix / 0)

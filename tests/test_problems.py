@@ -10,7 +10,7 @@ import scipy.special
 import sympy
 import torch
 
-from kanpde import KAN, Chebyshev, Sampling, SeparableKAN
+from kanpde import KAN, Chebyshev, Sampling, SeparableKAN, Windows
 from kanpde.discovery.equation_runs import EquationSearch
 from kanpde.discovery.runs import LawSearch
 from kanpde.discovery.solutions.extraction import extract_solution
@@ -78,6 +78,38 @@ DATA |= {
     for each in special_functions()
     for shape, limit in SPECIAL.items()
 }
+# of sequences of tasks, the quick runs' error on the first two after both
+TASKS = {
+    "continual_learning/chebyshev-elastic": 0.6,
+    "continual_learning/chebyshev-none": 2.0,
+    "continual_learning/chebyshev-rehearse": 8e-2,
+    "continual_learning/chebyshev-replay": 0.2,
+    "continual_learning/cubic-elastic": 3e-5,
+    "continual_learning/cubic-none": 3e-5,
+    "continual_learning/fourier-elastic": 2e-9,
+    "continual_learning/fourier-none": 0.3,
+    "continual_learning/heat-elastic": 4.0,
+    "continual_learning/heat-none": 20.0,
+    "continual_learning/heat-rehearse": 3.0,
+    "continual_learning/heat-replay": 3.0,
+    "continual_learning/mlp-elastic": 1.0,
+    "continual_learning/mlp-none": 2.0,
+    "continual_learning/mlp-rehearse": 0.9,
+    "continual_learning/mlp-replay": 0.2,
+    "continual_learning/nonic-elastic": 2e-8,
+    "continual_learning/nonic-none": 0.3,
+    "continual_learning/quartic-elastic": 2e-6,
+    "continual_learning/quartic-none": 8e-3,
+    "continual_learning/quintic-elastic": 3e-7,
+    "continual_learning/quintic-none": 6e-4,
+    "continual_learning/septic-elastic": 9e-7,
+    "continual_learning/septic-none": 3e-5,
+    "continual_learning/splines-elastic": 2e-4,
+    "continual_learning/splines-freeze": 4e-4,
+    "continual_learning/splines-none": 20.0,
+    "continual_learning/splines-rehearse": 4e-5,
+    "continual_learning/splines-replay": 5e-2,
+}
 SQUARES = ["poisson/experiment", "poisson_paper/experiment"]
 
 # the equation, as the docstring of each file has it
@@ -96,6 +128,7 @@ EQUATIONS = {
     "poisson_nd": "laplacian(u) = f",
     "poisson_paper": "u_xx + u_yy",
     "special_functions": "sn(u, m), F(phi, m), E(phi, m), J_nu(x)",
+    "continual_learning": "exp(-300 (x - c)^2)",
     "toy_functions": "J0(20 x)",
     "wave": "u_tt = c^2 u_xx",
 }
@@ -209,7 +242,7 @@ def square_run(request):
 
 def test_every_problem_file_has_a_number():
     paths = [path for path in PROBLEMS.glob("*.py") if path.stem not in LAWS]
-    assert {f"{path.stem}/{key}" for path in paths for key in experiments(path)} == set(QUICK) | set(DATA)
+    assert {f"{path.stem}/{key}" for path in paths for key in experiments(path)} == set(QUICK) | set(DATA) | set(TASKS)
     assert set(QUICK) == set(SOLUTIONS)
 
 
@@ -297,6 +330,17 @@ def test_quick_run_of_a_special_function_reaches_its_number(key):
     assert rms_error_of_test(result, truth.function) <= DATA[f"special_functions/{key}"]
     table = load_problem(PROBLEMS / "special_functions.py").tables({key: [result]})
     assert (truth.formula in table and f"{result.metrics['test_rmse']:.3g}" in table) or key.endswith("mlp")
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_quick_run_of_tasks_reaches_its_number(name):
+    problem, key = name.split("/")
+    experiment = experiments(PROBLEMS / f"{problem}.py")[key].shortened()
+    heat = isinstance(experiment.tasks, Windows)
+    tasks = Windows(experiment.tasks.problem, edges=(0, 0.5, 1)) if heat else experiment.tasks[:2]
+    few = Sampling(interior=150, per_side=30) if heat else experiment.sampling
+    result = replace(experiment, tasks=tasks, sampling=few).run(name=problem, key=key)
+    assert result.retention["relative_l2" if heat else "test_rmse"][2].max() <= TASKS[name]
 
 
 def rms_error_of_test(result, truth):

@@ -83,7 +83,7 @@ class LinearModel:
             columns, residual = self._triangle[:, : len(self.scale)], self._triangle[:, len(self.scale)]
             if self.free is not None:
                 columns, residual = self._eliminate(columns, residual, self.free)
-            left, singular, right = torch.linalg.svd(columns, full_matrices=False)
+            left, singular, right = decomposed(columns)
             noise = torch.finfo(singular.dtype).eps * singular[:1]  # what is smaller is the rounding of the largest
             self._spectrum = torch.where(singular > noise, singular, 0.0), right, left.T @ residual
         return self._spectrum
@@ -105,7 +105,7 @@ class LinearModel:
 
     def _eliminate(self, columns: Tensor, residual: Tensor, free: Free) -> tuple[Tensor, Tensor]:
         """W of the other columns, and of the residual."""
-        left, singular, right = torch.linalg.svd(columns[:, free.columns], full_matrices=False)
+        left, singular, right = decomposed(columns[:, free.columns])
         noise = float(ROUNDING * torch.finfo(singular.dtype).eps * singular[0])
         singular, ridge = torch.where(singular > noise, singular, 0.0), max(free.ridge, noise**2)
         rest, damped = _without(columns, free.columns), singular**2 + ridge
@@ -221,6 +221,19 @@ class StreamedModel(LinearModel):
         """By the central difference, since J is not there to multiply with."""
         ahead, behind = residual_along(probe), residual_along(-probe)
         return (ahead - 2 * self.residual + behind) / probe**2
+
+
+def decomposed(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """U, S and V' of a matrix, by QR iterations where divide and conquer does not converge, as with many equal singular values."""
+    try:
+        return torch.linalg.svd(matrix, full_matrices=False)
+    except RuntimeError:
+        if not bool(matrix.isfinite().all()):
+            raise
+        from scipy.linalg import svd
+
+        found = svd(matrix.cpu().numpy(), full_matrices=False, lapack_driver="gesvd")
+        return tuple(torch.from_numpy(each).to(matrix) for each in found)  # type: ignore[return-value]
 
 
 def column_scale(squares: Tensor) -> Tensor:
