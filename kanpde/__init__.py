@@ -3,6 +3,7 @@
 from kanpde.augmented import Augmented
 from kanpde.bases import (
     AlgebraicMap,
+    ArcsineMap,
     Basis,
     BSpline,
     Chebyshev,
@@ -120,7 +121,7 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "Augmented", "BSpline", "Balance",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "ArcsineMap", "Augmented", "BSpline", "Balance",
     "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet",
     "EarlyStopping", "EquationSearch", "Exchange", "Experiment", "Extended", "Extract", "Field", "Film", "Finding", "FixEdges",
     "Fixed", "Fourier", "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral",
