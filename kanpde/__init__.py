@@ -26,7 +26,8 @@ from kanpde.bases import (
 from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.datasets import Dataset
-from kanpde.discovery import discover, discover_pde, extract, polish
+from kanpde.discovery import conserved, discover, discover_pde, extract, polish
+from kanpde.discovery.conservation_runs import ConservedSearch
 from kanpde.discovery.equation_runs import EquationSearch
 from kanpde.discovery.runs import LawSearch
 from kanpde.discovery.solutions.looking import Extract
@@ -122,7 +123,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "ArcsineMap", "Augmented", "BSpline", "Balance",
-    "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continue", "Data", "Dataset", "Dirichlet",
+    "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "ConservedSearch", "Continue", "Data", "Dataset", "Dirichlet",
     "EarlyStopping", "EquationSearch", "Exchange", "Experiment", "Extended", "Extract", "Field", "Film", "Finding", "FixEdges",
     "Fixed", "Fourier", "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral",
     "Jacobi", "KANLayer", "KeepVersions", "Law", "LawSearch", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
@@ -131,7 +132,7 @@ __all__ = [
     "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify",
     "Starts", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Versions", "Wrapped", "activations", "adapt_ranges",
     "additive_parts", "additive_separability", "as_expression", "attribution", "auto_swap", "compile_expression", "composition",
-    "connection_cost", "dependence", "discover", "discover_pde", "div", "draw_law", "draw_network", "edge", "edge_functions",
+    "connection_cost", "conserved", "dependence", "discover", "discover_pde", "div", "draw_law", "draw_network", "edge", "edge_functions",
     "expand_depth", "expand_width", "extract", "fix", "freeze", "generalised_separability", "grad", "grow", "homogeneity",
     "interactions", "invariance", "laplacian", "load", "load_law", "load_network", "manufactured", "multiplicative_parts",
     "multiplicative_separability", "outside_grid", "periodicity", "perturb", "polish", "power", "primitive", "prune", "release",

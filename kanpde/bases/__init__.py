@@ -21,7 +21,7 @@ from kanpde.bases.silu import SiLU
 from kanpde.bases.splines import BSpline
 
 __all__ = [
-    "AlgebraicMap", "ArcsineMap", "BSpline", "Basis", "Chebyshev", "Extended", "Fourier", "Functions", "Gaussian", "Hermite", "Jacobi", "Joined",
-    "Legendre", "Map", "Mapped", "MexicanHat", "Monomial", "PerInput", "Polynomials", "RationalChebyshev", "SiLU", "Sine", "SinhMap",
-    "Span", "remembered",
+    "AlgebraicMap", "ArcsineMap", "BSpline", "Basis", "Chebyshev", "Extended", "Fourier", "Functions", "Gaussian", "Hermite", "Jacobi",
+    "Joined", "Legendre", "Map", "Mapped", "MexicanHat", "Monomial", "PerInput", "Polynomials", "RationalChebyshev", "SiLU", "Sine",
+    "SinhMap", "Span", "remembered",
 ]  # fmt: skip

@@ -129,7 +129,7 @@ class ArcsineMap(Map):
 
 
 def _power_derivatives(s: Tensor, exponent: float, count: int, *, sign: int = 1) -> list[Tensor]:
-    """u = (1 + sign s^2)^-exponent and its derivatives, ``count`` in all, from (1 + sign s^2) u' + 2 sign exponent s u = 0 differentiated."""
+    """u = (1 + sign s^2)^-exponent and its derivatives, ``count`` in all: (1 + sign s^2) u' + 2 sign exponent s u = 0, differentiated."""
     inverse = 1 / ((1 - s) * (1 + s) if sign < 0 else 1 + s * s)
     rows = [inverse**exponent]
     for m in range(count - 1):

@@ -1,8 +1,9 @@
 """Constants of a formula as the exact numbers that they are: 0.4999 is 1/2, 6.2832 is 2 pi, and 0.2871 stays what it is.
 
-Nice numbers are p/q with q up to 12, rarer ones up to 64, integers up to 1000, decimals of two digits, and those with p up to 16 times
-powers of pi, e, and square roots of small integers and of pi, and whole powers of e, which stand for an offset in an exponent. One is taken for a constant c with standard deviation s only if it is unlikely to be there by
-chance: among the numbers within a factor e of c, those that are at most as long to write would have to be so few that
+Nice numbers are p/q with q up to 12, rarer ones up to 64, integers up to 1000, decimals of two digits, those with p up to 16 times powers
+of pi, e, and square roots of small integers and of pi, and whole powers of e, which stand for an offset in an exponent. One is taken for a
+constant c with standard deviation s only if it is unlikely to be there by chance: among the numbers within a factor e of c, those that are
+at most as long to write would have to be so few that
 
     (how many) * 2.5 s / |c| < CHANCE,
 

@@ -2,8 +2,10 @@
 
     d/dt L_v - L_q = L_qv v + L_vv (1 - v^2)^(3/2) - L_q = 0   for v = q' in (-1, 1), q in (-2, 2)
 
-One layer of functions, L = T(v) - V(q), says that momentum is the same everywhere; what is left open, a factor, d/dt of a function of q, and
-a constant, is chosen by a force L_q = 1, no momentum at rest, and L = -1 there: L = q - sqrt(1 - v^2) (Liu et al., KAN 2.0, arXiv 2408.10205).
+One layer of functions, L = T(v) - V(q), says that momentum is the same everywhere. What is left open, a factor, d/dt of a function of q,
+and a constant, is chosen by a force L_q = 1, no momentum at rest, and L = -1 there: then L = q - sqrt(1 - v^2).
+
+Liu et al., KAN 2.0, arXiv 2408.10205.
 """
 
 import kanpde as kp

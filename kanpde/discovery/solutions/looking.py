@@ -14,9 +14,9 @@ logger = logging.getLogger("kanpde")
 class Extract:
     """Turns the trained network into a formula with a verdict: ``Experiment(..., callbacks=[Extract()])``.
 
-    Of an equation the formula is proved (:func:`~kanpde.discovery.solutions.extraction.extract_solution`), of a regression with one target it
-    is fitted to the training rows (:func:`kanpde.extract`). The law is in the result, its file and the report; ``seconds``
-    is what it may take at most. A failure to look for it is logged, and costs nothing else.
+    Of an equation the formula is proved (:func:`~kanpde.discovery.solutions.extraction.extract_solution`), of a regression with one
+    target it is fitted to the training rows (:func:`kanpde.extract`). The law is in the result, its file and the report; ``seconds`` is
+    what it may take at most. A failure to look for it is logged, and costs nothing else.
     """
 
     seconds: float = 90.0
