@@ -36,7 +36,8 @@ FLOORS = (
     {"training", "objections", "version_keeping"},
     {"checkpoints"},
     {"experiment"},
-    {"discovery", "growth", "problem_files", "relations"},
+    {"discovery", "growth", "problem_files"},
+    {"relations"},
     {"cli"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

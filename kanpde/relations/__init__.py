@@ -6,7 +6,8 @@ Networks say which few columns another can be read from; votes of the rows then 
 """
 
 from kanpde.relations.exact import Exact, exact_formula
+from kanpde.relations.laws import groups, law_formula
 from kanpde.relations.searching import Relation, RelationSearch, distinct, found_in, relations
 from kanpde.relations.supports import Support, support
 
-__all__ = ["Exact", "Relation", "RelationSearch", "Support", "distinct", "exact_formula", "found_in", "relations", "support"]
+__all__ = ["Exact", "Relation", "RelationSearch", "Support", "distinct", "exact_formula", "found_in", "groups", "law_formula", "relations", "support"]

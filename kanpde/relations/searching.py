@@ -14,12 +14,14 @@ import torch
 from kanpde.arguments import nearest, seed_number, whole_number
 from kanpde.provenance import provenance
 from kanpde.relations.exact import Exact, exact_formula
+from kanpde.relations.laws import law_formula
 from kanpde.relations.supports import Support, support
 from kanpde.results import Result
 
 logger = logging.getLogger("kanpde")
 
 BEYOND = 0.1  # by which r2 must exceed 0 and that of permuted rows
+NEARLY_ALL = 0.99  # r2 of a network, at which a law is searched for
 IDENTITY, RULE, CORRELATION, NONE = "identity", "rule", "correlation", "nothing"
 
 
@@ -61,6 +63,7 @@ def relations(
     networks: int = 5,
     rows: int = 1000,
     tolerance: float = 1e-9,
+    seconds: float = 0.0,
     seed: int = 0,
 ) -> list[Relation]:
     """What each of ``targets``, by default every column, is determined by: one :class:`Relation` each, in their order.
@@ -68,7 +71,8 @@ def relations(
     For each target, ``networks`` networks with weights and rows of their own each say which few columns it can be read from
     (:func:`~kanpde.relations.supports.support`). Of every set that is said, a formula is sought that holds exactly
     (:func:`~kanpde.relations.exact.exact_formula`); among those, that which holds in most rows, then the shortest, is what is found.
-    Without one, the inputs that most networks chose are a correlation, if they say more than permuted rows do.
+    Without one, where a network reads nearly all of the target, up to ``seconds`` go to a search for its law
+    (:func:`~kanpde.relations.laws.law_formula`), by default none. Else the inputs that most networks chose are a correlation, if they say more than permuted rows do, and than nothing.
 
     Rows in which a column is not finite are left out. Raises ``ValueError`` for unknown targets, for columns that are no numbers or of
     several lengths, and where fewer than 50 rows are left.
@@ -83,7 +87,7 @@ def relations(
     found = []
     for target in targets or names:
         said = [support(table, target, rows=rows, seed=networks * seed + number) for number in range(networks)]
-        found.append(_relation(table, target, said, tolerance, seed))
+        found.append(_relation(table, target, said, tolerance, seconds, seed))
         logger.info("%s", found[-1])
     return found
 
@@ -120,7 +124,9 @@ def _table(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return table
 
 
-def _relation(table: Mapping[str, np.ndarray], target: str, said: Sequence[Support], tolerance: float, seed: int) -> Relation:
+def _relation(
+    table: Mapping[str, np.ndarray], target: str, said: Sequence[Support], tolerance: float, seconds: float, seed: int
+) -> Relation:
     sets = Counter(frozenset(each.inputs) for each in said)
     y, best = table[target], None
     for inputs in sets:
@@ -137,6 +143,10 @@ def _relation(table: Mapping[str, np.ndarray], target: str, said: Sequence[Suppo
         target, NONE, mine[0].inputs, "", len(y), 0, np.nan, float(np.median([each.r2 for each in mine])), votes=len(mine),
         networks=len(said), **medians,
     )  # fmt: skip
+    if best is None and seconds and relation.r2 > NEARLY_ALL:
+        names = [name for name in table if any(name in each for each in sets)]
+        X = np.stack([table[name] for name in names], 1)
+        best = law_formula(X, y, names, target, tolerance=tolerance, seconds=seconds, seed=seed)
     if best is not None:
         exceptions = int((~best.holds).sum())
         votes = sum(set(best.inputs) <= set(each.inputs) for each in said)
@@ -163,10 +173,11 @@ class RelationSearch:
     networks: int = 5
     rows: int = 1000
     tolerance: float = 1e-9
+    seconds: float = 0.0
 
     def __repr__(self) -> str:
         shown = f"columns=({', '.join(self.columns)}), targets={tuple(self.targets)}, networks={self.networks}, rows={self.rows}"
-        return f"RelationSearch({shown}, tolerance={self.tolerance:g})"
+        return f"RelationSearch({shown}, tolerance={self.tolerance:g}, seconds={self.seconds:g})"
 
     def shortened(self) -> Self:
         """The same for a first look."""
@@ -190,7 +201,15 @@ class RelationSearch:
             )
         seed, started = seed_number(seed, "RelationSearch.run(seed=...)"), time.perf_counter()
         known = provenance(self, seed, device, dtype, source)
-        found = relations(self.columns, targets=self.targets, networks=self.networks, rows=self.rows, tolerance=self.tolerance, seed=seed)
+        found = relations(
+            self.columns,
+            targets=self.targets,
+            networks=self.networks,
+            rows=self.rows,
+            tolerance=self.tolerance,
+            seconds=self.seconds,
+            seed=seed,
+        )
         seconds = time.perf_counter() - started
         kinds, points = Counter(each.kind for each in found), np.stack([*_table(self.columns).values()], 1)
         return Result(
