@@ -10,4 +10,16 @@ from kanpde.relations.laws import groups, law_formula
 from kanpde.relations.searching import Relation, RelationSearch, distinct, found_in, relations
 from kanpde.relations.supports import Support, support
 
-__all__ = ["Exact", "Relation", "RelationSearch", "Support", "distinct", "exact_formula", "found_in", "groups", "law_formula", "relations", "support"]
+__all__ = [
+    "Exact",
+    "Relation",
+    "RelationSearch",
+    "Support",
+    "distinct",
+    "exact_formula",
+    "found_in",
+    "groups",
+    "law_formula",
+    "relations",
+    "support",
+]

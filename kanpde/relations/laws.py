@@ -18,7 +18,9 @@ from kanpde.supervised import Regression
 ROWS = 1000  # that a law is searched in
 
 
-def law_formula(X: np.ndarray, y: np.ndarray, names: Sequence[str], target: str, *, tolerance: float, seconds: float, seed: int) -> Exact | None:
+def law_formula(
+    X: np.ndarray, y: np.ndarray, names: Sequence[str], target: str, *, tolerance: float, seconds: float, seed: int
+) -> Exact | None:
     """The law y = f(x) of columns X (n, d), called ``names``, if it is exact and holds to ``tolerance`` times the rms of y in every row.
 
     It is extracted from a sparsified network with one hidden node, or found by the search that begins there (:func:`kanpde.extract`), in at

@@ -72,7 +72,8 @@ def relations(
     (:func:`~kanpde.relations.supports.support`). Of every set that is said, a formula is sought that holds exactly
     (:func:`~kanpde.relations.exact.exact_formula`); among those, that which holds in most rows, then the shortest, is what is found.
     Without one, where a network reads nearly all of the target, up to ``seconds`` go to a search for its law
-    (:func:`~kanpde.relations.laws.law_formula`), by default none. Else the inputs that most networks chose are a correlation, if they say more than permuted rows do, and than nothing.
+    (:func:`~kanpde.relations.laws.law_formula`), by default none. Else the inputs that most networks chose are a correlation, if they say
+    more than permuted rows do, and than nothing.
 
     Rows in which a column is not finite are left out. Raises ``ValueError`` for unknown targets, for columns that are no numbers or of
     several lengths, and where fewer than 50 rows are left.

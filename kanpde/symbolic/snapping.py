@@ -35,6 +35,7 @@ NUMERATOR, DENOMINATOR = 64, 12
 RARER = 4.0  # nats that greater denominators cost more, up to the greatest numerator: 5/18 is only seen in exact data
 OF_UNIT = 16  # the greatest numerator beside pi and the like
 OF_E = 20  # the greatest power of e
+RARE = 1000  # numbers that a power of e counts for, at least: there are few numbers of its size
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ UNITS = {
     "E": 3.0, "exp(-1)": 3.5,
 }  # fmt: skip
 """What multiplies p/q in a nice number, and what that costs, in nats."""
+
+POWERS_OF_E = {f"exp({sign * k})": sign * k for k in range(2, OF_E + 1) for sign in (1, -1)}
 
 
 @cache
@@ -75,9 +78,8 @@ def _table() -> tuple[list[float], np.ndarray, list[tuple[Fraction, str]]]:
             key = round(math.log(share.numerator / share.denominator) + size, 9)
             if key not in found or found[key][0] > cost + more:
                 found[key] = (cost + more, share, unit)
-    for k in range(2, OF_E + 1):
-        for sign in (1, -1):
-            found.setdefault(round(float(sign * k), 9), (UNITS["E"] + 2 * math.log(k), Fraction(1), f"exp({sign * k})"))
+    for unit, power in POWERS_OF_E.items():
+        found.setdefault(float(power), (UNITS["E"] + 2 * math.log(abs(power)), Fraction(1), unit))
     order = sorted(found)
     return order, np.array([found[key][0] for key in order]), [found[key][1:] for key in order]
 
@@ -110,7 +112,7 @@ def nice(value: float, sigma: float, *, chance: float = CHANCE) -> tuple[Any, fl
         share, unit = shares[k]
         if abs(_size(share, unit) - size) > max(WIDE * sigma, 1e-12 * size):
             continue
-        rivals = int(np.count_nonzero(costs[low:high] <= costs[k]))
+        rivals = max(int(np.count_nonzero(costs[low:high] <= costs[k])), RARE if unit in POWERS_OF_E else 1)
         expected = rivals * reach * (ONE if costs[k] == 0 else 1.0)
         if expected < chance and (best is None or costs[k] < best[1]):
             best = (expected, float(costs[k]), k)

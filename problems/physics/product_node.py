@@ -9,17 +9,20 @@ import kanpde as kp
 
 data = kp.Dataset.of(lambda x, y: x * y, targets=["f"], train=1000, test=1000, x=(-1, 1), y=(-1, 1))
 
+training = [
+    kp.Starts(8, 20),
+    kp.LevenbergMarquardt(steps=40),
+    kp.Sparsify(1e-2, 1e-3),
+    kp.Prune(tolerance=0.3),
+    kp.LevenbergMarquardt(steps=30, patience=5),
+    kp.FixEdges(),
+    kp.LevenbergMarquardt(steps=30, patience=5),
+]
+
 experiment = kp.Experiment(
     kp.Regression(data),
     model=kp.KAN(2, (5, 2), 1, basis=kp.Chebyshev(2), hidden="range"),
-    training=[
-        kp.Starts(8, 20),
-        kp.LevenbergMarquardt(steps=40),
-        kp.Sparsify(1e-2, 1e-3),
-        kp.Prune(tolerance=0.3),
-        kp.LevenbergMarquardt(steps=30, patience=5),
-        kp.FixEdges(),
-        kp.LevenbergMarquardt(steps=30, patience=5),
-    ],
+    training=training,
+    quick=training,  # it takes seconds anyway
     callbacks=[kp.Extract()],
 )

@@ -25,9 +25,11 @@ def flat(f, r):
     return 1 / redshift - redshift * f.r**2 - 1
 
 
+training = [kp.LevenbergMarquardt(steps=40), kp.Refine(4, 8, 12, 20, 30, 40)]
 experiment = kp.Experiment(
     kp.Problem(outside, flat, conditions=[kp.Dirichlet(exact, on=outside.boundary, hard=True)], exact=exact),
     model=kp.KAN(1, 1, basis=kp.Chebyshev(2)),
-    training=[kp.LevenbergMarquardt(steps=40), kp.Refine(4, 8, 12, 20, 30, 40)],
+    training=training,
+    quick=training,  # it takes seconds anyway
     callbacks=[kp.Extract()],
 )

@@ -9,16 +9,19 @@ import kanpde as kp
 
 data = kp.Dataset.of(lambda u, v: (u + v) / (1 + u * v), targets=["w"], train=1000, test=1000, u=(-0.9, 0.9), v=(-0.9, 0.9))
 
+training = [
+    kp.Starts(8, 20),
+    kp.LevenbergMarquardt(steps=40, patience=6),
+    kp.AdaptRanges(margin=0.01),
+    kp.Refine(10, 20),
+    kp.FixEdges(),
+    kp.LevenbergMarquardt(steps=30, patience=5),
+]
+
 experiment = kp.Experiment(
     kp.Regression(data),
     model=kp.KAN(2, 1, 1, basis=kp.Chebyshev(5), hidden="range"),
-    training=[
-        kp.Starts(8, 20),
-        kp.LevenbergMarquardt(steps=40, patience=6),
-        kp.AdaptRanges(margin=0.01),
-        kp.Refine(10, 20),
-        kp.FixEdges(),
-        kp.LevenbergMarquardt(steps=30, patience=5),
-    ],
+    training=training,
+    quick=training,  # it takes seconds anyway
     callbacks=[kp.Extract()],
 )
