@@ -56,6 +56,7 @@ def test_the_planet_has_runge_lenz():
         time=5,
     )
     result = search.run()
+    assert result.law is not None
     assert result.metrics["quantities"] == 4 and result.metrics["independent"] == 3 and result.law["verdict"] == "proved"
     assert result.metrics["rate"] < 1e-8 and result.metrics["drift"] < 1e-8 and result.metrics["change"] < 1e-12
 

@@ -311,7 +311,7 @@ def _written(column: np.ndarray, terms: Sequence[Any], constants: list[LawConsta
 
     places = np.flatnonzero(column)
     parts: list[Any] = []
-    for j in places:
+    for j in places.tolist():
         value = float(column[j])
         found = nice(value, UNSURE * abs(value))
         if found is None:
@@ -320,7 +320,7 @@ def _written(column: np.ndarray, terms: Sequence[Any], constants: list[LawConsta
             constants.append(LawConstant(name, value, UNSURE * abs(value)))
         parts.append(found[0] if found is not None else sympy.Symbol(f"c{len(numbers)}", real=True))
     shared = math.lcm(*(int(each.q) for each in parts if each.is_Rational))
-    return sympy.expand(sum(shared * part * terms[j] for part, j in zip(parts, places, strict=True)))
+    return sympy.expand(sum(shared * part * terms[j] for part, j in zip(parts, places.tolist(), strict=True)))
 
 
 def _problem(flow: Callable[..., Any], domain: Box, names: Sequence[str]) -> Problem:
