@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from kanpde import Starts
 from kanpde.problem_files import load_problem
 from kanpde.relations import found_in, groups, law_formula
+from kanpde.symbolic.canonical import shortest
 from kanpde.symbolic.law import Law
 from kanpde.symbolic.reading import read
 from kanpde.symbolic.snapping import nice
@@ -109,3 +110,15 @@ def test_longer_fractions_and_powers_of_e_are_seen_in_exact_data(value, sigma, w
     found = nice(value, sigma)
     assert found is not None and found[0] == read(wanted)
     assert nice(value, 1e-3 * abs(value)) is None  # there are many such numbers
+
+
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [
+        ("-1 + 2/(exp(10)*exp(-10*x**4) + 1)", "tanh(5*x**4 - 5)"),
+        ("1/(exp(2)*exp(x) + 1)", "1/(exp(x + 2) + 1)"),
+        ("1/(exp(x) - 1)", "1/(exp(x) - 1)"),
+    ],
+)
+def test_logistic_functions_are_written_as_tanh_where_that_is_shorter(long, short):
+    assert shortest(read(long)) == read(short)
