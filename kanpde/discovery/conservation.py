@@ -67,8 +67,21 @@ def conserved(
     Raises ``TypeError`` or ``ValueError`` for a flow that is not as many velocities as there are coordinates, names that do not exist or
     occur twice, values that are not finite, and more than 2,000 products.
     """
-    import sympy
+    chosen = {"degree": degree, "auxiliary": auxiliary, "rows": rows, "seconds": seconds, "seed": seed}
+    return conserved_and_counted(flow, domain, **chosen)[0]
 
+
+def conserved_and_counted(
+    flow: Callable[..., Any],
+    domain: Box,
+    *,
+    degree: int,
+    auxiliary: Mapping[str, Callable[..., Any]] | None,
+    rows: int,
+    seconds: float,
+    seed: int,
+) -> tuple[Law, int]:
+    """The law of :func:`conserved`, and how many of its quantities, the first ones, are independent."""
     from kanpde.symbolic.proving import prove
 
     seed, rows = seed_number(seed, "conserved(seed=...)"), whole_number(rows, "conserved(rows=...)", least=10)
@@ -76,27 +89,18 @@ def conserved(
     begun = time.perf_counter()
     space = Space.of(flow, domain, degree, auxiliary or {}, rows, seed)
     found = space.found()
-    names = _names(found.coefficients.shape[1], (*domain.names, *(auxiliary or {})))
+    names = _names("H", found.coefficients.shape[1], (*domain.names, *(auxiliary or {})))
     if not names:
         why = f"no polynomial of degree {degree} at most is conserved: a greater degree, or auxiliary functions, may have some"
-        return Law(domain.names, {}, (), "no law", why, math.nan, math.nan, math.inf, kind="solution")
-    symbols = {name: sympy.Symbol(name, real=True) for name in domain.names}
-    known = symbols | {name: exact(call_by_name(each, symbols)) for name, each in (auxiliary or {}).items()}
-    terms = [math.prod((known[name] for name in each), start=sympy.Integer(1)) for each in found.products]
-    expressions, constants, numbers = {}, list[LawConstant](), dict[str, float]()
-    for name, column in zip(names, found.coefficients.T, strict=True):
-        expressions[name] = _written(column, terms, constants, numbers)
+        return Law(domain.names, {}, (), "no law", why, math.nan, math.nan, math.inf, kind="solution"), 0
+    expressions, numbers = _written(found, names, domain, auxiliary or {})
     proof = prove(_problem(flow, domain, names), expressions, numbers, seconds=seconds)
-    if not proof.holds:
-        verdict, reason = "candidate", f"it is conserved to {space.change(found):.1e} but not proved: {proof.reason}"
-    else:
-        verdict, reason = "proved" if proof.by == "sympy" else "candidate", proof.reason
-    return Law(
+    law = Law(
         names=domain.names,
         expressions=proof.expressions if proof.holds else expressions,
-        constants=tuple(constants),
-        verdict=verdict,
-        reason=reason,
+        constants=_constants(numbers, proof.constants if proof.holds else {}),
+        verdict="proved" if proof.by == "sympy" else "candidate",
+        reason=proof.reason if proof.holds else f"conserved to {space.change(found):.1e}, but not proved: {proof.reason}",
         rms=space.change(found),
         noise=0.0,
         lead=math.inf,
@@ -108,6 +112,7 @@ def conserved(
         ),
         kind="solution",
     )
+    return law, found.independent
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ class Space:
         for n, rank in enumerate(ranks):
             if rank > (ranks[n - 1] if n else 0):
                 for column in sorted(map(self._signed, _reduced(spaces[n]).T[::-1]), key=self._length):
-                    if _independent(np.column_stack([self._known(kept, n + 1), kept, column])):
+                    if self._new(np.column_stack([self._known(kept, n + 1), kept]), column):
                         kept = np.column_stack([kept, column])
         order, independent = list[int](), 0
         for j in range(kept.shape[1]):
@@ -202,6 +207,17 @@ class Space:
         slopes = np.einsum("dnj,jk->ndk", self.gradients[:, :50], coefficients)
         slopes /= np.maximum(np.sqrt(np.mean(np.sum(slopes**2, 1, keepdims=True), 0, keepdims=True)), 1e-300)
         return int(np.max(np.sum(np.linalg.svd(slopes, compute_uv=False) > 1e-6, 1)))
+
+    def _new(self, columns: np.ndarray, column: np.ndarray) -> bool:
+        """Whether a quantity is no combination of others, by their gradients: products may be combinations of one another."""
+        slopes = self.gradients.reshape(-1, len(self.products))
+        others, own = slopes @ columns, slopes @ column
+        others = others[:, np.linalg.norm(others, axis=0) > 0]
+        if not others.shape[1]:
+            return True
+        others /= np.linalg.norm(others, axis=0)
+        left = own - others @ np.linalg.lstsq(others, own, rcond=ZERO)[0]
+        return float(np.linalg.norm(left)) > 1e-7 * float(np.linalg.norm(own))
 
     def _length(self, column: np.ndarray) -> tuple[int, int, int]:
         """Degree, number of different variables in a term, number of terms."""
@@ -289,38 +305,46 @@ def _reduced(columns: np.ndarray) -> np.ndarray:
     return found
 
 
-def _independent(columns: np.ndarray) -> bool:
-    """Whether the last column is no combination of the others."""
-    if columns.shape[1] == 1:
-        return True
-    scaled = columns / np.linalg.norm(columns, axis=0)
-    rest = scaled[:, -1] - scaled[:, :-1] @ np.linalg.lstsq(scaled[:, :-1], scaled[:, -1], rcond=1e-10)[0]
-    return float(np.linalg.norm(rest)) > 1e-7
+def _names(letter: str, count: int, taken: Sequence[str]) -> list[str]:
+    """H1, H2, ... that nothing else is called."""
+    return [name for name in (f"{letter}{k}" for k in range(1, count + len(taken) + 1)) if name not in taken][:count]
 
 
-def _names(count: int, taken: Sequence[str]) -> list[str]:
-    """H1, H2, ..."""
-    return [name for name in (f"H{k}" for k in range(1, count + len(taken) + 1)) if name not in taken][:count]
-
-
-def _written(column: np.ndarray, terms: Sequence[Any], constants: list[LawConstant], numbers: dict[str, float]) -> Any:
-    """The sum with exact coefficients, whole numbers where that is possible; free ones are added to ``constants``."""
+def _written(
+    found: Found, names: Sequence[str], domain: Box, auxiliary: Mapping[str, Callable[..., Any]]
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """The quantities by name with exact coefficients, whole numbers where that is possible, and the numbers of those that stay free."""
     import sympy
 
     from kanpde.symbolic.snapping import nice
 
-    places = np.flatnonzero(column)
-    parts: list[Any] = []
-    for j in places.tolist():
-        value = float(column[j])
-        found = nice(value, UNSURE * abs(value))
-        if found is None:
-            name = f"c{len(numbers) + 1}"
-            numbers[name] = value
-            constants.append(LawConstant(name, value, UNSURE * abs(value)))
-        parts.append(found[0] if found is not None else sympy.Symbol(f"c{len(numbers)}", real=True))
-    shared = math.lcm(*(int(each.q) for each in parts if each.is_Rational))
-    return sympy.expand(sum(shared * part * terms[j] for part, j in zip(parts, places.tolist(), strict=True)))
+    symbols = {name: sympy.Symbol(name, real=True) for name in domain.names}
+    known = symbols | {name: exact(call_by_name(each, symbols)) for name, each in auxiliary.items()}
+    terms = [math.prod((known[name] for name in each), start=sympy.Integer(1)) for each in found.products]
+    free, numbers = _names("c", found.coefficients.size, (*domain.names, *names)), dict[str, float]()
+    expressions: dict[str, Any] = {}
+    for name, column in zip(names, found.coefficients.T, strict=True):
+        places, parts = np.flatnonzero(column).tolist(), list[Any]()
+        for value in column[places].tolist():
+            snapped = nice(value, UNSURE * abs(value))
+            if snapped is None:
+                numbers[free[len(numbers)]] = value
+            parts.append(snapped[0] if snapped is not None else sympy.Symbol(free[len(numbers) - 1], real=True))
+        shared = math.lcm(*(int(each.q) for each in parts if each.is_Rational))
+        expressions[name] = sympy.expand(sum(shared * part * terms[j] for part, j in zip(parts, places, strict=True)))
+    return expressions, numbers
+
+
+def _constants(numbers: Mapping[str, float], solved: Mapping[str, Any]) -> tuple[LawConstant, ...]:
+    """Those that a proof solved for exactly, the others with what the coefficients are sure to."""
+    import sympy
+
+    found = []
+    for name, value in numbers.items():
+        number = solved.get(name)
+        known = number is not None and not number.free_symbols
+        found.append(LawConstant(name, float(number), 0.0, sympy.sstr(number)) if known else LawConstant(name, value, UNSURE * abs(value)))
+    return tuple(found)
 
 
 def _problem(flow: Callable[..., Any], domain: Box, names: Sequence[str]) -> Problem:

@@ -11,11 +11,12 @@ import numpy as np
 
 from kanpde.arguments import real_number, whole_number
 from kanpde.calls import function_name
-from kanpde.discovery.conservation import conserved, rates, velocities
+from kanpde.discovery.conservation import conserved_and_counted, rates, velocities
 from kanpde.discovery.searches import Found, Search, timed
 from kanpde.domains import Box
 from kanpde.symbolic.law import Law
 
+FEWEST = 10  # rows
 STARTS = 5  # trajectories
 TOLERANCE = 1e-13  # of their integration
 
@@ -50,13 +51,12 @@ class ConservedSearch(Search):
             )
         whole_number(self.degree, "ConservedSearch(degree=...)", least=1)
         real_number(self.time, "ConservedSearch(time=...)", above=0)
-        self._check_numbers()
+        self._check_numbers(FEWEST)
 
     def _found(self, seed: int) -> Found:
         chosen = {"degree": self.degree, "auxiliary": self.auxiliary, "rows": self.rows, "seconds": self.seconds, "seed": seed}
-        law, seconds = timed(lambda: conserved(self.flow, self.domain, **chosen))
+        (law, independent), seconds = timed(lambda: conserved_and_counted(self.flow, self.domain, **chosen))
         count = len(law.expressions)
-        independent = int(law.evidence[0].split()[0]) if count else 0
         return Found(
             law,
             None,
