@@ -72,11 +72,10 @@ def test_flows_have_all_that_they_conserve(key, independent):
     assert result.metrics["rate"] < 1e-8 and result.metrics["drift"] < 1e-8
 
 
-@pytest.mark.parametrize(("key", "accuracy"), [("noise0.1", 0.99), ("noise0.05", 1.0)])
+@pytest.mark.parametrize(("key", "accuracy"), [("noise0.1", 0.998), ("noise0.05", 1.0)])
 def test_moons_are_told_apart(key, accuracy):
     found, _ = experiment_of(f"two_moons/{key}")
-    fewer = replace(found[key], training=[Starts(3, 10), *found[key].training[1:]])
-    assert fewer.run(seed=SEED).metrics["test_accuracy"] >= accuracy
+    assert found[key].run(seed=SEED).metrics["test_accuracy"] >= accuracy
 
 
 def test_groups_of_columns_are_found_without_a_target():

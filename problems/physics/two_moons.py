@@ -1,4 +1,4 @@
-"""Two moons: two interleaved half circles, told apart by a [2, 2, 1] network.
+"""Two moons: two interleaved half circles, told apart by a [2, 5, 1] network.
 
     (cos a, sin a)  and  (1 - cos a, 1/2 - sin a),   a uniform in (0, pi), with normal noise; 1,000 rows to learn from and 1,000 to test
 
@@ -22,9 +22,9 @@ def moons(noise, rows=2000):
 
 experiments = {
     f"noise{noise:g}": kp.Experiment(
-        kp.Classification(kp.Dataset(moons(noise), targets=["moon"], train=1000, stratify=True), ridge=0.03),
-        model=kp.KAN(2, 2, 1, basis=kp.Chebyshev(4), hidden="range", init="smooth"),
-        training=[kp.Starts(8, 20), kp.LevenbergMarquardt(steps=60, patience=10)],
+        kp.Classification(kp.Dataset(moons(noise), targets=["moon"], train=1000, stratify=True), ridge=0.1),
+        model=kp.KAN(2, 5, 1, basis=kp.Chebyshev(3), hidden="range", init="smooth"),
+        training=[kp.LevenbergMarquardt(steps=60, patience=10)],
     )
     for noise in (0.1, 0.05)
 }
