@@ -3,6 +3,7 @@
 from kanpde.augmented import Augmented
 from kanpde.bases import (
     AlgebraicMap,
+    ArcsineMap,
     Basis,
     BSpline,
     Chebyshev,
@@ -26,7 +27,8 @@ from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.continual import Continual, Elastic, FreezeReached, Rehearse, Replay, Stay, Windows
 from kanpde.datasets import Dataset
-from kanpde.discovery import discover, discover_pde, extract, polish
+from kanpde.discovery import conserved, discover, discover_pde, extract, polish
+from kanpde.discovery.conservation_runs import ConservedSearch
 from kanpde.discovery.equation_runs import EquationSearch
 from kanpde.discovery.runs import LawSearch
 from kanpde.discovery.solutions.looking import Extract
@@ -108,7 +110,7 @@ from kanpde.structure import (
     periodicity,
     structure_tree,
 )
-from kanpde.supervised import Classification, Regression
+from kanpde.supervised import Classification, Ordinal, Regression
 from kanpde.symbolic.compiler import compile_expression
 from kanpde.symbolic.law import Law
 from kanpde.symbolic.law_storage import draw_law, load_law, save_law
@@ -121,20 +123,21 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "Augmented", "BSpline", "Balance",
-    "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "Continual", "Continue", "Data", "Dataset",
-    "Dirichlet", "EarlyStopping", "Elastic", "EquationSearch", "Exchange", "Experiment", "Extended", "Extract", "Field", "Film",
-    "Finding", "FixEdges", "Fixed", "Fourier", "FreezeReached", "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity",
-    "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "KeepVersions", "Law", "LawSearch", "Legendre",
-    "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point",
-    "Polynomials", "Primitive", "Problem", "Proposal", "Prune", "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine",
-    "Reflect", "Regression", "Rehearse", "Released", "Replay", "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale",
-    "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Stay", "Translate", "Tree",
-    "Unknown", "Until", "VariableProjection", "Versions", "Windows", "Wrapped", "activations", "adapt_ranges", "additive_parts",
-    "additive_separability", "as_expression", "attribution", "auto_swap", "compile_expression", "composition", "connection_cost",
-    "dependence", "discover", "discover_pde", "div", "draw_law", "draw_network", "edge", "edge_functions", "expand_depth",
-    "expand_width", "extract", "fix", "freeze", "generalised_separability", "grad", "grow", "homogeneity", "interactions",
-    "invariance", "laplacian", "load", "load_law", "load_network", "manufactured", "multiplicative_parts",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "ArcsineMap", "Augmented",
+    "BSpline", "Balance", "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "ConservedSearch", "Continual",
+    "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Elastic", "EquationSearch", "Exchange", "Experiment",
+    "Extended", "Extract", "Field", "Film", "Finding", "FixEdges", "Fixed", "Fourier", "FreezeReached", "GaussNewton",
+    "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
+    "KeepVersions", "Law", "LawSearch", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann",
+    "Ordinal", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune",
+    "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Rehearse", "Released", "Replay",
+    "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs",
+    "Smooth", "Sparsify", "Starts", "Stay", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Versions",
+    "Windows", "Wrapped", "activations", "adapt_ranges", "additive_parts", "additive_separability", "as_expression",
+    "attribution", "auto_swap", "compile_expression", "composition", "connection_cost", "conserved", "dependence", "discover",
+    "discover_pde", "div", "draw_law", "draw_network", "edge", "edge_functions", "expand_depth", "expand_width", "extract",
+    "fix", "freeze", "generalised_separability", "grad", "grow", "homogeneity", "interactions", "invariance", "laplacian",
+    "load", "load_law", "load_network", "manufactured", "multiplicative_parts",
     "multiplicative_separability", "outside_grid", "periodicity", "perturb", "polish", "power", "primitive", "prune", "release",
     "remove_edge", "remove_input", "remove_node", "save", "save_law", "save_network", "sensitivity", "simplify", "structure_tree",
     "suggest", "swap", "tidy", "unfreeze",

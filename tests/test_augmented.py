@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import sympy
 import torch
 
 from kanpde import (
@@ -23,6 +24,7 @@ from kanpde import (
     Sparsify,
     as_expression,
     figures,
+    fix,
     load,
     prune,
     remove_input,
@@ -173,5 +175,13 @@ def test_coordinates_stay_where_auxiliary_inputs_are_made_of_them():
     assert remove_input(network, 0, where, column=False)(where).shape == (len(where), 1)
     pruned = prune(network, where, inputs=True, tolerance=1e3)
     assert pruned.report.inputs == (2, 2) and pruned.network(where).shape == (len(where), 1)
-    with pytest.raises(ValueError, match="sees auxiliary inputs beside its 2 coordinates"):
-        as_expression(pruned.network)
+
+
+def test_formulas_have_auxiliary_inputs_as_functions_of_the_coordinates():
+    network, where = Augmented(2, 1, coordinates="xy", auxiliary=dict(r=radius), basis=Chebyshev(3)), points()
+    for input in range(3):
+        network = fix(network, 0, 0, input, "exp", where).network
+    expression = as_expression(network, ["x", "y"])
+    assert {str(each) for each in expression.free_symbols} == {"x", "y"} and "sqrt(x**2 + y**2)" in str(expression)
+    found = sympy.lambdify(("x", "y"), expression)(*where.T.numpy())
+    assert np.abs(found - network(where)[:, 0].detach().numpy()).max() < 1e-12

@@ -21,6 +21,7 @@ from scipy.special import eval_jacobi, poch
 import kanpde.bases
 from kanpde.bases import (
     AlgebraicMap,
+    ArcsineMap,
     Basis,
     BSpline,
     Chebyshev,
@@ -90,6 +91,7 @@ BASES = [
     Mapped(Chebyshev(5), SinhMap(0.3, 0.1)),
     Mapped(BSpline(3, 4), SinhMap(-1, 0.2)),
     Mapped(Fourier(2), AlgebraicMap(1.5)),
+    Mapped(Chebyshev(5), ArcsineMap(0.9)),
     Fourier(2) + Legendre(3),
 ]
 each_basis = pytest.mark.parametrize("basis", BASES, ids=repr)
@@ -208,7 +210,9 @@ def rational_function(length, k, x):
 
 
 def mpmath_map(map, x):
-    """SinhMap by its definition, and x / sqrt(x^2 + L^2)."""
+    """SinhMap by its definition, x / sqrt(x^2 + L^2), and asin(r x) / asin(r)."""
+    if isinstance(map, ArcsineMap):
+        return mpmath.asin(mpmath.mpf(map.reach) * x) / mpmath.asin(mpmath.mpf(map.reach))
     if isinstance(map, AlgebraicMap):
         return x / mpmath.sqrt(x * x + mpmath.mpf(map.length) ** 2)
     ends = [mpmath.asinh((end - mpmath.mpf(map.centre)) / mpmath.mpf(map.width)) for end in (-1, 1)]
@@ -831,6 +835,7 @@ def test_bad_numbers_are_named(make, words, bad):
         (lambda value: Hermite(3, value), "scale of Hermite must be a finite number above 0"),
         (lambda value: RationalChebyshev(3, value), "length of RationalChebyshev must be a finite number above 0"),
         (AlgebraicMap, "length of AlgebraicMap must be a finite number above 0"),
+        (ArcsineMap, "reach of ArcsineMap must be a finite number above 0"),
         (lambda value: SinhMap(0, value), "width of SinhMap must be a finite number above 0"),
     ],
     ids=lambda each: each.partition(" must")[0] if isinstance(each, str) else "",
@@ -839,6 +844,18 @@ def test_bad_parameters_are_named(make, words, bad):
     with pytest.raises(ValueError, match=f"{words}, got") as error:
         make(bad)
     assert repr(bad) in str(error.value)
+
+
+def test_branch_points_at_the_ends_are_resolved():
+    x, reach = torch.linspace(-1, 1, 301, dtype=torch.float64), 0.999999
+    basis = Mapped(Chebyshev(16), ArcsineMap(reach))
+    table, wanted = basis.table(x, 1), torch.sqrt((1 - reach * x) * (1 + reach * x))
+    weights = torch.linalg.lstsq(table[0].T, wanted[:, None]).solution[:, 0]
+    assert (weights @ table[0] - wanted).abs().max() < 1e-12  # Chebyshev(16) alone: 1e-2
+    inner = slice(3, -3)
+    assert (weights @ table[1] * wanted + reach**2 * x)[inner].abs().max() < 1e-9  # d/dx sqrt(1 - r^2 x^2) times itself
+    with pytest.raises(ValueError, match="reach of ArcsineMap must be below 1"):
+        ArcsineMap(1.0)
 
 
 @pytest.mark.parametrize("bad", [True, float("nan"), float("inf"), 1.5, -2, None], ids=repr)

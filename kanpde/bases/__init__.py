@@ -14,14 +14,14 @@ from kanpde.bases.extended import Extended, PerInput
 from kanpde.bases.fourier import Fourier, Sine
 from kanpde.bases.hermite import Hermite
 from kanpde.bases.localized import Gaussian, MexicanHat
-from kanpde.bases.mapped import AlgebraicMap, Map, Mapped, SinhMap
+from kanpde.bases.mapped import AlgebraicMap, ArcsineMap, Map, Mapped, SinhMap
 from kanpde.bases.polynomials import Chebyshev, Jacobi, Legendre, Monomial, Polynomials
 from kanpde.bases.rational import RationalChebyshev
 from kanpde.bases.silu import SiLU
 from kanpde.bases.splines import BSpline
 
 __all__ = [
-    "AlgebraicMap", "BSpline", "Basis", "Chebyshev", "Extended", "Fourier", "Functions", "Gaussian", "Hermite", "Jacobi", "Joined",
-    "Legendre", "Map", "Mapped", "MexicanHat", "Monomial", "PerInput", "Polynomials", "RationalChebyshev", "SiLU", "Sine", "SinhMap",
-    "Span", "remembered",
+    "AlgebraicMap", "ArcsineMap", "BSpline", "Basis", "Chebyshev", "Extended", "Fourier", "Functions", "Gaussian", "Hermite", "Jacobi",
+    "Joined", "Legendre", "Map", "Mapped", "MexicanHat", "Monomial", "PerInput", "Polynomials", "RationalChebyshev", "SiLU", "Sine",
+    "SinhMap", "Span", "remembered",
 ]  # fmt: skip

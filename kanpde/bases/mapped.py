@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import asinh
+from math import asin, asinh
 from typing import ClassVar
 
 import numpy as np
@@ -98,15 +98,45 @@ class AlgebraicMap(Map):
         return self.length * y / np.sqrt(1 - y * y)
 
 
-def _power_derivatives(s: Tensor, exponent: float, count: int) -> list[Tensor]:
-    """u = (1 + s^2)^-exponent and its derivatives, ``count`` in all, from (1 + s^2) u' + 2 exponent s u = 0 differentiated."""
-    inverse = 1 / (1 + s * s)
+@dataclass(frozen=True)
+class ArcsineMap(Map):
+    """phi(x) = asin(reach x) / asin(reach): resolution at both ends, for functions of sqrt(1 - (reach x)^2) and its like.
+
+    In phi such functions are entire, though they have branch points at x = 1 / reach and -1 / reach, just outside of [-1, 1]: for a
+    coordinate v in (-0.999, 0.999), sqrt(1 - v^2) is a cosine of phi with ``reach=0.999``.
+
+    Raises ValueError unless 0 < reach < 1: with 1 the derivatives would be infinite at the ends.
+    """
+
+    reach: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reach", real_number(self.reach, "the reach of ArcsineMap", above=0))
+        if self.reach >= 1:
+            raise ValueError(f"the reach of ArcsineMap must be below 1, where derivatives are infinite at the ends, got {self.reach!r}")
+
+    def table(self, x: Tensor, order: int) -> Tensor:
+        rows = [self.values(x)]
+        for m, row in enumerate(_power_derivatives(self.reach * x, 0.5, order, sign=-1), 1):
+            rows.append(row * (self.reach**m / asin(self.reach)))
+        return torch.stack(rows)
+
+    def values(self, x: Tensor) -> Tensor:
+        return torch.asin(self.reach * x) / asin(self.reach)
+
+    def inverse(self, y: np.ndarray) -> np.ndarray:
+        return np.sin(asin(self.reach) * y) / self.reach
+
+
+def _power_derivatives(s: Tensor, exponent: float, count: int, *, sign: int = 1) -> list[Tensor]:
+    """u = (1 + sign s^2)^-exponent and its derivatives, ``count`` in all: (1 + sign s^2) u' + 2 sign exponent s u = 0, differentiated."""
+    inverse = 1 / ((1 - s) * (1 + s) if sign < 0 else 1 + s * s)
     rows = [inverse**exponent]
     for m in range(count - 1):
         total = 2 * (m + exponent) * s * rows[m]
         if m:
             total = total + m * (m - 1 + 2 * exponent) * rows[m - 1]
-        rows.append(-inverse * total)
+        rows.append(-sign * inverse * total)
     return rows[:count]
 
 

@@ -24,7 +24,7 @@ def readings(network: Network, rows: "Rows", names: Sequence[str]) -> "list[Node
     from kanpde.symbolic.forms import Form
     from kanpde.symbolic.writing import as_expression
 
-    if type(network) is not KAN or network.outputs != 1:
+    if not isinstance(network, KAN) or network.outputs != 1:
         return []
     points = rows.columns.T.to(network.lower)
     found = []

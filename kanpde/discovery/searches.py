@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -133,11 +133,11 @@ class Search:
         raise NotImplementedError
 
 
-def timed(search: Callable[[], Law]) -> tuple[Law, float]:
-    """The law that a search finds, and the seconds that it took."""
+def timed(search: Callable[[], Any]) -> tuple[Any, float]:
+    """What a search finds, and the seconds that it took."""
     started = time.perf_counter()
-    law = search()
-    return law, time.perf_counter() - started
+    found = search()
+    return found, time.perf_counter() - started
 
 
 def _numbers(judgement: "Judgement") -> dict[str, float | int]:

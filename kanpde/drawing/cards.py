@@ -29,6 +29,7 @@ STEP, AIR = 0.23, 0.08  # from one of its rows to the next, and between tall one
 LETTER, X_HEIGHT = 8.0, 0.075  # points of what it says, and inches that its letters rise above the base line
 LETTERS = 120  # in a line of words
 POINTS = 4000  # drawn of the data
+LONG = 18  # letters of a value, beyond which its exact number stands further to the right
 COLORS = {"proved": "#00724F", "exact within noise": "#0060A0", "candidate": "#A65E00", "no law": "#5A5A5A"}
 
 
@@ -175,7 +176,8 @@ def _extents(rows: Sequence[Sequence[str]]) -> list[tuple[float, float]]:
 def _table(figure: Figure, rows: Sequence[Sequence[str]], left: float, top: float, width: float) -> None:
     """The rows from ``top`` inches downwards."""
     wide, tall, extents = figure.get_figwidth(), figure.get_figheight(), _extents(rows)
-    places = (0.02, 0.24, 0.74) if rows[0][2] else (0.02, 0.3, 1.0)
+    long = max(len(value) for _, value, _ in rows) > LONG
+    places = ((0.02, 0.235, 0.9) if long else (0.02, 0.24, 0.74)) if rows[0][2] else (0.02, 0.3, 1.0)
     y = top
     for k, (row, (above, below)) in enumerate(zip(rows, extents, strict=True)):
         for place, text in zip(places, row, strict=True):

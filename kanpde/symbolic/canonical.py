@@ -72,7 +72,8 @@ def shortest(expression: Any, end: float = math.inf) -> Any:
     if expression.count_ops() > LARGEST:
         return expression
     ways: Sequence[Callable[[Any], Any]] = (
-        sympy.powsimp,
+        lambda each: sympy.powsimp(each, deep=True),
+        _with_tanh,
         sympy.together,
         sympy.factor,
         sympy.expand,
@@ -93,6 +94,15 @@ def shortest(expression: Any, end: float = math.inf) -> Any:
         if nodes(min(found, key=nodes)) == nodes(start):
             break
     return min(found, key=lambda each: (nodes(each), each.count_ops()))
+
+
+def _with_tanh(expression: Any) -> Any:
+    """(1 - tanh(u/2)) / 2 in place of 1 / (1 + exp(u)), which is the shorter in -1 + 2 / (1 + exp(u))."""
+    import sympy
+
+    u = sympy.Wild("u", exclude=[0])
+    merged = sympy.powsimp(expression, deep=True)
+    return sympy.expand_mul(merged.replace(1 / (1 + sympy.exp(u)), (1 - sympy.tanh(u / 2)) / 2))
 
 
 def _agrees(expression: Any, trial: Trial, inputs: Sequence[Any], symbols: Sequence[Any], rows: "Rows") -> bool:

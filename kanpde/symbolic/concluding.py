@@ -243,7 +243,7 @@ def _verdict(best: Trial, found: Finished, lead: float, rows: Rows) -> tuple[str
         return "candidate", f"its rows have {different} different places only, which many formulas go through", noise, lines
     if unbounded(without_noughts(found.origin, rows.columns, rows.y), rows.columns, rows.y):
         return "candidate", "it would fit as well with a constant ten times as great, which the data do not tell", noise, lines
-    if best.form.count > FREE or structure_nats(best.form) > LONGEST:
+    if best.form.count > FREE or structure_nats(best.form) > LONGEST and not (exact and best.form.count == 0):
         return "candidate", "it is so long that it may be an approximation, as good as the data can tell", noise, lines
     needed = LEAD if best.form.count <= KNOWN else 2 * LEAD
     if lead <= needed:

@@ -1,8 +1,9 @@
 """Constants of a formula as the exact numbers that they are: 0.4999 is 1/2, 6.2832 is 2 pi, and 0.2871 stays what it is.
 
-Nice numbers are p/q with q up to 12, integers up to 1000, decimals of two digits, and those with p up to 16 times powers of pi, e, and
-square roots of small integers and of pi. One is taken for a constant c with standard deviation s only if it is unlikely to be there by
-chance: among the numbers within a factor e of c, those that are at most as long to write would have to be so few that
+Nice numbers are p/q with q up to 12, rarer ones up to 64, integers up to 1000, decimals of two digits, those with p up to 16 times powers
+of pi, e, and square roots of small integers and of pi, and whole powers of e, which stand for an offset in an exponent. One is taken for a
+constant c with standard deviation s only if it is unlikely to be there by chance: among the numbers within a factor e of c, those that are
+at most as long to write would have to be so few that
 
     (how many) * 2.5 s / |c| < CHANCE,
 
@@ -31,7 +32,10 @@ ONE = 0.5  # of the chance, for 1 and -1: a constant that is not there at all is
 WIDE = 2.5  # standard deviations
 WORSE = 9.0  # rise of the RSS over the variance that one snapped constant may cost
 NUMERATOR, DENOMINATOR = 64, 12
+RARER = 4.0  # nats that greater denominators cost more, up to the greatest numerator: 5/18 is only seen in exact data
 OF_UNIT = 16  # the greatest numerator beside pi and the like
+OF_E = 20  # the greatest power of e
+RARE = 1000  # numbers that a power of e counts for, at least: there are few numbers of its size
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ UNITS = {
 }  # fmt: skip
 """What multiplies p/q in a nice number, and what that costs, in nats."""
 
+POWERS_OF_E = {f"exp({sign * k})": sign * k for k in range(2, OF_E + 1) for sign in (1, -1)}
+
 
 @cache
 def _table() -> tuple[list[float], np.ndarray, list[tuple[Fraction, str]]]:
@@ -61,6 +67,8 @@ def _table() -> tuple[list[float], np.ndarray, list[tuple[Fraction, str]]]:
     plain = costs | {Fraction(k, 100): math.log(10 * k) for k in range(1, 1000) if Fraction(k, 100) not in shares}
     rarer = {Fraction(k, 10**place): math.log(10 * k) + 2 * (place - 2) for place in (3, 4) for k in range(1, 100)}
     rarer |= {Fraction(k): 2 * math.log(k) for k in range(NUMERATOR + 1, 1001)}
+    longer = {Fraction(p, q) for q in range(DENOMINATOR + 1, NUMERATOR + 1) for p in range(1, NUMERATOR + 1)} - set(plain)
+    rarer |= {share: math.log(share.numerator * share.denominator) + RARER for share in longer}
     plain |= {share: min(cost, plain.get(share, math.inf)) for share, cost in rarer.items()}
     for unit, more in UNITS.items():
         size = math.log(float(_written(Fraction(1), unit)))
@@ -70,6 +78,8 @@ def _table() -> tuple[list[float], np.ndarray, list[tuple[Fraction, str]]]:
             key = round(math.log(share.numerator / share.denominator) + size, 9)
             if key not in found or found[key][0] > cost + more:
                 found[key] = (cost + more, share, unit)
+    for unit, power in POWERS_OF_E.items():
+        found.setdefault(float(power), (UNITS["E"] + 2 * math.log(abs(power)), Fraction(1), unit))
     order = sorted(found)
     return order, np.array([found[key][0] for key in order]), [found[key][1:] for key in order]
 
@@ -102,7 +112,7 @@ def nice(value: float, sigma: float, *, chance: float = CHANCE) -> tuple[Any, fl
         share, unit = shares[k]
         if abs(_size(share, unit) - size) > max(WIDE * sigma, 1e-12 * size):
             continue
-        rivals = int(np.count_nonzero(costs[low:high] <= costs[k]))
+        rivals = max(int(np.count_nonzero(costs[low:high] <= costs[k])), RARE if unit in POWERS_OF_E else 1)
         expected = rivals * reach * (ONE if costs[k] == 0 else 1.0)
         if expected < chance and (best is None or costs[k] < best[1]):
             best = (expected, float(costs[k]), k)

@@ -25,7 +25,7 @@ def stated(problem: Problem, network: Network, points: Tensor) -> tuple[dict[str
     That is the greatest difference at ``points`` (n, d) over the greatest value; NaN where floats cannot hold the formula. Nothing, and
     NaN, for a network that still has splines, and under hard conditions, which are not in it.
     """
-    if type(network) is not KAN or not _is_symbolic(network):
+    if not isinstance(network, KAN) or not _is_symbolic(network):
         return {}, float("nan")
     if any(problem.hard_sides(unknown) for unknown in problem.unknowns):
         return {}, float("nan")

@@ -8,6 +8,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from kanpde.augmented import Augmented
+from kanpde.calls import call_by_name
+from kanpde.functions import exact
 from kanpde.kan import KAN
 from kanpde.layer import Layer
 
@@ -17,9 +20,9 @@ def as_expression(network: KAN, inputs: Sequence[Any] | None = None, *, digits: 
 
     ``inputs`` are names or symbols for its inputs, by default x1, x2, ...; the box that the network maps to [-1, 1], and the scale of
     its outputs, are written into the constants, which are rounded to ``digits`` significant digits. A bias or an argument that is nought
-    but for rounding is left out.
+    but for rounding is left out. Auxiliary inputs are written as the functions of the coordinates that they are.
 
-    Raises ``ValueError`` that says which edges still carry splines, for another number of names than inputs, and for auxiliary inputs.
+    Raises ``ValueError`` that says which edges still carry splines, and for another number of names than inputs.
     """
     import sympy
 
@@ -28,12 +31,13 @@ def as_expression(network: KAN, inputs: Sequence[Any] | None = None, *, digits: 
         raise ValueError(f"the network has {network.inputs} inputs, got the names {', '.join(map(str, names)) or 'none'}")
     if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 17:
         raise ValueError(f"constants are rounded to between 1 and 17 digits, got digits={digits!r}")
-    if network.wires[0].inputs != network.inputs:
-        raise ValueError(f"{network} sees auxiliary inputs beside its {network.inputs} coordinates, which its formula would lack")
     _splines(network)
-    lower, upper = network.lower.tolist(), network.upper.tolist()
+    lower, upper = (bound.tolist() for bound in network.input_ranges)
     middle, half = [(a + b) / 2 for a, b in zip(lower, upper, strict=True)], [(b - a) / 2 for a, b in zip(lower, upper, strict=True)]
     values = [name if isinstance(name, sympy.Symbol) else sympy.Symbol(name, real=True) for name in names]
+    if isinstance(network, Augmented):
+        known = dict(zip(network.coordinates, values, strict=True))
+        values += [exact(call_by_name(function, known)) for function in network.auxiliary.values()]
     for layer in network.wires:
         values = _nodes(layer, values, middle, half, digits)
         middle, half = [0.0] * len(values), [1.0] * len(values)

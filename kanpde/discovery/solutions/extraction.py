@@ -7,7 +7,7 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import sympy
 from sympy.simplify.fu import TR8, TR10i
 
+from kanpde.discovery.solutions.antiderivatives import antiderivatives
 from kanpde.discovery.solutions.products import Sampled, sums_of_products
 from kanpde.discovery.solutions.proposals import Proposal, Refined, refined
 from kanpde.discovery.solutions.ridges import ridges
@@ -24,6 +25,7 @@ from kanpde.problem import Problem
 from kanpde.solution import Solution
 from kanpde.symbolic.law import Candidate, Law, LawConstant, nodes
 from kanpde.symbolic.proving import Proof, prove
+from kanpde.symbolic.snapping import nice
 
 logger = logging.getLogger("kanpde")
 
@@ -31,6 +33,8 @@ POINTS = 2000
 CLOSE = 2e-2  # misfit over the solution's size, at which a formula is worth a proof
 SEARCHED = 400  # points, for a search among all formulas
 LEAST = 10.0  # seconds, for that search
+NEAR = 1e-4  # and at which it is proved before others are looked for
+OFF = 1e-9  # of a constant, that it may be off an exact number for the proof to say whether it is that
 SAME = 0.1  # of what a proved formula may be off the network
 
 
@@ -41,9 +45,9 @@ def extract_solution(
 
     ``solution`` is the trained network of ``problem``, or its :class:`~kanpde.solution.Solution`. Proposals (sums of products of
     exponentials, sines and powers; derivatives of the logarithm of a sum of exponentials; those of ``more``, functions of problem and
-    samples that yield :class:`~kanpde.discovery.solutions.proposals.Proposal`; and, for a single unknown, what a search among all
-    formulas finds in the seconds that are left) are fitted to it and put into equation and conditions, until one is proved or ``seconds``
-    are over. One proof takes ``proof_seconds`` at most.
+    samples that yield :class:`~kanpde.discovery.solutions.proposals.Proposal`; for a single unknown of one coordinate the integral of the
+    law of its derivative; and, for a single unknown, what a search among all formulas finds in the seconds that are left) are fitted to it
+    and put into equation and conditions, until one is proved or ``seconds`` are over. One proof takes ``proof_seconds`` at most.
 
     The verdict is "proved" where sympy finds all residuals identically zero; "candidate" for a formula that fits but is not proved; else
     "no law". Raises ``ValueError`` for a problem of data, which has no equation to prove anything with.
@@ -57,17 +61,16 @@ def extract_solution(
     where = dict(zip(bare.domain.names, points.T, strict=True))
     samples = {name: np.asarray(values) for name, values in sampled(where).items()}
     tried: list[tuple[Refined, Proof | None]] = []
-    for proposal in _proposals(bare, sampled, more, started + seconds):
+    for found in _nearest_first(refined(each, where, samples) for each in _proposals(bare, sampled, more, started + seconds)):
         left = seconds - (time.perf_counter() - started)
         if left <= 0:
             break
-        found = refined(proposal, where, samples)
         proof = None
         if found.rms <= CLOSE:
             values = {**own, **found.proposal.values}
             tolerance = min(2e-2, max(1e-4, 100 * found.rms))
             proof = prove(bare, found.proposal.expressions, values, seconds=min(proof_seconds, max(left, 1.0)), tolerance=tolerance)
-        logger.info("%s: off by %.3g; %s", proposal.kind, found.rms, proof.reason if proof else "not close enough for a proof")
+        logger.info("%s: off by %.3g; %s", found.proposal.kind, found.rms, proof.reason if proof else "not close enough for a proof")
         tried.append((found, proof))
         if proof is not None and proof.by == "sympy":
             law = _proved(bare, found, proof, where, samples, tried)
@@ -79,7 +82,19 @@ def extract_solution(
 def _proposals(problem: Problem, sampled: Sampled, more: Sequence[Any], until: float) -> Iterator[Proposal]:
     box, unknowns = problem.domain, problem.unknowns
     sources = [ridges(box, unknowns, sampled), sums_of_products(box, unknowns, sampled), sums_of_exponentials(problem, sampled)]
-    return itertools.chain(*sources, *(source(problem, sampled) for source in more), _searched(problem, sampled, until))
+    given = (source(problem, sampled) for source in more)
+    return itertools.chain(*sources, *given, antiderivatives(problem, sampled, until), _searched(problem, sampled, until))
+
+
+def _nearest_first(every: Iterable[Refined]) -> Iterator[Refined]:
+    """Those that are near the solution as they come, then the others: a proof that fails takes long."""
+    far = []
+    for found in every:
+        if found.rms <= NEAR:
+            yield found
+        else:
+            far.append(found)
+    yield from sorted(far, key=lambda each: each.rms)
 
 
 def _searched(problem: Problem, sampled: Sampled, until: float) -> Iterator[Proposal]:
@@ -94,6 +109,11 @@ def _searched(problem: Problem, sampled: Sampled, until: float) -> Iterator[Prop
     values = sampled(dict(zip(problem.domain.names, points.T, strict=True)))[name]
     law = discover(points, np.asarray(values), names=problem.domain.names, output=name, seconds=0.6 * left)
     if law.expressions:
+        numbers = {each.name: nice(each.value, max(each.sigma, OFF * abs(each.value))) for each in law.free}
+        exact = {sympy.Symbol(each, real=True): found[0] for each, found in numbers.items() if found is not None}
+        if exact:  # the network errs by more than the scatter of its values
+            free = {each.name: each.value for each in law.free if numbers[each.name] is None}
+            yield Proposal({name: law.expression.xreplace(exact)}, free, "what a search among formulas finds, with exact numbers")
         yield Proposal(dict(law.expressions), {each.name: each.value for each in law.free}, "what a search among formulas finds")
 
 

@@ -1,4 +1,4 @@
-"""A callback that looks for the law of an equation when its training is over."""
+"""A callback that looks for the law of an equation, or of data, when the training is over."""
 
 import logging
 import time
@@ -12,10 +12,11 @@ logger = logging.getLogger("kanpde")
 
 @dataclass(frozen=True)
 class Extract:
-    """Turns the trained network into a formula and proves it: ``Experiment(..., callbacks=[Extract()])``.
+    """Turns the trained network into a formula with a verdict: ``Experiment(..., callbacks=[Extract()])``.
 
-    The law is in the result, its file and the report (:func:`~kanpde.discovery.solutions.extraction.extract_solution`); ``seconds``
-    is what it may take at most. A failure to look for it is logged, and costs nothing else.
+    Of an equation the formula is proved (:func:`~kanpde.discovery.solutions.extraction.extract_solution`), of a regression with one
+    target it is fitted to the training rows (:func:`kanpde.extract`). The law is in the result, its file and the report; ``seconds`` is
+    what it may take at most. A failure to look for it is logged, and costs nothing else.
     """
 
     seconds: float = 90.0
@@ -28,11 +29,11 @@ class Extract:
 
     def law_for_result(self, run: Any) -> dict[str, Any] | None:
         """The law of the trained network as plain data."""
-        from kanpde.discovery.solutions.extraction import extract_solution
+        from kanpde.discovery.laws import extract
 
-        started = time.perf_counter()
+        problem, started = run.experiment.problem, time.perf_counter()
         try:
-            law = extract_solution(run.experiment.problem, run.solution, seconds=self.seconds)
+            law = extract(run.solution if problem.data_points is None else run.fit.network, problem, seconds=self.seconds)
         except Exception as error:  # whatever sympy makes of a user's functions: a result must not be lost for its law
             logger.warning("no law was looked for to the end: %s: %s", type(error).__name__, error)
             return None
