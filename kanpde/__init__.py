@@ -107,7 +107,7 @@ from kanpde.structure import (
     periodicity,
     structure_tree,
 )
-from kanpde.supervised import Classification, Regression
+from kanpde.supervised import Classification, Ordinal, Regression
 from kanpde.symbolic.compiler import compile_expression
 from kanpde.symbolic.law import Law
 from kanpde.symbolic.law_storage import draw_law, load_law, save_law
@@ -125,7 +125,7 @@ __all__ = [
     "EarlyStopping", "EquationSearch", "Exchange", "Experiment", "Extended", "Extract", "Field", "Film", "Finding", "FixEdges",
     "Fixed", "Fourier", "GaussNewton", "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral",
     "Jacobi", "KANLayer", "KeepVersions", "Law", "LawSearch", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat",
-    "Monomial", "Neumann", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune",
+    "Monomial", "Neumann", "Ordinal", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune",
     "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Released", "Resample", "Result",
     "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs", "Smooth", "Sparsify",
     "Starts", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Versions", "Wrapped", "activations", "adapt_ranges",

@@ -19,9 +19,9 @@ import numpy as np
 
 from kanpde import splits
 from kanpde.arguments import nearest, whole_number
-from kanpde.conditions.data import read
 from kanpde.domains import Box
 from kanpde.synthetic import Synthetic
+from kanpde.tables import read
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,19 +49,20 @@ def at_random(rows: int, shares: Sequence[Share], seed: int) -> np.ndarray:
 
 
 def by_group(labels: np.ndarray, shares: Sequence[Share], seed: int, name: str) -> np.ndarray:
-    """The same with all rows of a group in one split: groups, shuffled, the largest first, each go where most rows are still wanted.
+    """The same with all rows of a group in one split: groups, shuffled, the largest first, each go where the greatest part is still wanted.
 
+    So small and large groups are in all splits, and among the rows that are left out, in proportion.
     Raises ``ValueError`` if a split that was asked for gets none.
     """
     wanted = np.array(counts(len(labels), shares), dtype=float)
+    parts = np.append(wanted, len(labels) - wanted.sum())  # the last: in no split
     _, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     order = np.random.default_rng((seed, 1)).permutation(len(sizes))
-    order, owner, left = order[np.argsort(-sizes[order], kind="stable")], np.full(len(sizes), -1), wanted.copy()
+    order, owner, left = order[np.argsort(-sizes[order], kind="stable")], np.full(len(sizes), -1), parts.copy()
     for group in order:
-        number = int(np.argmax(left))
-        if left[number] > 0:
-            owner[group] = number
-            left[number] -= sizes[group]
+        number = int(np.argmax(left / np.maximum(parts, 1.0)))
+        owner[group] = -1 if number == len(wanted) else number
+        left[number] -= sizes[group]
     for number, share in enumerate(wanted):
         if share and not (owner == number).any():
             raise ValueError(

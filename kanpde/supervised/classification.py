@@ -51,9 +51,12 @@ class Classification(Supervised):
             object.__setattr__(self, "classes", self._found_classes())
         if isinstance(self.ridge, bool) or not 0 <= self.ridge < float("inf"):
             raise ValueError(f"Classification(ridge=...) must be a number of at least 0, such as 1e-6, got {self.ridge!r}")
+        self._check_outputs()
+        super().__post_init__()
+
+    def _check_outputs(self) -> None:
         if self.outputs not in (None, 1, len(self.classes)) or (self.outputs == 1 and len(self.classes) > 2):
             raise ValueError(f"{len(self.classes)} classes take as many outputs, or one if they are two, got outputs={self.outputs!r}")
-        super().__post_init__()
 
     def _found_classes(self) -> tuple[str, ...]:
         names = self.data.target_names
@@ -158,11 +161,14 @@ class Classification(Supervised):
     def _values(self, values: np.ndarray, split: Split, single: bool = False) -> dict[str, float]:
         probability, label = self._probability(values), self._codes(split)
         available = {"probability": probability, "predicted": probability.argmax(1), "label": label, "classes": self.classes}
+        loss = float(np.mean(self._entropy(values, label) + self.ridge * np.sum(values**2, 1)))
+        return {"loss": loss, **metric_values(self._chosen, available, single=single)}  # type: ignore[attr-defined]
+
+    def _entropy(self, values: np.ndarray, label: np.ndarray) -> np.ndarray:
+        """-log of the probability of the row's class, (n,), from outputs (n, m) and numbers of classes (n,)."""
         logits = values if self.outputs != 1 else np.concatenate([np.zeros_like(values), values], 1)
         shifted = logits - logits.max(1, keepdims=True)
-        entropy = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(label)), label]
-        loss = float(np.mean(entropy + self.ridge * np.sum(values**2, 1)))
-        return {"loss": loss, **metric_values(self._chosen, available, single=single)}  # type: ignore[attr-defined]
+        return np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(label)), label]
 
     def measured(self, network: Any) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
         points, arrays, metrics = super().measured(network)
