@@ -40,6 +40,16 @@ class Runnable(Protocol):
 
 
 @dataclass(frozen=True)
+class Together:
+    """What a problem file makes of several results: ``figures`` gives figures by name of a list of results, ``tables`` Markdown of lists of
+    results by the experiment's name; None without one.
+    """
+
+    figures: Callable[[list[Result]], Mapping[str, Any]] | None = None
+    tables: Callable[[dict[str, list[Result]]], str] | None = None
+
+
+@dataclass(frozen=True)
 class Task:
     """One run: an experiment of a problem file with a seed, and where its results go."""
 
@@ -49,7 +59,13 @@ class Task:
     seed: int
     source: str
     path: Path
-    figures: Callable[[list[Result]], Mapping[str, Any]] | None = None  # of several runs together, which the problem file defines
+    name: str = ""  # of the experiment in the problem file
+    together: Together = Together()
+
+    @property
+    def suffix(self) -> str:
+        """What tells the key from the name: "-quick", settings, the precision."""
+        return self.key[len(self.name) :] if self.name else ""
 
     @property
     def problem(self) -> str:
@@ -104,13 +120,13 @@ def tasks_of(
         experiments = chosen
     given = _parsed(settings)
     suffix = "".join(f"-{words}" for words in ("quick" if quick else "", _in_a_name(given), variant) if words)
-    source, figures = path.read_text(encoding="utf-8"), figures_of(module, path)
+    source, together = path.read_text(encoding="utf-8"), together_of(module, path)
     found = []
     for key, experiment in experiments.items():
         experiment = _configured(experiment.shortened() if quick else experiment, given)
         for seed in seeds:
             target = results / path.stem / f"{key}{suffix}-s{seed}.h5"
-            found.append(Task(experiment, path, f"{key}{suffix}", seed, source, target, figures))
+            found.append(Task(experiment, path, f"{key}{suffix}", seed, source, target, key, together))
     return found
 
 
@@ -122,12 +138,25 @@ def _matching(only: str, keys: Mapping[str, Any]) -> list[str]:
     return [key for key in keys if fnmatchcase(key, pattern) == wanted]
 
 
-def figures_of(module: ModuleType, path: Path) -> Callable[[list[Result]], Mapping[str, Any]] | None:
-    """The function ``figures(results)`` of a problem file, which draws figures by name from a list of results; None without one."""
-    figures = getattr(module, "figures", None)
+def together_of(module: ModuleType, path: Path) -> Together:
+    """The functions ``figures(results)`` and ``tables(results)`` of a problem file; what they return is looked at when they are called."""
+    figures, tables = getattr(module, "figures", None), getattr(module, "tables", None)
     if figures is not None and not callable(figures):
         raise UserError(f"`figures` in {path} must be a function of a list of results that returns figures by name, got {figures!r:.60}")
-    return figures  # type: ignore[return-value]  # what it returns is looked at when it is called
+    if tables is not None and not callable(tables):
+        raise UserError(f"`tables` in {path} must be a function of lists of results by name that returns Markdown, got {tables!r:.60}")
+    return Together(figures, tables)
+
+
+def by_experiment(module: ModuleType, results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Results by the name that their experiment has in the problem file, in its order: those of ``heat-quick`` belong to ``heat``."""
+    names = [*(["experiment"] if hasattr(module, "experiment") else []), *getattr(module, "experiments", {})]
+    found: dict[str, list[Result]] = {name: [] for name in names}
+    for result in results:
+        near = [name for name in names if result.experiment == name or result.experiment.startswith(f"{name}-")]
+        if near:
+            found[max(near, key=len)].append(result)
+    return {name: some for name, some in found.items() if some}
 
 
 def check_apart(tasks: Sequence[Task]) -> None:

@@ -205,6 +205,30 @@ def comparison_table(results: Iterable[Result]) -> str:
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
 
 
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table in Markdown whose columns are aligned as plain text too: the first to the left, the others to the right.
+
+    Floats are written with three digits; None and NaN as "-"; everything else as ``str`` has it.
+
+    >>> print(markdown_table(["function", "rmse"], [["ellipj", 2.6e-8], ["jv", None]]))
+    | function |    rmse |
+    | :------- | ------: |
+    | ellipj   | 2.6e-08 |
+    | jv       |       - |
+    """
+    lines = [list(head), *([_plain(value) for value in row] for row in rows)]
+    widths = [max(3, *map(len, cells)) for cells in zip(*lines, strict=True)]
+    rule = [":" + "-" * (width - 1) if not k else "-" * (width - 1) + ":" for k, width in enumerate(widths)]
+    padded = [[cell.rjust(w) if k else cell.ljust(w) for k, (cell, w) in enumerate(zip(line, widths, strict=True))] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [padded[0], rule, *padded[1:]])
+
+
+def _plain(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def _summary(group: Sequence[dict[str, Any]], label: str, summarise: Callable[[list[float]], float]) -> dict[str, Any]:
     complete = sum(row["status"] == "complete" for row in group)
     summary = {**group[0], "seed": label, "status": f"{complete}/{len(group)} complete"}

@@ -1,4 +1,4 @@
-"""Figures of several runs together: the scaling figure, and what a problem file draws of its results."""
+"""Several runs together: the scaling figure, and what a problem file draws and tabulates of its results."""
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ FILE = '''
 """sin(3 x) from samples."""
 from kanpde import KAN, MLP, Chebyshev, Dataset, Experiment, LevenbergMarquardt, Record, Refine, Regression
 from kanpde.functions import sin
+from kanpde.reports import markdown_table
 from kanpde.scaling import scaling
 
 data = Dataset.of(lambda x: sin(3 * x), x=(-1, 1), train=60, validation=40, test=20)
@@ -26,6 +27,10 @@ experiments = {
 
 def figures(results):
     return {"scaling": scaling(results)}
+
+
+def tables(results):
+    return markdown_table(["experiment", "seeds", "rmse"], [[name, len(r), r[0].metrics["test_rmse"]] for name, r in results.items()])
 '''
 
 
@@ -85,12 +90,15 @@ def test_the_figure_shows_every_run(folder):
     [
         ("def figures(results):\n    return [1]", "return a dict of matplotlib figures by name"),
         ("def figures(results):\n    return 1 / 0", "ZeroDivisionError: division by zero (raised at"),
+        ("def tables(results):\n    return [1]", "return a text in Markdown"),
+        ("def tables(results):\n    return results['cosine']", "KeyError: 'cosine' (raised at"),
     ],
 )
 def test_what_is_wrong_with_the_function_is_said(tmp_path, folder, capsys, body, words):
     path = tmp_path / "wrong.py"
     path.write_text(FILE.partition("def figures")[0] + body)
-    assert main(["draw", str(path), str(folder / "results" / "sine" / "sine-mlp-3-s0.h5")]) == 1
+    verb = "draw" if "figures" in body else "compare"
+    assert main([verb, str(path), str(folder / "results" / "sine" / "sine-mlp-3-s0.h5")]) == 1
     assert words in capsys.readouterr().err
 
 
@@ -99,11 +107,41 @@ def test_what_is_no_function_is_said_before_training(tmp_path, capsys):
     path.write_text(FILE.partition("def figures")[0] + "figures = 3")
     assert main([str(path), "--only", "sine-mlp-3", "--results", str(tmp_path)]) == 1
     assert "must be a function of a list of results" in capsys.readouterr().err
+    path.write_text(FILE.partition("def figures")[0] + "tables = 3")
+    assert main([str(path), "--only", "sine-mlp-3", "--results", str(tmp_path)]) == 1
+    assert "must be a function of lists of results by name" in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.h5"))
 
 
-def test_a_file_without_the_function_cannot_draw_together(tmp_path, folder, capsys):
+def test_a_file_without_the_function_cannot_do_it_together(tmp_path, folder, capsys):
     path = tmp_path / "plain.py"
     path.write_text(FILE.partition("def figures")[0])
-    assert main(["draw", str(path), str(folder / "results" / "sine" / "sine-mlp-3-s0.h5")]) == 1
-    assert "defines no `figures(results)`" in capsys.readouterr().err
+    for verb, name in (("draw", "figures"), ("compare", "tables")):
+        assert main([verb, str(path), str(folder / "results" / "sine" / "sine-mlp-3-s0.h5")]) == 1
+        assert f"defines no `{name}(results)`" in capsys.readouterr().err
+
+
+def test_a_run_ends_on_the_tables_of_its_file(folder, capsys):
+    found = folder / "results" / "sine"
+    kept = (found / "tables.md").read_text()
+    lines = kept.splitlines()
+    assert lines[0].split() == ["|", "experiment", "|", "seeds", "|", "rmse", "|"] and lines[1].startswith("| :---")
+    rmse = load(found / "sine-chebyshev-s0.h5").metrics["test_rmse"]
+    assert lines[2].split()[1::2] == ["sine-chebyshev", "1", f"{rmse:.3g}"] and "sine-mlp-3" in lines[3]
+    assert main(["compare", str(folder / "sine.py"), *map(str, sorted(found.glob("*.h5")))]) == 0
+    assert capsys.readouterr().out == kept
+
+
+def test_quick_runs_have_tables_and_figures_of_their_own(folder, capsys):
+    found = folder / "results" / "sine"
+    before = {name: (found / name).read_bytes() for name in ("tables.md", "scaling.pdf")}
+    command = [str(folder / "sine.py"), "--quick", "--seeds", "2", "--only", "sine-mlp-3", "--results", str(folder / "results")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kanpde.figures.draw", lambda *_: [])
+        assert main(command) == 0
+    assert "| sine-mlp-3 |     2 |" in capsys.readouterr().out
+    assert (found / "tables-quick.md").read_text().count("sine-") == 1 and (found / "scaling-quick.pdf").exists()
+    assert before == {name: (found / name).read_bytes() for name in before}
+    quick = [str(found / f"sine-mlp-3-quick-s{seed}.h5") for seed in (0, 1)]
+    assert main(["compare", str(folder / "sine.py"), *quick]) == 0
+    assert capsys.readouterr().out == (found / "tables-quick.md").read_text()

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from kanpde.cli.running import DTYPES, left_of, listening, run_one
-from kanpde.cli.together import draw_together
+from kanpde.cli.together import show_together
 from kanpde.cli.verbs import compare_files, draw_files, list_versions
 from kanpde.hdf5 import ResultsError
 from kanpde.problem_files import Task, UserError, check_apart, complaint, tasks_of
@@ -116,8 +116,8 @@ def _run_all(options: argparse.Namespace) -> int:
     if len(tasks) > 1 and results:
         print(comparison_table(results))
         failed = _index(tasks) or failed
-    if not options.no_figures and not interrupted:
-        failed = draw_together(tasks) or failed
+    if not interrupted:
+        failed = show_together(tasks, figures=not options.no_figures) or failed
     return 130 if interrupted else 1 if failed else 0
 
 

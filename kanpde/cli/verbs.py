@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kanpde.cli.together import draw_again
+from kanpde.cli.together import draw_again, tabulate_again
 from kanpde.hdf5 import ResultsError
 from kanpde.problem_files import UserError
 from kanpde.reports import comparison_table
@@ -21,8 +21,7 @@ def draw_files(arguments: Sequence[str]) -> int:
     """
     from kanpde.figures import draw
 
-    files = [Path(each) for each in arguments if each.endswith(".py")]
-    rest = [each for each in arguments if not each.endswith(".py")]
+    files, rest = _apart(arguments)
     readable = Readable(_given("draw", "Redraw the figures of results files; with a problem file, those that it defines of them.", rest))
     if files:
         pairs = list(readable)
@@ -45,9 +44,16 @@ def draw_files(arguments: Sequence[str]) -> int:
 
 
 def compare_files(arguments: Sequence[str]) -> int:
-    """Print one table; one error for each file that cannot be read, and then status 1."""
-    readable = Readable(_given("compare", "One table of the runs in results files.", arguments))
+    """Print one table; one error for each file that cannot be read, and then status 1.
+
+    After a problem file, the tables that it defines instead.
+    """
+    files, rest = _apart(arguments)
+    readable = Readable(_given("compare", "One table of the runs in results files; with a problem file, those that it defines.", rest))
     results = [result for _, result in readable]
+    if results and files:
+        failed = [tabulate_again(file, results) for file in files]
+        return 1 if readable.failed or any(failed) else 0
     if results:
         print(comparison_table(results))
     return 1 if readable.failed else 0
@@ -75,6 +81,11 @@ def list_versions(arguments: Sequence[str]) -> int:
     except (ValueError, KeyError) as error:
         raise UserError(str(error.args[0])) from error
     return 0
+
+
+def _apart(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """The problem files on the command line, and all other arguments."""
+    return [Path(each) for each in arguments if each.endswith(".py")], [each for each in arguments if not each.endswith(".py")]
 
 
 def _given(verb: str, description: str, arguments: Sequence[str]) -> list[Path]:
