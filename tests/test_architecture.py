@@ -36,7 +36,7 @@ FLOORS = (
     {"training", "objections", "version_keeping"},
     {"checkpoints"},
     {"experiment"},
-    {"discovery", "growth", "problem_files"},
+    {"discovery", "growth", "problem_files", "relations"},
     {"cli"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
