@@ -1,4 +1,4 @@
-"""Figures of data problems: predictions against targets, residuals, confusion matrices; drawn from a :class:`Result` alone.
+"""Figures of data problems: predictions against targets, residuals, confusion matrices, scores and attributions; from results alone.
 
 They are made in the style that :mod:`kanpde.figures` sets, which also gives them their title and saves them.
 """
@@ -6,11 +6,12 @@ They are made in the style that :mod:`kanpde.figures` sets, which also gives the
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kanpde.drawing import WIDTH
+from kanpde.drawing import WIDTH, canvas, style
 from kanpde.notation import symbol
 from kanpde.results import Result
 
@@ -88,3 +89,51 @@ def _named(ax: Axes, classes: list[str], counts: np.ndarray, shares: np.ndarray)
     for i, row in enumerate(counts):
         for j, number in enumerate(row):
             ax.text(j, i, f"{number}", ha="center", va="center", color="white" if shares[i, j] < 0.6 else "black")
+
+
+def attributions(results: Sequence[Result]) -> Figure:
+    """How much of each network's output comes through each of its inputs, as bars side by side: a row an input, a panel a result.
+
+    The scores are those of :func:`kanpde.attribution`, divided by their sum. Raises ``ValueError`` for results without edges.
+    """
+    if bare := [result.experiment for result in results if not result.edges or result.edges[0].nodes is None]:
+        raise ValueError(f"{', '.join(bare)} has no attribution: it is kept in the results of KANs")
+    with style():
+        most = max(len(result.coordinates) for result in results)
+        figure = canvas(WIDTH, 0.9 + 0.18 * most)
+        for result, ax in zip(results, figure.subplots(1, len(results), squeeze=False)[0], strict=True):
+            scores = np.asarray(result.edges[0].nodes)
+            order = np.argsort(scores)
+            names = [result.coordinates[k] for k in order]
+            ax.barh(range(len(names)), scores[order] / scores.sum(), color="C0")
+            ax.set_yticks(range(len(names)), names)
+            ax.set(title=result.experiment, xlabel="share of the attribution", xlim=(0, None))
+        figure.draw_without_rendering()
+    return figure
+
+
+def scores(result: Result) -> Figure:
+    """Of classes told apart by one score: how the score is distributed in each class, over the rows of the test, and what is taken for it.
+
+    Raises ``ValueError`` for a result of another kind.
+    """
+    if len(result.unknowns) != 1 or "label" not in result.solution:
+        raise ValueError(f"{result.experiment} does not tell classes apart by one score, as an Ordinal does")
+    classes, rows = json.loads(result.equation["classes"]), result.solution["split"] == len(json.loads(result.equation["splits"])) - 1
+    score, label = result.solution[result.unknowns[0]][rows], result.solution["label"][rows].astype(int)
+    right = label == result.solution["predicted"][rows]
+    numbers = np.array(classes, dtype=float)
+    low, high = numbers[0] - (numbers[1] - numbers[0]), numbers[-1] + (numbers[-1] - numbers[-2])
+    bins = np.linspace(low, high, 161)
+    with style():
+        figure = canvas(WIDTH, 2.6)
+        ax = figure.subplots()
+        for k, name in enumerate(classes):
+            ax.hist(np.clip(score[label == k], low, high), bins, histtype="step", label=name)
+        for edge in (numbers[1:] + numbers[:-1]) / 2:
+            ax.axvline(edge, color="0.6", linewidth=0.5, linestyle="-", zorder=0)
+        title = f"{result.experiment}: {100 * right.mean():.3g} % of {len(right)} between their thresholds"
+        ax.set(title=title, xlabel=f"score for {symbol(result.unknowns[0])}", ylabel="rows of the test", yscale="log", xlim=(low, high))
+        ax.legend(title=symbol(result.unknowns[0]), ncols=2, fontsize=7)
+        figure.draw_without_rendering()
+    return figure

@@ -54,15 +54,16 @@ def by_group(labels: np.ndarray, shares: Sequence[Share], seed: int, name: str) 
     So small and large groups are in all splits, and among the rows that are left out, in proportion.
     Raises ``ValueError`` if a split that was asked for gets none.
     """
-    wanted = np.array(counts(len(labels), shares), dtype=float)
-    parts = np.append(wanted, len(labels) - wanted.sum())  # the last: in no split
+    wanted = counts(len(labels), shares)
+    parts = [*wanted, len(labels) - sum(wanted)]  # the last: in no split
     _, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     order = np.random.default_rng((seed, 1)).permutation(len(sizes))
-    order, owner, left = order[np.argsort(-sizes[order], kind="stable")], np.full(len(sizes), -1), parts.copy()
-    for group in order:
-        number = int(np.argmax(left / np.maximum(parts, 1.0)))
+    order, owner = order[np.argsort(-sizes[order], kind="stable")], np.full(len(sizes), -1)
+    left = [1.0 if part else 0.0 for part in parts]  # as a share of each part
+    for group, size in zip(order.tolist(), sizes[order].tolist(), strict=True):
+        number = left.index(max(left))
         owner[group] = -1 if number == len(wanted) else number
-        left[number] -= sizes[group]
+        left[number] -= size / max(parts[number], 1)
     for number, share in enumerate(wanted):
         if share and not (owner == number).any():
             raise ValueError(

@@ -9,76 +9,87 @@ the third of three splits; ``beyond`` trains on 13 crossings and fewer and is te
 
 from functools import cache
 
-import numpy as np
+import kanpde as kp
+from kanpde.data_figures import attributions, scores
+from kanpde.relations import RelationSearch, distinct, found_in
+from kanpde.reports import markdown_table
+from kanpde.science import knots
 
-from kanpde import KAN, MLP, Adam, Batches, Chebyshev, Classification, Dataset, Experiment, LawSearch, LevenbergMarquardt, Ordinal
-from kanpde import Regression, extract
-from kanpde.relations import RelationSearch
-from kanpde.science import knots as science
-
-KNOTS = science.load()
-GEOMETRY = science.geometric_classes(KNOTS)
-SPLITS = range(3)
-
-
-def columns(names, knots=KNOTS):
-    return {name: knots[name] for name in (*names, "signature")}
+KNOTS = knots.load()
+GEOMETRY = knots.geometric_classes(KNOTS)
+three, twelve = knots.THREE, knots.COMPLETE
 
 
 @cache
-def split(names, seed=0):
+def split(names, seed):
     """A fifth of the classes for the test."""
-    return Dataset(columns(names), targets=["signature"], groups=GEOMETRY, seed=seed)
+    columns = {name: KNOTS[name] for name in (*names, "signature")}
+    return kp.Dataset(columns, targets=["signature"], groups=GEOMETRY, seed=seed)
 
 
 @cache
 def beyond(names):
     """Knots of 14 crossings for the test, others for training, each with its mirror image: the signature is odd."""
-    both = science.with_mirrors(KNOTS)
-    return Dataset(columns(names, both), targets=["signature"], split=science.by_crossings(both, 13))
+    both = knots.with_mirrors(KNOTS)
+    columns = {name: both[name] for name in (*names, "signature")}
+    return kp.Dataset(columns, targets=["signature"], split=knots.by_crossings(both, 13))
 
 
-def accuracy(prediction, target):
-    return np.mean(science.even(prediction) == target)
-
-
-def score(data, model, training=LevenbergMarquardt(steps=40), noise=0.2):
+def score(data, model, training=None, noise=0.2):
     """One score whose nearest even number is the signature."""
-    return Experiment(Ordinal(data, noise=noise), model, training)
-
-
-def epochs(count):
-    return [Adam(steps=count), Batches(256), Adam(steps=count // 2, rate=2e-4), Batches(1024)]
+    return kp.Experiment(kp.Ordinal(data, noise=noise), model, training or newton)
 
 
 def classes(data, model):
-    return Experiment(Classification(data), model, epochs(20))
-
-
-smallest, small = KAN(3, 2, 1, basis=Chebyshev(3)), KAN(3, 4, 1, basis=Chebyshev(5))
-large = KAN(12, 6, 4, 1, basis=Chebyshev(4))
-three, twelve = science.THREE, science.COMPLETE
+    return kp.Experiment(kp.Classification(data), model, epochs)
 
 
 def from_network(X, y, *, names, output, seed, seconds):
     """The law of what the network of three inputs has learnt."""
-    data = Dataset({**dict(zip(names, X.T, strict=True)), output: y}, targets=[output], train=1.0)
+    data = kp.Dataset({**dict(zip(names, X.T, strict=True)), output: y}, targets=[output], train=1.0)
     experiment = score(data, small)
-    return extract(experiment.trained_network(experiment.run(seed=seed)), (X, y), output=output, seconds=seconds)
+    return kp.extract(experiment.trained_network(experiment.run(seed=seed)), (X, y), output=output, seconds=seconds)
 
 
+newton = [kp.LevenbergMarquardt(steps=40)]
+epochs = [kp.Adam(steps=20), kp.Batches(256), kp.Adam(steps=10, rate=2e-4), kp.Batches(1024)]
+tiny, small, large = (kp.KAN(*w, basis=kp.Chebyshev(d)) for w, d in (((3, 2, 1), 3), ((3, 4, 1), 5), ((12, 6, 4, 1), 4)))
 experiments = {
-    **{f"three-{seed}": score(split(three, seed), small) for seed in SPLITS},
-    "three-regression": Experiment(Regression(split(three), metrics=("r2", accuracy)), small, LevenbergMarquardt(steps=40)),
-    "three-classes": classes(split(three), KAN(3, 2, 10, basis=Chebyshev(4))),
-    "three-logistic": classes(split(three), MLP(3, 10)),
-    "three-mlp": score(split(three), MLP(3, 20, 1)),
-    **{f"twelve-{seed}": score(split(twelve, seed), large) for seed in SPLITS},
-    "twelve-logistic": classes(split(twelve), MLP(12, 10)),
-    "twelve-mlp": score(split(twelve), MLP(12, 24, 24, 1), epochs(40)),
-    "beyond-three": score(beyond(three), smallest, noise=0.4),
+    **{f"three-{seed}": score(split(three, seed), small) for seed in range(3)},
+    "three-regression": kp.Experiment(kp.Regression(split(three, 0), metrics=("r2", knots.accuracy)), small, newton),
+    "three-classes": classes(split(three, 0), kp.KAN(3, 2, 10, basis=kp.Chebyshev(4))),
+    "three-logistic": classes(split(three, 0), kp.MLP(3, 10)),
+    "three-mlp": score(split(three, 0), kp.MLP(3, 20, 1)),
+    **{f"twelve-{seed}": score(split(twelve, seed), large) for seed in range(3)},
+    "twelve-logistic": classes(split(twelve, 0), kp.MLP(12, 10)),
+    "twelve-mlp": score(split(twelve, 0), kp.MLP(12, 24, 24, 1), epochs),
+    "beyond-three": score(beyond(three), tiny, noise=0.4),
     "beyond-twelve": score(beyond(twelve), large),
-    "beyond-mlp": score(beyond(twelve), MLP(12, 24, 24, 1), epochs(20)),
-    "law": LawSearch(split(three), method=from_network, seconds=20.0),
-    "relations": RelationSearch({name: KNOTS[name] for name in (*twelve, *science.PARTIAL, "signature")}),
+    "beyond-mlp": score(beyond(three), kp.MLP(3, 20, 1)),
+    "law": kp.LawSearch(split(three, 0), method=from_network, seconds=20.0),
+    "relations": RelationSearch({name: KNOTS[name] for name in (*twelve, *knots.PARTIAL, "signature")}),
 }
+
+
+def figures(results):
+    """The scores of each class, and which inputs they come from."""
+    drawn = {each.experiment: each for each in results if each.experiment in ("three-0", "twelve-0")}
+    return {f"scores-{key}": scores(each) for key, each in drawn.items()} | {"attributions": attributions(list(drawn.values()))}
+
+
+def tables(results):
+    """Accuracies on the test beside those of no network and those published; then the relations, and the law."""
+    rows = []
+    for key, (first, *_) in results.items():
+        if "test_rows" in first.metrics:
+            known, test = first.metrics, first.solution["split"] == first.solution["split"].max()
+            law = None if first.law is None else knots.accuracy(first.solution["signature"][test], first.solution["target_signature"][test])
+            rows.append([key, known["parameters"], known.get("test_accuracy", law), known.get("test_r2")])
+    for key, data in {"three-0": split(three, 0), "beyond": beyond(three)}.items():
+        parts = [dict(zip(three, data[name].inputs.T, strict=True)) | {"signature": data[name].targets[:, 0]} for name in ("train", "test")]
+        rows += [[f"{name}, {key}", None, right, r2] for name, (right, r2) in knots.baselines(*parts).items()]
+    rows += [[f"{name} (published)", count, right, r2] for name, (_, count, right, r2) in knots.PUBLISHED.items()]
+    shown = [[name, count, right and f"{100 * right:.2f} %", r2 and f"{r2:.4f}"] for name, count, right, r2 in rows]
+    lines = [str(each) for first, *_ in results.values() for each in distinct(found_in(first))]
+    lines += [f"{each.law['formula']}  ({each.law['verdict']})" for each, *_ in results.values() if each.law]
+    return "\n".join([markdown_table(["signature", "parameters", "accuracy", "r2"], shown), "", *(f"- `{line}`" for line in lines)])

@@ -133,9 +133,7 @@ def _near(values: np.ndarray, y: np.ndarray, tolerance: float) -> np.ndarray:
     return np.abs(values - y) <= tolerance * np.sqrt(np.mean(y**2))
 
 
-def _held(
-    text: str, pieces: Sequence[Candidate], values: np.ndarray, y: np.ndarray, names: Sequence[str], tolerance: float
-) -> Exact:
+def _held(text: str, pieces: Sequence[Candidate], values: np.ndarray, y: np.ndarray, names: Sequence[str], tolerance: float) -> Exact:
     holds = _near(values, y, tolerance)
     used = [name for j, name in enumerate(names) if any(term[j] for piece in pieces for term in piece.terms)]
     residual = float(np.abs(values - y)[holds].max()) if holds.any() else np.inf

@@ -128,7 +128,10 @@ def _relation(table: Mapping[str, np.ndarray], target: str, said: Sequence[Suppo
         exact = exact_formula(np.stack([table[name] for name in names], 1), y, names, tolerance=tolerance, seed=seed)
         if exact is not None and (best is None or _order(exact) > _order(best)):
             best = exact
-    (chosen, _), medians = sets.most_common(1)[0], {key: float(np.median([getattr(e, key) for e in said])) for key in ("everything", "control")}
+    (chosen, _), medians = (
+        sets.most_common(1)[0],
+        {key: float(np.median([getattr(e, key) for e in said])) for key in ("everything", "control")},
+    )
     mine = [each for each in said if frozenset(each.inputs) == chosen]
     relation = Relation(
         target, NONE, mine[0].inputs, "", len(y), 0, np.nan, float(np.median([each.r2 for each in mine])), votes=len(mine),
@@ -182,12 +185,12 @@ class RelationSearch:
     ) -> Result:
         """Search; ``seed`` is that of rows and networks. An unfinished ``resume`` is begun anew. ``ValueError`` but in float64 on a CPU."""
         if dtype != torch.float64 or device != "cpu":
-            raise ValueError(f"relations are searched in double precision on the CPU, got {dtype} on {device}: leave --dtype and --device out")
+            raise ValueError(
+                f"relations are searched in double precision on the CPU, got {dtype} on {device}: leave --dtype and --device out"
+            )
         seed, started = seed_number(seed, "RelationSearch.run(seed=...)"), time.perf_counter()
         known = provenance(self, seed, device, dtype, source)
-        found = relations(
-            self.columns, targets=self.targets, networks=self.networks, rows=self.rows, tolerance=self.tolerance, seed=seed
-        )
+        found = relations(self.columns, targets=self.targets, networks=self.networks, rows=self.rows, tolerance=self.tolerance, seed=seed)
         seconds = time.perf_counter() - started
         kinds, points = Counter(each.kind for each in found), np.stack([*_table(self.columns).values()], 1)
         return Result(

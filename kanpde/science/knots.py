@@ -73,6 +73,16 @@ MEANING = {
     **{name: f"1 if the symmetry group is {name}" for name in SYMMETRIES},
 }
 
+# what others reached, on data that repeat many knots in training and test: inputs, parameters, accuracy, r2 where it was given
+PUBLISHED = {
+    "MLP, Davies et al. 2021": ("17", "3e5", 0.780, None),
+    "KAN [17,1,14], Liu et al. 2024": ("17", "200", 0.816, None),
+    "KAN of three inputs, Liu et al.": ("3", "", 0.782, None),
+    "formula A, slope, Liu et al.": ("3", "", 0.831, 0.946),
+    "formula D [3,2,1], Liu et al.": ("3", "", 0.840, None),
+    "formula E, rational, Liu et al.": ("3", "", 0.828, None),
+}
+
 
 def load(path: str | Path = TABLE) -> dict[str, np.ndarray]:
     """The table by our names (:data:`MEANING`), (59924,) each, texts as ``str``.
@@ -134,10 +144,33 @@ def geometric_classes(knots: Columns, *, tolerance: float = SAME) -> np.ndarray:
     starts = np.cumsum(sizes) - sizes
     for group in np.flatnonzero(sizes > 1):
         rows = order[starts[group] : starts[group] + sizes[group]]
-        while len(rows := rows[~(near := _chain(numbers[rows], tolerance))]):
+        while len(rows := rows[~_chain(numbers[rows], tolerance)]):
             count += 1
             classes[rows] = count
     return np.unique(classes, return_inverse=True)[1]
+
+
+def baselines(train: Columns, test: Columns) -> dict[str, tuple[float, float]]:
+    """Accuracy on ``test`` and r2 of what needs no network, by name: the signature most frequent in ``train``, and the slope law,
+    c slope with c of least squares in ``train`` and with 1/2, to the nearest even number. Columns: ``THREE`` and ``signature``.
+    """
+    values, counts = np.unique(train["signature"], return_counts=True)
+    guesses = {
+        "majority class": np.full(len(test["signature"]), float(values[counts.argmax()])),
+        "slope / 2": slope(test) / 2,
+        "calibrated slope": calibrated(slope(train), train["signature"]) * slope(test),
+    }
+    return {name: (accuracy(guess, test["signature"]), explained(guess, test["signature"])) for name, guess in guesses.items()}
+
+
+def accuracy(prediction: np.ndarray, target: np.ndarray) -> float:
+    """The share of rows in which the nearest even number is right."""
+    return float(np.mean(even(prediction) == target))
+
+
+def explained(prediction: np.ndarray, target: np.ndarray) -> float:
+    """r2, the share of the variance that is explained."""
+    return float(1 - np.mean((prediction - target) ** 2) / np.var(target))
 
 
 def _chain(numbers: np.ndarray, tolerance: float) -> np.ndarray:

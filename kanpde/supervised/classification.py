@@ -189,7 +189,11 @@ class Classification(Supervised):
 
 def _labels(split: Split) -> list[str]:
     """Classes as texts; whole numbers without a point."""
-    return [value if isinstance(value, str) else f"{float(value):.15g}" for value in split.targets[:, 0]]
+    values = split.targets[:, 0]
+    if values.dtype.kind != "f":
+        return [value if isinstance(value, str) else f"{float(value):.15g}" for value in values]
+    numbers, places = np.unique(values, return_inverse=True)  # a text for each number is enough
+    return np.array([f"{number:.15g}" for number in numbers], dtype=object)[places].tolist()
 
 
 def _sorted(labels: set[str]) -> list[str]:

@@ -108,4 +108,4 @@ class Ordinal(Classification):
     def wording(self) -> dict[str, str]:
         (target,), inputs = self.data.target_names, ", ".join(map(latex_name, self.domain.names))
         latex = f"{latex_name(target)} = \\mathrm{{nearest}}(f({inputs}))"
-        return self._wording([latex], "mean cross-entropy", classes=self.classes)
+        return self._wording([latex], "mean cross-entropy", classes=self.classes) | {"kind": "classification"}
