@@ -22,7 +22,6 @@ three, twelve = knots.THREE, knots.COMPLETE
 
 @cache
 def split(names, seed):
-    """A fifth of the classes for the test."""
     columns = {name: KNOTS[name] for name in (*names, "signature")}
     return kp.Dataset(columns, targets=["signature"], groups=GEOMETRY, seed=seed)
 
@@ -36,45 +35,42 @@ def beyond(names):
 
 
 def score(data, model, training=None, noise=0.2):
-    """One score whose nearest even number is the signature."""
-    return kp.Experiment(kp.Ordinal(data, noise=noise), model, training or newton)
-
-
-def classes(data, model):
-    return kp.Experiment(kp.Classification(data), model, epochs)
+    """One score whose nearest even number is the signature; without noise, one output for each signature."""
+    problem = kp.Ordinal(data, noise=noise) if noise else kp.Classification(data)
+    return kp.Experiment(problem, model, training or newton)
 
 
 def from_network(X, y, *, names, output, seed, seconds):
-    """The law of what the network of three inputs has learnt."""
     data = kp.Dataset({**dict(zip(names, X.T, strict=True)), output: y}, targets=[output], train=1.0)
     experiment = score(data, small)
     return kp.extract(experiment.trained_network(experiment.run(seed=seed)), (X, y), output=output, seconds=seconds)
 
 
 newton = [kp.LevenbergMarquardt(steps=40)]
-epochs = [kp.Adam(steps=20), kp.Batches(256), kp.Adam(steps=10, rate=2e-4), kp.Batches(1024)]
-tiny, small, large = (kp.KAN(*w, basis=kp.Chebyshev(d)) for w, d in (((3, 2, 1), 3), ((3, 4, 1), 5), ((12, 6, 4, 1), 4)))
+epochs = [kp.Adam(steps=30, rate=3e-3), kp.Batches(256), kp.Adam(steps=15, rate=5e-4), kp.Batches(512)]
+tiny, small, large = (kp.KAN(*w, basis=kp.Chebyshev(d)) for w, d in (((3, 2, 1), 3), ((3, 4, 1), 5), ((12, 16, 8, 1), 4)))
 experiments = {
     **{f"three-{seed}": score(split(three, seed), small) for seed in range(3)},
     "three-regression": kp.Experiment(kp.Regression(split(three, 0), metrics=("r2", knots.accuracy)), small, newton),
-    "three-classes": classes(split(three, 0), kp.KAN(3, 2, 10, basis=kp.Chebyshev(4))),
-    "three-logistic": classes(split(three, 0), kp.MLP(3, 10)),
+    "three-classes": score(split(three, 0), kp.KAN(3, 2, 10, basis=kp.Chebyshev(4)), epochs, noise=0),
+    "three-logistic": score(split(three, 0), kp.MLP(3, 10), epochs, noise=0),
     "three-mlp": score(split(three, 0), kp.MLP(3, 20, 1)),
-    **{f"twelve-{seed}": score(split(twelve, seed), large) for seed in range(3)},
-    "twelve-logistic": classes(split(twelve, 0), kp.MLP(12, 10)),
+    **{f"twelve-{seed}": score(split(twelve, seed), large, epochs) for seed in range(3)},
+    "twelve-logistic": score(split(twelve, 0), kp.MLP(12, 10), epochs, noise=0),
     "twelve-mlp": score(split(twelve, 0), kp.MLP(12, 24, 24, 1), epochs),
     "beyond-three": score(beyond(three), tiny, noise=0.4),
-    "beyond-twelve": score(beyond(twelve), large),
+    "beyond-twelve": score(beyond(twelve), large, epochs),
     "beyond-mlp": score(beyond(three), kp.MLP(3, 20, 1)),
     "law": kp.LawSearch(split(three, 0), method=from_network, seconds=20.0),
-    "relations": RelationSearch({name: KNOTS[name] for name in (*twelve, *knots.PARTIAL, "signature")}),
+    "relations": RelationSearch({name: KNOTS[name] for name in (*twelve, *knots.PARTIAL, "signature")}, knots.NUMBERS, networks=3),
 }
 
 
 def figures(results):
     """The scores of each class, and which inputs they come from."""
     drawn = {each.experiment: each for each in results if each.experiment in ("three-0", "twelve-0")}
-    return {f"scores-{key}": scores(each) for key, each in drawn.items()} | {"attributions": attributions(list(drawn.values()))}
+    found = {"attributions": attributions(list(drawn.values()))} if drawn else {}
+    return found | {f"scores-{key}": scores(each) for key, each in drawn.items()}
 
 
 def tables(results):
@@ -82,14 +78,13 @@ def tables(results):
     rows = []
     for key, (first, *_) in results.items():
         if "test_rows" in first.metrics:
-            known, test = first.metrics, first.solution["split"] == first.solution["split"].max()
-            law = None if first.law is None else knots.accuracy(first.solution["signature"][test], first.solution["target_signature"][test])
+            known, of, test = first.metrics, first.solution, first.solution["split"] == first.solution["split"].max()
+            law = first.law and knots.accuracy(of["signature"][test], of["target_signature"][test])
             rows.append([key, known["parameters"], known.get("test_accuracy", law), known.get("test_r2")])
     for key, data in {"three-0": split(three, 0), "beyond": beyond(three)}.items():
-        parts = [dict(zip(three, data[name].inputs.T, strict=True)) | {"signature": data[name].targets[:, 0]} for name in ("train", "test")]
-        rows += [[f"{name}, {key}", None, right, r2] for name, (right, r2) in knots.baselines(*parts).items()]
-    rows += [[f"{name} (published)", count, right, r2] for name, (_, count, right, r2) in knots.PUBLISHED.items()]
-    shown = [[name, count, right and f"{100 * right:.2f} %", r2 and f"{r2:.4f}"] for name, count, right, r2 in rows]
+        rows += [[f"{name}, {key}", None, *found] for name, found in knots.baselines(data["train"], data["test"]).items()]
+    rows += [[f"{name} (published)", *found] for name, found in knots.PUBLISHED.items()]
+    rows = [[name, count, right and f"{100 * right:.2f} %", r2 and f"{r2:.4f}"] for name, count, right, r2 in rows]
     lines = [str(each) for first, *_ in results.values() for each in distinct(found_in(first))]
     lines += [f"{each.law['formula']}  ({each.law['verdict']})" for each, *_ in results.values() if each.law]
-    return "\n".join([markdown_table(["signature", "parameters", "accuracy", "r2"], shown), "", *(f"- `{line}`" for line in lines)])
+    return "\n".join([markdown_table(["signature", "parameters", "accuracy", "r2"], rows), "", *(f"- `{line}`" for line in lines)])

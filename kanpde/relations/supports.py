@@ -17,7 +17,7 @@ from kanpde.supervised import Regression
 from kanpde.training import fit
 
 MOST = 4  # inputs of a support
-NEARLY = 1.5  # times the smallest share of variance that is left: what a smaller support may leave
+NEARLY, SLACK = 1.5, 1e-3  # times the smallest share of variance that is left, and more: what a smaller support may leave
 DEGREE = 4
 STEPS = 20
 
@@ -52,7 +52,7 @@ def support(columns: Mapping[str, np.ndarray], target: str, *, rows: int = 1000,
     ranked = [names[k] for k in np.argsort(-scores, kind="stable")]
     reached = [_fitted(drawn, ranked[:count], target, seed)[1] for count in range(1, min(MOST, len(ranked)) + 1)]
     left = 1 - np.array(reached)
-    count = int(np.argmax(left <= NEARLY * left.min())) + 1
+    count = int(np.argmax(left <= NEARLY * left.min() + SLACK)) + 1
     return Support(target, tuple(ranked[:count]), reached[count - 1], everything, control)
 
 

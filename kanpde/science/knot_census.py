@@ -5,7 +5,7 @@
     knot_census.write(columns, "knots.h5")
 
 Geometry, the symmetry group and the planar diagram are SnapPy's, the signature and determinant are read off the diagram by
-:mod:`kanpde.science.knot_diagrams`, and genus, fibering and tau are from knot Floer homology (``knot_floer_homology``, which SnapPy brings).
+:mod:`kanpde.science.knot_diagrams`, genus, fibering and tau are from knot Floer homology (``knot_floer_homology``, which SnapPy brings).
 The degrees of torsion polynomials, the shortest geodesic and the injectivity radius are not computed here: in the shipped table they are
 known up to 12 crossings, in this one NaN. About 30 knots a second and core.
 """
