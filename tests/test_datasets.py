@@ -164,6 +164,19 @@ def test_no_group_is_in_two_splits():
     assert Dataset({**COLUMNS, "g": groups}, targets="c", groups="g").input_names == ("a", "b")  # the groups are no input
 
 
+def test_groups_of_every_size_are_in_all_splits_in_proportion():
+    """The largest first to where most is wanted would put all families of many into training, and into what is left out none."""
+    sizes = np.repeat([1, 2, 5], [500, 200, 40])
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    x = np.random.default_rng(0).standard_normal(len(groups))
+    data = Dataset({"x": x, "y": x**2}, targets="y", groups=groups, train=0.5, test=0.25)
+    for name, share in (("train", 0.5), ("test", 0.25)):
+        assert abs(len(data[name]) - share * len(groups)) <= 5
+        found = sizes[np.unique(groups[data[name].rows])]
+        for size in (1, 2, 5):
+            assert (found == size).sum() == pytest.approx(share * (sizes == size).sum(), rel=0.1)
+
+
 def test_every_class_is_in_every_split_in_proportion():
     label = np.array(["rare"] * 10 + ["common"] * 190)
     data = Dataset({**COLUMNS, "k": label}, inputs=("a", "b"), targets="k", train=0.6, validation=0.2, stratify=True)

@@ -1,5 +1,6 @@
 """Every shipped problem runs, at its quick setting, to the number that it promises; its files say the same."""
 
+import json
 from dataclasses import replace
 from functools import cache, reduce
 from pathlib import Path
@@ -63,11 +64,30 @@ DATA = {
     "toy_functions/rings-mlp-4": 1.0,
     "toy_functions/rings-mlp-8": 0.7,
 }
+# of knots, the accuracy of quick runs on every twentieth knot
+KNOTS = {
+    "beyond-mlp": 0.7,
+    "beyond-three": 0.7,
+    "beyond-twelve": 0.6,
+    "three-0": 0.75,
+    "three-1": 0.75,
+    "three-2": 0.75,
+    "three-classes": 0.4,
+    "three-logistic": 0.4,
+    "three-mlp": 0.7,
+    "three-regression": 0.7,
+    "twelve-0": 0.6,
+    "twelve-1": 0.6,
+    "twelve-2": 0.6,
+    "twelve-logistic": 0.4,
+    "twelve-mlp": 0.5,
+}
 SQUARES = ["poisson/experiment", "poisson_paper/experiment"]
 
 # the equation, as the docstring of each file has it
 EQUATIONS = {
     "feynman": "120 formulas of the Feynman set",
+    "knots": "signature ~ c lam mu_r / (mu_r^2 + mu_i^2)",
     "laws": "seventeen formulas from 2,000 samples",
     "burgers": "u_t + u u_x = nu u_xx",
     "convection": "u_t + beta u_x = 0",
@@ -193,7 +213,9 @@ def square_run(request):
 
 def test_every_problem_file_has_a_number():
     paths = [path for path in PROBLEMS.glob("*.py") if path.stem not in LAWS]
-    assert {f"{path.stem}/{key}" for path in paths for key in experiments(path)} == set(QUICK) | set(DATA)
+    assert {f"{path.stem}/{key}" for path in paths for key in experiments(path)} == set(QUICK) | set(DATA) | {
+        f"knots/{key}" for key in (*KNOTS, "law", "relations")
+    }
     assert set(QUICK) == set(SOLUTIONS)
 
 
@@ -276,6 +298,50 @@ def rms_error_of_test(result, truth):
     error = np.sqrt(np.mean((result.solution[result.unknowns[0]][test] - truth(*result.solution_points[test].T)) ** 2))
     assert result.metrics["test_rmse"] == pytest.approx(error, rel=1e-6, abs=1e-15)
     return error
+
+
+@pytest.fixture(scope="module")
+def knots():
+    return load_problem(PROBLEMS / "knots.py")
+
+
+def thinned(data, every=20):
+    """Every so many rows of a data set of columns, but for the rarest signatures; split as before."""
+    rows = np.flatnonzero(np.abs(data.source["signature"]) <= 6)[::every]
+    labels = {name: value if value is None else np.asarray(value)[rows] for name, value in (("groups", data.groups), ("split", data.split))}
+    source = {name: values[rows] for name, values in data.source.items()}
+    rare = [name for name in data.input_names if np.ptp(source[name]) == 0]  # symmetries
+    return replace(data, source=source, ranges={name: (0.0, 1.0) for name in rare} or None, **labels)
+
+
+@pytest.mark.parametrize("key", sorted(KNOTS))
+def test_quick_run_of_knots_reaches_its_accuracy(knots, key):
+    experiment = knots.experiments[key].shortened()
+    problem, model = replace(experiment.problem, data=thinned(experiment.problem.data)), experiment.model
+    if model.outputs > 1:
+        model = model.remade(widths=(*model.widths[:-1], len(problem.classes)))
+    result = replace(experiment, problem=problem, model=model).run(name="knots", key=key)
+    test = result.solution["split"] == 2
+    if "label" in result.solution:
+        names = np.array([float(each) for each in json.loads(result.equation["classes"])])
+        found, truth = names[result.solution["predicted"][test].astype(int)], names[result.solution["label"][test].astype(int)]
+    else:
+        found, truth = 2 * np.round(result.solution["signature"][test] / 2), result.solution["target_signature"][test]
+    assert np.mean(found == truth) >= KNOTS[key]
+    assert result.metrics["test_accuracy"] == pytest.approx(np.mean(found == truth))
+    assert len(truth) > 400
+
+
+def test_the_law_and_the_relations_of_knots_end_in_their_tables(knots):
+    law = knots.experiments["law"].shortened()
+    law = replace(law, data=thinned(law.data, 40), seconds=3.0).run(name="knots", key="law")
+    search = knots.experiments["relations"]
+    search = replace(search, targets=("cusp_area",), networks=1, rows=200).run(name="knots", key="relations")
+    assert law.metrics["test_r2"] > 0.9 and "lam" in law.law["formula"] and "mu_r" in law.law["formula"]
+    text = knots.tables({"law": [law], "relations": [search]})
+    assert "cusp_area = mu_i*lam  (identity: in all 2970 rows" in text
+    assert "calibrated slope, beyond" in text and "84.96 %" in text and "formula A, the slope law (published)" in text
+    assert knots.figures([law, search]) == {}
 
 
 def test_hello_kan_ends_with_its_formula():

@@ -19,7 +19,7 @@ from kanpde.results import Result
 
 logger = logging.getLogger("kanpde")
 
-BEYOND = 0.1  # by which r2 must exceed that of permuted rows
+BEYOND = 0.1  # by which r2 must exceed 0 and that of permuted rows
 IDENTITY, RULE, CORRELATION, NONE = "identity", "rule", "correlation", "nothing"
 
 
@@ -144,7 +144,7 @@ def _relation(table: Mapping[str, np.ndarray], target: str, said: Sequence[Suppo
         kind = RULE if exceptions else IDENTITY
         return replace(relation, kind=kind, inputs=best.inputs, formula=best.formula, exceptions=exceptions, residual=best.residual,
                        r2=r2, votes=votes)  # fmt: skip
-    return replace(relation, kind=CORRELATION) if relation.r2 > relation.control + BEYOND else relation
+    return replace(relation, kind=CORRELATION) if relation.r2 > max(relation.control, 0.0) + BEYOND else relation
 
 
 def _order(exact: Exact) -> tuple[float, int]:

@@ -191,8 +191,8 @@ def _labels(split: Split) -> list[str]:
     """Classes as texts; whole numbers without a point."""
     values = split.targets[:, 0]
     if values.dtype.kind != "f":
-        return [value if isinstance(value, str) else f"{float(value):.15g}" for value in values]
-    numbers, places = np.unique(values, return_inverse=True)  # a text for each number is enough
+        return [value if isinstance(value, str) else f"{float(value) + 0.0:.15g}" for value in values]
+    numbers, places = np.unique(values + 0.0, return_inverse=True)  # a text for each number is enough; -0 is 0
     return np.array([f"{number:.15g}" for number in numbers], dtype=object)[places].tolist()
 
 
