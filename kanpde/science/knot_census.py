@@ -10,6 +10,7 @@ The degrees of torsion polynomials, the shortest geodesic and the injectivity ra
 known up to 12 crossings, in this one NaN. About 30 knots a second and core.
 """
 
+import importlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,14 @@ FLOER = 12  # crossings up to which genus, fibering and tau are computed
 def snappy() -> Any:
     """SnapPy; ``ModuleNotFoundError`` that says how to get it, and what works without."""
     try:
-        import snappy
-        import snappy_15_knots  # noqa: F401  (the census of Hoste, Thistlethwaite and Weeks)
+        found = importlib.import_module("snappy")
+        importlib.import_module("snappy_15_knots")  # the census of Hoste, Thistlethwaite and Weeks
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"computing knots anew needs SnapPy, and there is no {error.name}: pip install 'kanpde[knots]' (GPL). "
             "The table that kanpde ships, kanpde.science.knots.load(), needs neither"
         ) from error
-    return snappy
+    return found
 
 
 def names(*, most: int = 14) -> list[str]:
