@@ -22,7 +22,7 @@ LAW = {  # as kanpde.symbolic.law.Law.to_plain writes it
     "lead": float("inf"),
     "formula": "u = 0.30(2)*x", "latex": "u = c_{1} x", "names": ["x", "y"], "outputs": ["u"], "expressions": ["c1*x"], "nodes": [3],
     "aliases": {"read": [], "name": []}, "best": 0, "evidence": [],
-    "constants": {"name": ["c1"], "value": [0.3], "sigma": [0.02], "exact": [""], "latex": [""]},
+    "constants": {"name": ["c1"], "value": [0.3], "sigma": [0.02], "exact": [""], "latex": [""], "unit": [""]},
     "candidates": {"sympy": ["0.3*x"], "latex": ["0.3 x"], "nodes": [3], "rms": [0.5], "description": [12.5]},
 }  # fmt: skip
 

@@ -44,7 +44,7 @@ LAW = {  # as kanpde.symbolic.law.Law.to_plain writes it
     "formula": "u = 0.30(2)*x", "latex": "u = c_{1} x", "names": ["x", "y"], "outputs": ["u"], "expressions": ["c1*x"],
     "aliases": {"read": [], "name": []}, "nodes": [3],
     "best": 0,
-    "constants": {"name": ["c1"], "value": [0.3], "sigma": [0.02], "exact": [""], "latex": [""]},
+    "constants": {"name": ["c1"], "value": [0.3], "sigma": [0.02], "exact": [""], "latex": [""], "unit": [""]},
     "candidates": {"sympy": ["0.3*x"], "latex": ["0.3 x"], "nodes": [3], "rms": [0.5], "description": [12.5]},
     "evidence": ["the residual is zero", "u(0) = 0.1 is not 0"],
 }  # fmt: skip

@@ -383,7 +383,7 @@ def test_batches_are_refused_where_the_whole_loss_is_modelled():
 # ---- going on, and stopping early ----
 
 
-TIMES = ("seconds", "seconds_to_1e-3", "seconds_to_1e-6")
+TIMES = ("seconds", "cpu_seconds", "seconds_to_1e-3", "seconds_to_1e-6")
 SCHEDULES = {
     "batches": [Adam(steps=12, rate=1e-2), Batches(50), Refine(6)],
     "lm": [LM(steps=6), Refine(6, 8)],
