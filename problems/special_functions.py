@@ -45,7 +45,7 @@ def mlp(data, hidden):
         kp.Regression(data),
         kp.MLP(2, *hidden, 1),
         [kp.Starts(4, steps=10), kp.LevenbergMarquardt(steps=80)],
-        quick=kp.LevenbergMarquardt(steps=5),
+        quick=[kp.LevenbergMarquardt(steps=5)],
     )
 
 

@@ -342,8 +342,10 @@ def _constants(numbers: Mapping[str, float], solved: Mapping[str, Any]) -> tuple
     found = []
     for name, value in numbers.items():
         number = solved.get(name)
-        known = number is not None and not number.free_symbols
-        found.append(LawConstant(name, float(number), 0.0, sympy.sstr(number)) if known else LawConstant(name, value, UNSURE * abs(value)))
+        if number is None or number.free_symbols:
+            found.append(LawConstant(name, value, UNSURE * abs(value)))
+        else:
+            found.append(LawConstant(name, float(number), 0.0, sympy.sstr(number)))
     return tuple(found)
 
 
