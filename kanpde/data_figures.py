@@ -108,6 +108,7 @@ def attributions(results: Sequence[Result]) -> Figure:
             ax.barh(range(len(names)), scores[order] / scores.sum(), color="C0")
             ax.set_yticks(range(len(names)), names)
             ax.set(title=result.experiment, xlabel="share of the attribution", xlim=(0, None))
+        figure.set_layout_engine("constrained")
         figure.draw_without_rendering()
     return figure
 
@@ -135,5 +136,6 @@ def scores(result: Result) -> Figure:
         title = f"{result.experiment}: {100 * right.mean():.3g} % of {len(right)} between their thresholds"
         ax.set(title=title, xlabel=f"score for {symbol(result.unknowns[0])}", ylabel="rows of the test", yscale="log", xlim=(low, high))
         ax.legend(title=symbol(result.unknowns[0]), ncols=2, fontsize=7)
+        figure.set_layout_engine("constrained")
         figure.draw_without_rendering()
     return figure

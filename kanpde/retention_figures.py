@@ -26,16 +26,16 @@ def phases(results: Sequence[Result], *, exact: Callable[..., Any] | None = None
     for result in results:
         if "points" not in result.retention:
             raise ValueError(f"{result.experiment} has no function of one coordinate after each task: leave it out")
-    tasks = int(results[0].metrics["tasks"])
+    learnt = max(int(result.metrics["tasks"]) for result in results)
     with style():
-        figure = canvas(WIDTH, 0.5 + 0.75 * tasks)
-        axes = figure.subplots(tasks, len(results), squeeze=False, sharex=True, sharey=True)
+        figure = canvas(WIDTH, 0.5 + 0.75 * learnt)
+        axes = figure.subplots(learnt, len(results), squeeze=False, sharex=True, sharey=True)
         for column, result in zip(axes.T, results, strict=True):
             name, x = unknown or result.unknowns[0], result.retention["points"]
             column[0].set_title(result.experiment, fontsize=7)
-            edges = np.linspace(x[0], x[-1], tasks + 1)
+            edges = np.linspace(x[0], x[-1], _tasks(result) + 1)
             truth = None if exact is None else exact(x)
-            for phase, ax in enumerate(column, 1):
+            for phase, ax in enumerate(column[: len(result.retention[f"after_{name}"]) - 1], 1):
                 if truth is not None:
                     seen = x <= edges[phase]
                     ax.plot(x[seen], truth[seen], color="0.7", linestyle="-", linewidth=2)
@@ -64,7 +64,7 @@ def matrices(results: Sequence[Result], error: str, *, columns: int = 4) -> Figu
         for ax, result, matrix in zip(axes.flat, results, shown, strict=False):
             tasks = matrix.shape[1]
             image = ax.imshow(np.maximum(matrix, norm.vmin or 0.0), norm=norm, cmap="cividis")
-            for phase in range(tasks):
+            for phase in range(len(matrix)):
                 for task in range(phase + 1):
                     value = matrix[phase, task]
                     dark = (np.log(max(value, LOWEST)) - np.log(norm.vmin)) / (np.log(norm.vmax) - np.log(norm.vmin)) < 0.55  # type: ignore[arg-type]
@@ -72,7 +72,7 @@ def matrices(results: Sequence[Result], error: str, *, columns: int = 4) -> Figu
                             color="white" if dark else "black")  # fmt: skip
             ax.set_title(result.experiment, fontsize=7)
             ax.set_xticks(range(tasks), [str(task) for task in range(1, tasks + 1)])
-            ax.set_yticks(range(tasks), [str(task) for task in range(1, tasks + 1)])
+            ax.set_yticks(range(len(matrix)), [str(phase) for phase in range(1, len(matrix) + 1)])
             ax.tick_params(length=0)
         for ax in axes.flat[len(results) :]:
             ax.remove()
@@ -94,9 +94,15 @@ def over_phases(results: Sequence[Result], error: str) -> Figure:
             levels = [float(np.sqrt(np.mean(matrix[phase, : phase + 1] ** 2))) for phase in range(len(matrix))]
             mark = MARKS[number % len(MARKS)]
             ax.semilogy(range(1, len(levels) + 1), levels, marker=mark, markersize=4, linewidth=1, label=result.experiment)
-        ax.set(xlabel="tasks learnt", ylabel=f"{error.replace('_', ' ')} over them", xticks=range(1, len(matrix) + 1))
+        most = max(map(_tasks, results))
+        ax.set(xlabel="tasks learnt", ylabel=f"{error.replace('_', ' ')} over them", xticks=range(1, most + 1))
         figure.legend(loc="outside right upper", fontsize=7)
         return _settled(figure)
+
+
+def _tasks(result: Result) -> int:
+    """How many there are, learnt or not."""
+    return next(each.shape[1] for name, each in result.retention.items() if each.ndim == 2 and not name.startswith("after_"))
 
 
 def _learnt(result: Result, error: str) -> np.ndarray:

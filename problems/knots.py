@@ -67,7 +67,7 @@ experiments = {
 
 def figures(results):
     """The scores of each class, and which inputs they come from."""
-    drawn = {each.experiment: each for each in results if each.experiment in ("three-0", "twelve-0")}
+    drawn = {key: each for each in results for key in ("three-0", "twelve-0") if each.experiment.startswith(key)}
     found = {"attributions": attributions(list(drawn.values()))} if drawn else {}
     return found | {f"scores-{key}": scores(each) for key, each in drawn.items()}
 

@@ -25,7 +25,7 @@ from kanpde import (
     Regression,
     Sampling,
 )
-from kanpde.continual import Continual, Elastic, FreezeReached, Rehearse, Replay, Stay, Windows
+from kanpde.continual import Continual, Elastic, FreezeReached, Rehearse, Replay, Stay, Windows, running
 from kanpde.continual.scores import backward_transfer, forgetting, main_error, over_all, retention_table
 from kanpde.functions import exp, pi, sin
 from kanpde.joined import Joined
@@ -33,6 +33,7 @@ from kanpde.objective import Objective
 from kanpde.reports import report
 from kanpde.results import load, save
 from kanpde.retention_figures import matrices, over_phases, phases
+from kanpde.training import fit
 
 LM = LevenbergMarquardt(steps=8)
 
@@ -319,3 +320,31 @@ def test_a_network_of_another_experiment_is_refused(result):
     with pytest.raises(ValueError, match="another experiment"):
         Continual(THREE, KAN(1, 1, basis=BSpline(3, 10)), LM).trained_network(result)
     assert isinstance(Experiment(THREE[0], KAN(1, 1, basis=BSpline(3, 9)), LM), Experiment)
+
+
+def test_ctrl_c_keeps_what_whole_tasks_gave(tmp_path, monkeypatch):
+    experiment = Continual(THREE, KAN(1, 1, basis=BSpline(3, 9)), LM, Elastic())
+    whole = experiment.run()
+
+    def stopped(after):
+        calls = []
+
+        def until(*arguments, **options):
+            found = fit(*arguments, **options)
+            calls.append(found)
+            found.status = "interrupted" if len(calls) > after else found.status
+            return found
+
+        monkeypatch.setattr(running, "fit", until)
+        return experiment.run()
+
+    result = stopped(after=2)
+    save(result, tmp_path / "stopped.h5")
+    kept = load(tmp_path / "stopped.h5")
+    assert kept.status == "interrupted" and kept.metrics["tasks"] == 2 and np.isnan(kept.metrics["forgetting"])
+    assert np.array_equal(kept.retention["test_rmse"], whole.retention["test_rmse"][:3])
+    network = experiment.trained_network(kept)  # as it was after the second task
+    assert np.allclose(network(torch.from_numpy(ROWS[:60, None])).detach().numpy()[:, 0], wave(ROWS[:60]), atol=0.1)
+    assert "interrupted" in report(kept, [tmp_path / "stopped.h5"]) and matrices([kept], "test_rmse") and phases([kept])
+    with pytest.raises(KeyboardInterrupt):
+        stopped(after=0)

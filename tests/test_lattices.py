@@ -80,7 +80,8 @@ def test_exponents_are_those_of_the_closed_forms(lattice):
     inside = localized(lattice, systems, energies) & (truth > 0.05)
     assert inside.sum() > 200
     assert np.median(np.abs(found - truth)[inside]) < 2e-3 and np.quantile(np.abs(found - truth)[inside], 0.9) < 6e-3
-    assert np.median(found[~localized(lattice, systems, energies)]) < 3e-3
+    extended = found[~localized(lattice, systems, energies)]
+    assert np.quantile(extended, 0.25) < 1e-7 and np.median(extended) < 3e-3  # others fall into small gaps of the spectrum
 
 
 @each_lattice

@@ -47,7 +47,7 @@ class Continual:
     Nothing of earlier tasks is seen in training but what remedies kept. The result has ``retention``: for every error that the tasks have,
     a matrix (T + 1, T), row j the errors on all tasks after j of them, row 0 before any; of one coordinate also the function after each.
     Metrics are those of all tasks together after the last (:func:`~kanpde.continual.scores.over_all`), ``backward_transfer``,
-    ``forgetting`` and the ``kept_numbers`` of the remedies. A run that is stopped is begun anew.
+    ``forgetting`` and the ``kept_numbers`` of the remedies. A run that is stopped keeps what its whole tasks gave, and is begun anew.
 
     Raises ``TypeError`` or ``ValueError`` for tasks, networks, remedies and schedules that do not fit one another.
     """
@@ -114,64 +114,35 @@ class Continual:
     ) -> Result:
         """Train on every task in turn, measuring all after each. An unfinished ``resume`` is begun anew.
 
-        Raises ``ValueError`` before training if the ``exact`` of a task contradicts it; ``KeyboardInterrupt`` on Ctrl-C.
+        Ctrl-C ends it as "interrupted", with what the network was after the last whole task; ``KeyboardInterrupt`` if there is none.
+        Raises ``ValueError`` before training if the ``exact`` of a task contradicts it.
         """
         known, tasks = provenance(self, seed, device, dtype, source), sequence(self.tasks)
         for problem in tasks.wholes:
             check_exact(problem)
         for warning in dict.fromkeys(each for problem in tasks.wholes for each in problem.warnings()):
             logger.warning("%s", warning)
-        network, before = self.network(seed, device=device, dtype=dtype), None
-        memories = [remedy.memory() for remedy in self.remedies]
-        problems = [tasks.task(number, None) for number in range(len(tasks))]
-        progress = _Progress(network, problems)
-        points, everywhere = dict[str, torch.Tensor](), list[torch.Tensor]()
-        for number in range(len(tasks)):
-            problem = tasks.task(number, before)
-            for memory in memories:
-                memory.prepare(network)
-            terms = [term for memory in memories for term in memory.terms()]
-            training = [item for item in self.training if not (number and isinstance(item, Starts))]
-            fitted = fit(problem, network, training, sampling=self.sampling, seed=seed + 1_000 * number, terms=terms)
-            if fitted.status != "complete":
-                raise KeyboardInterrupt
-            objective, points = Objective(problem, fitted.points), fitted.points
-            for memory in memories:
-                memory.learnt(network, objective, seed)
-            _release(network)
-            progress.learnt(fitted)
-            everywhere.append(points["equation"])
-            before = problem, network.copy()
+        progress = self._learnt(tasks, self.network(seed, device=device, dtype=dtype), seed)
+        network, points = progress.network, progress.points
         axes, places, solution = _solution(tasks, network)
-        history, retention = progress.history.arrays(), progress.retention
-        error = main_error(list(retention))
-        metrics = over_all(progress.errors[-1]) | {
-            "tasks": len(tasks),
-            "backward_transfer": backward_transfer(retention[error]),
-            "forgetting": forgetting(retention[error]),
-            "kept_numbers": sum(memory.numbers for memory in memories),
-            "parameters": network.parameter_count,
-            "steps": progress.history.length,
-            "seconds": progress.seconds,
-            "loss": float(history["loss"][-1]) if progress.history.length else math.nan,
-        }
+        place = {("interior" if name == "equation" else name): p.cpu().double().numpy() for name, p in points.items()}
         return Result(
             problem=name,
             experiment=key,
-            status="complete",
+            status="complete" if progress.tasks == len(tasks) else "interrupted",
             provenance=known | {"wall_seconds": progress.seconds, "stops": "; ".join(each.replace("; ", ", ") for each in progress.stops)},
-            equation=equation_of(problems[0] if isinstance(tasks, Listed) else tasks.problem, {}) | {"tasks": repr(self.tasks)},
+            equation=equation_of(tasks.task(0, None) if isinstance(tasks, Listed) else tasks.problem, {}) | {"tasks": repr(self.tasks)},
             coordinates=tasks.domain.names,
             lower=np.asarray(tasks.domain.lower),
             upper=np.asarray(tasks.domain.upper),
-            points={("interior" if name == "equation" else name): p.cpu().double().numpy() for name, p in points.items()},
-            sampling={("interior" if name == "equation" else name): "the points of the last task" for name in points},
-            history=history,
+            points=place,
+            sampling=dict.fromkeys(place, "the points of the last task"),
+            history=progress.history.arrays(),
             axes=axes,
             solution=solution,
             solution_points=places,
-            unknowns=problems[0].unknowns,
-            metrics=metrics,
+            unknowns=tasks.task(0, None).unknowns,
+            metrics=progress.metrics,
             parameters=network.vector().cpu().double().numpy(),
             architecture={
                 "model": repr(network),
@@ -181,10 +152,36 @@ class Continual:
                 "outputs": network.outputs,
                 "fixed": network.fixed,
             },
-            edges=edges_of(network, {"equation": torch.cat(everywhere)}),
+            edges=edges_of(network, {"equation": torch.cat(progress.everywhere)}),
             checkpoint=None,
-            retention=retention,
+            retention=progress.retention,
         )
+
+    def _learnt(self, tasks: Windows | Listed, network: Network, seed: int) -> "_Progress":
+        """Train on every task in turn, until Ctrl-C."""
+        memories = [remedy.memory() for remedy in self.remedies]
+        progress = _Progress(network, [tasks.task(number, None) for number in range(len(tasks))])
+        before: tuple[Problem, Network] | None = None
+        for number in range(len(tasks)):
+            problem = tasks.task(number, before)
+            for memory in memories:
+                memory.prepare(network)
+            terms = [term for memory in memories for term in memory.terms()]
+            training = [item for item in self.training if not (number and isinstance(item, Starts))]
+            fitted = fit(problem, network, training, sampling=self.sampling, seed=seed + 1_000 * number, terms=terms)
+            if fitted.status != "complete":
+                if before is None:
+                    raise KeyboardInterrupt
+                progress.network = before[1]
+                break
+            objective = Objective(problem, fitted.points)
+            for memory in memories:
+                memory.learnt(network, objective, seed)
+            _release(network)
+            progress.learnt(fitted)
+            progress.kept = sum(memory.numbers for memory in memories)
+            before = problem, network.copy()
+        return progress
 
 
 def _release(network: Network) -> None:
@@ -193,11 +190,12 @@ def _release(network: Network) -> None:
 
 
 class _Progress:
-    """The errors on all tasks, the function and the history so far."""
+    """The errors on all tasks, the function and the history after so many ``tasks``, and the numbers that remedies ``kept``."""
 
     def __init__(self, network: Network, problems: Sequence[Problem]) -> None:
         self.network, self.problems, self.history, self.stops = network, problems, History(), list[str]()
-        self.seconds, self.errors = 0.0, list[list[dict[str, float]]]()
+        self.seconds, self.errors, self.kept = 0.0, list[list[dict[str, float]]](), 0
+        self.points, self.everywhere = dict[str, torch.Tensor](), list[torch.Tensor]()
         self.axis = problems[0].domain.names[0] if network.inputs == 1 else None
         self.where = network.lower + (network.upper - network.lower) * torch.linspace(0, 1, CURVE).to(network.lower)[:, None]
         self.curves: dict[str, list[np.ndarray]] = {name: [] for name in problems[0].unknowns}
@@ -212,6 +210,8 @@ class _Progress:
             self.history.append(values)
         self.seconds += fitted.seconds
         self.stops += fitted.stops
+        self.points = fitted.points
+        self.everywhere.append(fitted.points["equation"])
         self._measure()
 
     def _measure(self) -> None:
@@ -220,6 +220,28 @@ class _Progress:
             found = outputs(self.problems[0], self.network, self.where)
             for name, curves in self.curves.items():
                 curves.append(found[name][()].cpu().double().numpy())
+
+    @property
+    def tasks(self) -> int:
+        """How many were learnt."""
+        return len(self.errors) - 1
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Those of all tasks after the last that was learnt; of the whole sequence also what was forgotten."""
+        retention, history = self.retention, self.history.columns
+        error = retention[main_error(list(retention))]
+        whole = self.tasks == len(self.problems)
+        return over_all(self.errors[-1]) | {
+            "tasks": self.tasks,
+            "backward_transfer": backward_transfer(error) if whole else math.nan,
+            "forgetting": forgetting(error) if whole else math.nan,
+            "kept_numbers": self.kept,
+            "parameters": self.network.parameter_count,
+            "steps": self.history.length,
+            "seconds": self.seconds,
+            "loss": float(history["loss"][-1]) if self.history.length else math.nan,
+        }
 
     @property
     def retention(self) -> dict[str, np.ndarray]:

@@ -146,7 +146,7 @@ def fractal_dimension(states: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def lyapunov(
-    lattice: Lattice, systems: Columns, energies: np.ndarray, *, sites: int = 4000, chains: int = 1, device: str = "cpu", batch: int = 2**20
+    lattice: Lattice, systems: Columns, energies: np.ndarray, *, sites: int = 4000, device: str = "cpu", batch: int = 2**20
 ) -> np.ndarray:
     """The Lyapunov exponent, the inverse localization length, of states at ``energies`` (S, M), by the recursion along a chain: (S, M).
 
@@ -156,11 +156,10 @@ def lyapunov(
     a_n = 2 cosh p - 2 sinh p e^p / (E + e^p - V_n). Only elementwise operations on (S, M), ``sites`` times: enough for a GPU.
 
     The mean has the weights exp(-1/(t (1 - t))), t = n/sites, with which averages of smooth functions along a quasiperiodic chain
-    converge faster than any power (Das, Saiki, Sander, Yorke, Nonlinearity 30, 2017, 4111): extended states come out at 1e-9 with 4,000
-    sites. For localized ones, next to whose energy every chain has a level, the error is about 2/sites, and the same again with
-    several ``chains``, one behind another, of which the mean is taken, but five times less of it is common to all states. The first
-    begins at another site than those of :func:`spectra`: along its own chain, the recursion would be the state itself, which decays beyond
-    its middle, and lose 25/sites.
+    converge faster than any power (Das, Saiki, Sander, Yorke, Nonlinearity 30, 2017, 4111): extended states in the spectrum come out at
+    1e-8 and below. For localized ones, next to whose energy every chain has a level, the error is about 2/sites. The chain begins at
+    another site than those of :func:`spectra`: along its own chain, the recursion would be the state itself, which decays beyond its
+    middle, and lose 25/sites.
 
     Raises ``ValueError`` for energies that are not (S, M), and for missing parameters.
     """
@@ -169,14 +168,11 @@ def lyapunov(
     if energies.ndim != 2 or len(energies) != count:
         raise ValueError(f"energies must be (systems, states), here ({count}, M), got {energies.shape}")
     found = np.empty(energies.shape)
-    part = max(1, batch // max(1, chains * energies.shape[1]))
+    part = max(1, batch // max(1, energies.shape[1]))
     for first in range(0, count, part):
         some = slice(first, first + part)
         given = {name: np.asarray(each)[some] for name, each in systems.items()}
-        many = {name: np.repeat(each, chains) for name, each in given.items()}
-        many["phi"] = many["phi"] + 2 * math.pi * GOLDEN * np.tile(np.arange(chains) * sites, len(given["phi"]))
-        each = _exponents(lattice, many, torch.as_tensor(energies[some], device=device).repeat_interleave(chains, 0), sites)
-        found[some] = each.reshape(-1, chains, energies.shape[1]).mean(1).cpu().numpy()
+        found[some] = _exponents(lattice, given, torch.as_tensor(energies[some], device=device), sites).cpu().numpy()
     return found
 
 

@@ -177,7 +177,9 @@ def _verdict(found: list[Claim], settled: list[tuple[str, str]], regular: Any, f
         more = f" (and {len(failed) - 1} more)" if failed[1:] else ""
         hint = f"; {', '.join(free)} could not be solved for" if free else ""
         return "", f"{claim.words}: {words}{more}{hint}"
-    many = f"the equation and {len(found) - 1} conditions" if found[1:] else "the equation"
+    components = sum(claim.words.endswith("the equation") for claim in found)
+    others, whole = len(found) - components, f"{components} components of the equation" if components > 1 else "the equation"
+    many = f"{whole} and {others} condition{'s' * (others > 1)}" if others else whole
     undetermined = f", whatever {', '.join(free)} {'are' if free[1:] else 'is'}" if free else ""
     if all(by == "sympy" for by, _ in settled):
         if regular is None:
