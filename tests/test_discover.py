@@ -220,7 +220,9 @@ def test_numbers_that_are_written_alike_are_free_by_themselves():
 
 def test_the_name_of_the_output_is_no_constant():
     x = np.linspace(0.1, 3, 200)
-    law = polish("1.2*exp(-0.7*x)", x, 1.2345 * np.exp(-0.7771 * x) + 0.01 * np.random.default_rng(0).standard_normal(200), output="c1")
+    law = polish(
+        "1.2*exp(-0.7*x)", x, 1.2345 * np.exp(-0.7771 * x) + 0.01 * np.random.default_rng(0).standard_normal(200), output="c1", seconds=2
+    )
     assert [each.name for each in law.free] == ["c2", "c3"]
 
 
