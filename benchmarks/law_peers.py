@@ -49,7 +49,10 @@ PYKAN_LIBRARY = ["x", "x^2", "x^3", "1/x", "1/x^2", "sqrt", "exp", "log", "sin",
 
 
 def pykan(X, y, *, names, output, seed, seconds):
-    """pykan 0.2.8 by its tutorial: [d, 5, 1] with sparsity, prune, fit, auto_symbolic, fit, and constants rounded to four digits."""
+    """pykan 0.2.8 by its tutorial: [d, 5, 1] with sparsity, prune, fit, auto_symbolic, fit, and constants rounded to four digits.
+
+    A fit that diverges ends in an error inside its curve2coef; up to three seeds are tried for one that does not.
+    """
     import torch
     from kan import KAN
     from kan.utils import ex_round
@@ -61,13 +64,19 @@ def pykan(X, y, *, names, output, seed, seconds):
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         os.chdir(folder)
         try:
-            model = KAN(width=[X.shape[1], 5, 1], grid=3, k=3, seed=seed)
-            model.fit(data, opt="LBFGS", steps=50, lamb=0.001)
-            model = model.prune()
-            model.fit(data, opt="LBFGS", steps=50)
-            model.auto_symbolic(lib=PYKAN_LIBRARY)
-            model.fit(data, opt="LBFGS", steps=50)
-            formula = ex_round(model.symbolic_formula(var=[f"v{number + 1}" for number in range(X.shape[1])])[0][0], 4)
+            for left in (2, 1, 0):
+                try:
+                    model = KAN(width=[X.shape[1], 5, 1], grid=3, k=3, seed=seed + 1000 * (2 - left))
+                    model.fit(data, opt="LBFGS", steps=50, lamb=0.001)
+                    model = model.prune()
+                    model.fit(data, opt="LBFGS", steps=50)
+                    model.auto_symbolic(lib=PYKAN_LIBRARY)
+                    model.fit(data, opt="LBFGS", steps=50)
+                    formula = ex_round(model.symbolic_formula(var=[f"v{number + 1}" for number in range(X.shape[1])])[0][0], 4)
+                    break
+                except Exception:
+                    if not left:
+                        raise
         finally:
             os.chdir(here)
     symbols = {each: sympy.Symbol(names[int(each.name[1:]) - 1], real=True) for each in formula.free_symbols}
