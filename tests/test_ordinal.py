@@ -57,6 +57,12 @@ def test_probabilities_are_a_distribution(experiment, result, data):
     assert list(experiment.problem.classify(values)) == [f"{int(np.clip(2 * np.rint(v / 2), -2, 4))}" for v in values]
 
 
+def test_probabilities_keep_their_digits_in_both_tails(data):
+    problem = Ordinal(data, noise=0.2)
+    low, high = (problem.probabilities(np.array([score])) for score in (-40.0, 42.0))  # 41 from the middle of the classes
+    assert low["4"][0] == pytest.approx(high["-2"][0], rel=1e-9) and 0 < low["4"][0] < 1e-90
+
+
 def test_rows_have_the_gradient_and_curvature_of_the_loss():
     problem = Ordinal(Dataset(dict(x=np.arange(5.0), c=[-1.0, 0.0, 0.5, 3.0, 3.0]), targets=["c"], train=1.0), noise=0.3)
     columns = {k: torch.tensor(v) for k, v in problem.columns(problem.data_points).items()}

@@ -96,9 +96,10 @@ class Ordinal(Classification):
 
     def _probability(self, logits: np.ndarray) -> np.ndarray:
         """(..., C) from scores (..., 1)."""
-        with np.errstate(over="ignore"):
-            below = 1 / (1 + np.exp(-(self._edges - logits) / self.noise))
-        return np.diff(below, axis=-1)
+        edges = (self._edges - logits) / self.noise
+        with np.errstate(over="ignore"):  # as differences of sigmoids are 0 in the upper tail
+            upper, lower = 1 / (1 + np.exp(-edges[..., 1:])), 1 / (1 + np.exp(edges[..., :-1]))
+        return upper * lower * -np.expm1(-np.diff(self._edges) / self.noise)
 
     def _entropy(self, values: np.ndarray, label: np.ndarray) -> np.ndarray:
         a, b = ((self._edges[label + k] - values[:, 0]) / self.noise for k in (1, 0))
