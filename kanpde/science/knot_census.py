@@ -7,7 +7,7 @@
 Geometry, the symmetry group and the planar diagram are SnapPy's, the signature and determinant are read off the diagram by
 :mod:`kanpde.science.knot_diagrams`, genus, fibering and tau are from knot Floer homology (``knot_floer_homology``, which SnapPy brings).
 The degrees of torsion polynomials, the shortest geodesic and the injectivity radius are not computed here: in the shipped table they are
-known up to 12 crossings, in this one NaN. About 30 knots a second and core.
+known up to 12 crossings, in this one NaN. About a hundred knots a second and core.
 """
 
 import importlib
@@ -57,7 +57,9 @@ def computed(names: Iterable[str]) -> dict[str, np.ndarray]:
 def invariants(name: str) -> dict[str, Any]:
     """One row of the table."""
     knot = snappy().Manifold(name)
-    meridian, longitude = knot.cusp_translations()[0]
+    cusp = knot.cusp_neighborhood()
+    cusp.set_displacement(cusp.stopping_displacement(0), 0)  # as large as it can be
+    meridian, longitude = map(complex, cusp.translations(0))
     group, link = str(knot.symmetry_group()), knot.link()
     diagram, crossings = [tuple(each) for each in link.PD_code()], int(name[1:].replace("n", "a").split("a")[0])
     floer = link.knot_floer_homology() if crossings <= FLOER else None
@@ -65,10 +67,10 @@ def invariants(name: str) -> dict[str, Any]:
         "name": name,
         "volume": float(knot.volume()),
         "chern_simons": float(knot.chern_simons()),
-        "cusp_volume": float(knot.cusp_areas()[0]),
-        "longitudinal_translation": float(longitude),
-        "meridinal_translation_real": float(meridian.real()),
-        "meridinal_translation_imag": float(meridian.imag()),
+        "cusp_volume": 2 * float(cusp.volume(0)),
+        "longitudinal_translation": longitude.real,
+        "meridinal_translation_real": meridian.real,
+        "meridinal_translation_imag": meridian.imag,
         **{column: float(group == each) for each, column in GROUPS.items()},
         **dict.fromkeys(UNKNOWN, np.nan),
         "signature": signature(diagram),
