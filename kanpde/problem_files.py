@@ -1,4 +1,8 @@
-"""Problem files: plain Python that defines ``experiment`` or a dict ``experiments``; and the runs that they stand for."""
+"""Problem files: plain Python that defines ``experiment`` or a dict ``experiments``; and the runs that they stand for.
+
+Where experiments are of data, which are read as they are made, ``experiments`` may be a function that returns the dict: then the file
+can be imported without.
+"""
 
 import ast
 import hashlib
@@ -11,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Protocol, runtime_checkable
 
 from kanpde.results import Result
@@ -178,7 +182,8 @@ def check_apart(tasks: Sequence[Task]) -> None:
 def load_problem(path: Path) -> ModuleType:
     """Execute a problem file; :class:`UserError` naming file, line and error if that fails.
 
-    It may import modules from its own folder; ``sys.path`` is left as it was.
+    It may import modules from its own folder; ``sys.path`` is left as it was. A function ``experiments()`` is called, and the module has
+    the dict in its place.
     """
     if not path.is_file():
         raise UserError(f"there is no problem file {path}")
@@ -190,6 +195,8 @@ def load_problem(path: Path) -> ModuleType:
     try:
         with _importing_from(path.resolve().parent):
             spec.loader.exec_module(module)
+            if isinstance(given := getattr(module, "experiments", None), FunctionType):
+                module.experiments = given()  # type: ignore[attr-defined]
     except Exception as error:
         del sys.modules[spec.name]
         raise UserError(f"{_place(error, path) or path}: {type(error).__name__}: {error}") from error

@@ -23,7 +23,7 @@ from kanpde.joined import Joined, Term, columns_of
 from kanpde.kan import KAN
 from kanpde.network import Network, uniform
 from kanpde.objective import Objective, outputs
-from kanpde.optimizers import Descent, Step
+from kanpde.optimizers import Descent, Paced, Step
 from kanpde.penalised import COLUMNS, Penalised
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling, resampled
@@ -234,6 +234,8 @@ class Climb:
                 objective = self._resample(rung, number, done, stage)
                 first, progress.best_row = progress.history.length, -1
             before = network.vector()
+            if isinstance(descent, Paced):
+                descent.pace(done / optimizer.steps)
             if rung.batches is None:
                 outcome = descent.advance(objective, network)
             else:

@@ -4,10 +4,10 @@ An optimizer has ``steps`` and a method ``start(network)``, which returns a :cla
 """
 
 from kanpde.optimizers.adam import Adam
-from kanpde.optimizers.descent import Descent, Optimizer, Step
+from kanpde.optimizers.descent import Descent, Optimizer, Paced, Step
 from kanpde.optimizers.gauss_newton import GaussNewton
 from kanpde.optimizers.lbfgs import LBFGS
 from kanpde.optimizers.levenberg_marquardt import LevenbergMarquardt
 from kanpde.optimizers.variable_projection import VariableProjection
 
-__all__ = ["LBFGS", "Adam", "Descent", "GaussNewton", "LevenbergMarquardt", "Optimizer", "Step", "VariableProjection"]
+__all__ = ["LBFGS", "Adam", "Descent", "GaussNewton", "LevenbergMarquardt", "Optimizer", "Paced", "Step", "VariableProjection"]

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -37,6 +37,15 @@ class Descent(Protocol):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A descent whose steps change in size with the share of its schedule that is done."""
+
+    def pace(self, done: float) -> None:
+        """Told before each step, with batches before each epoch: how much is done, from 0 to less than 1."""
         ...
 
 

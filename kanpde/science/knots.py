@@ -45,6 +45,7 @@ NAMES = {
 KEPT = ("name", "signature", "volume", "chern_simons", "injectivity_radius", "crossings", "alternating", "num_tet", "symmetry_group",
         "determinant", "seifert_genus", "fibered", "tau")  # fmt: skip
 THREE = ("mu_r", "mu_i", "lam")
+FIVE = (*THREE, "volume", "chern_simons")
 SYMMETRIES = ("trivial", "D3", "D4", "D6", "D8", "Z2_Z2")
 COMPLETE = (*THREE, "cusp_area", "volume", "chern_simons", *SYMMETRIES)
 PARTIAL = ("geodesic_r", "geodesic_i", "injectivity_radius", "torsion_degree", "adjoint_degree")
@@ -57,7 +58,7 @@ MEANING = {
     "lam": "longitudinal translation, real and positive",
     "cusp_area": "area of the cusp torus (DeepMind's file calls it cusp_volume)",
     "volume": "hyperbolic volume of the complement",
-    "chern_simons": "Chern-Simons invariant, from -1/4 to 1/4",
+    "chern_simons": "Chern-Simons invariant, a number modulo 1/2, from -1/4 to 1/4",
     "geodesic_r": "length of the shortest closed geodesic",
     "geodesic_i": "its torsion, an angle",
     "injectivity_radius": "half the length of the shortest loop outside of the cusp's own",
@@ -119,6 +120,18 @@ def with_mirrors(knots: Columns) -> dict[str, np.ndarray]:
     return {name: np.concatenate([values, other[name]]) for name, values in knots.items()}
 
 
+def handed(knots: Columns) -> dict[str, np.ndarray]:
+    """Of every knot and its mirror image the one with mu_r > 0, or where mu_r is 0 to ``SAME``, with Chern-Simons >= 0: with a sign s,
+
+        signature(mu_r, cs, ...) = s signature(s mu_r, s cs, ...).
+
+    What is learnt on these rows is exact under mirror images by construction, and there is half as much to learn.
+    """
+    side = np.where(np.abs(knots["mu_r"]) > SAME, knots["mu_r"], knots["chern_simons"])
+    sign = np.where(side < 0, -1, 1)
+    return {name: sign * values if name in CHIRAL else values.copy() for name, values in knots.items()}
+
+
 def slope(knots: Columns) -> np.ndarray:
     """lam mu_r / |mu|^2, the real part of lam / mu, (n,)."""
     return knots["lam"] * knots["mu_r"] / (knots["mu_r"] ** 2 + knots["mu_i"] ** 2)
@@ -170,6 +183,25 @@ def baselines(train: Any, test: Any) -> dict[str, tuple[float, float]]:
         "calibrated slope": calibrated(before, known) * slopes,
     }
     return {name: (accuracy(guess, wanted), explained(guess, wanted)) for name, guess in guesses.items()}
+
+
+def reached(metrics: Mapping[str, Any], solution: Columns) -> tuple[float, float | None]:
+    """Accuracy on the test, and r2 where there is one, of a result, from its ``metrics`` and its ``solution``; of a formula, which has no
+    accuracy of its own, by the nearest even numbers of its values.
+    """
+    if (right := metrics.get("test_accuracy")) is None:
+        test = solution["split"] == solution["split"].max()
+        right = accuracy(solution["signature"][test], solution["target_signature"][test])
+    return float(right), metrics.get("test_r2")
+
+
+def worth(law: Mapping[str, Any], reached: tuple[float, float | None], slope: tuple[float, float]) -> str:
+    """What a formula for the signature is worth, in words: accuracy and r2 ``reached`` on the test beside those of the calibrated
+    ``slope``, and the verdict, which is of something else: whether the formula is exact.
+    """
+    best, other = (f"{100 * right:.2f} %, r2 {r2 or float('nan'):.4f}" for right, r2 in (reached, slope))
+    rank = "better than" if reached[0] > slope[0] else "no better than"
+    return f"{law['formula']}  (best formula: {best}, {rank} the calibrated slope, {other}; as a law: {law['verdict']}, {law['reason']})"
 
 
 def accuracy(prediction: np.ndarray, target: np.ndarray) -> float:
