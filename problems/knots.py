@@ -15,15 +15,15 @@ from kanpde.relations import RelationSearch, distinct, found_in
 from kanpde.reports import markdown_table
 from kanpde.science import knots
 
+load, classes = cache(knots.load), cache(lambda: knots.geometric_classes(load()).tolist())
 three, five, twelve = knots.THREE, knots.FIVE, knots.COMPLETE
 
 
 @cache
 def data(names, split, mirrored=False):
     """Some invariants and the signature; ``split`` is the number of a split by geometry, or "beyond", by crossings."""
-    rows = (knots.with_mirrors if mirrored else knots.handed)(table := knots.load())
-    classes = (1 + mirrored) * knots.geometric_classes(table).tolist()
-    how = dict(split=knots.by_crossings(rows, 13)) if split == "beyond" else dict(groups=classes, seed=split)
+    rows = (knots.with_mirrors if mirrored else knots.handed)(load())
+    how = dict(split=knots.by_crossings(rows, 13)) if split == "beyond" else dict(groups=(1 + mirrored) * classes(), seed=split)
     circle = dict.fromkeys({"chern_simons"} & set(names), (-0.25, 0.25))
     return kp.Dataset({name: rows[name] for name in (*names, "signature")}, targets=["signature"], ranges=circle, **how)
 
@@ -35,7 +35,7 @@ def network(names):
 
 def score(rows, model, training, noise=0.4):
     """One score whose nearest even number is the signature; without noise, one output for each signature."""
-    return kp.Experiment(kp.Ordinal(rows, noise=noise) if noise else kp.Classification(rows), model, training)
+    return kp.Experiment(kp.Ordinal(rows, noise=noise) if noise else kp.Classification(rows), model, training, quick=quick)
 
 
 def from_network(X, y, *, names, output, seed, seconds):
@@ -44,15 +44,15 @@ def from_network(X, y, *, names, output, seed, seconds):
     return kp.discover(some, learnt(some).detach().numpy()[:, 0], names=names, output=output, seed=seed, seconds=seconds)
 
 
-newton, epochs = [kp.LevenbergMarquardt(steps=40)], [kp.Adam(steps=100, rate=1e-2, last=1e-4), kp.Batches(512)]
+newton, (epochs, quick) = [kp.LevenbergMarquardt(steps=40)], ([kp.Adam(steps=n, rate=1e-2, last=1e-4), kp.Batches(512)] for n in (100, 6))
 small, SPLITS = kp.KAN(3, 4, 1, basis=kp.Chebyshev(5)), {"law": 0, "beyond-law": "beyond"}
 
 
 def experiments():
-    first, beyond, table = data(three, 0), data(three, "beyond"), knots.load()
+    first, beyond, table = data(three, 0), data(three, "beyond"), load()
     return {
         **{f"three-{seed}": score(data(three, seed), small, newton) for seed in range(3)},
-        "three-regression": kp.Experiment(kp.Regression(data(three, 0, True), metrics=("r2", knots.accuracy)), small, newton),
+        "three-regression": kp.Experiment(kp.Regression(data(three, 0, True), metrics=("r2", knots.accuracy)), small, newton, quick=quick),
         "three-classes": score(first, kp.KAN(3, 3, 7, basis=kp.Chebyshev(5)), newton, noise=0),
         "three-logistic": score(first, kp.MLP(3, 7), newton, noise=0),
         "three-mlp": score(first, kp.MLP(3, 20, 1), newton),
@@ -86,5 +86,5 @@ def tables(results):
             lines += [f"{key}: {knots.worth(first.law, reached, slopes[key]['calibrated slope'])}"] if first.law else []
     rows += [[f"{name}, {key}", None, *found] for key, each in slopes.items() for name, found in each.items()]
     rows += [[f"{name} (published)", *found] for name, found in knots.PUBLISHED.items()]
-    rows = [[name, count, right and f"{right:.2%}", r2 and f"{r2:.4f}"] for name, count, right, r2 in rows]
+    rows = [[name, count, right and f"{100 * right:.2f} %", r2 and f"{r2:.4f}"] for name, count, right, r2 in rows]
     return "\n".join([markdown_table(["signature", "parameters", "accuracy", "r2"], rows), "", *(f"- `{line}`" for line in lines)])

@@ -96,6 +96,33 @@ def test_mirror_images_change_four_signs_and_no_law(table):
     assert all(np.array_equal(again[name], table[name], equal_nan=table[name].dtype.kind == "f") for name in table)
 
 
+def test_of_two_mirror_images_one_is_taken(table):
+    taken, other = knots.handed(table), knots.handed(knots.mirrored(table))
+    assert (taken["mu_r"] > -knots.SAME).all() and (taken["signature"] < 0).sum() == 41
+    for name in set(table) - {"geodesic_i"}:  # which only needs to be that of the image that was taken
+        assert np.array_equal(taken[name], other[name], equal_nan=table[name].dtype.kind == "f") or name in knots.CHIRAL
+    apart = (taken["signature"] != other["signature"]) | (taken["chern_simons"] != other["chern_simons"])
+    assert (np.abs(table["mu_r"][apart]) < knots.SAME).all() and (np.abs(table["chern_simons"][apart]) < knots.SAME).all()
+    assert np.array_equal(knots.slope(taken) * taken["signature"], knots.slope(table) * table["signature"])
+    again = knots.handed(taken)
+    assert all(np.array_equal(again[name], taken[name]) for name in ("mu_r", "chern_simons", "signature"))
+
+
+def test_what_a_formula_is_worth():
+    solution = {
+        "split": np.array([0, 0, 2, 2, 2, 2]),
+        "signature": np.array([0, 0, 1.2, 2.9, -0.5, 4]),
+        "target_signature": np.array([2, 2, 2, 2, 0, 2]),
+    }
+    reached = knots.reached({"test_r2": 0.5}, solution)
+    assert reached == (0.75, 0.5) and knots.reached({"test_accuracy": 0.8}, {}) == (0.8, None)
+    law = {"formula": "s = a x", "verdict": "no law", "reason": "more is there"}
+    assert knots.worth(law, reached, (0.7, 0.4)) == (
+        "s = a x  (best formula: 75.00 %, r2 0.5000, better than the calibrated slope, 70.00 %, r2 0.4000; as a law: no law, more is there)"
+    )
+    assert ", no better than the calibrated slope" in knots.worth(law, reached, (0.75, 0.4))
+
+
 def test_classes_of_one_geometry(table):
     classes = knots.geometric_classes(table)
     assert classes.max() + 1 == 53_650 and np.bincount(classes).max() == 8

@@ -361,6 +361,25 @@ def test_adam_is_that_of_torch(model):
     np.testing.assert_allclose(network.vector(), plain.vector(), rtol=1e-8, atol=1e-10)
 
 
+def test_the_rate_falls_along_a_cosine():
+    network, objective = curve()
+    descent = Adam(rate=1e-2, last=1e-3).start(network)
+    rates = []
+    for done in (0.0, 1 / 3, 0.5, 2 / 3, 1.0):
+        descent.pace(done)
+        rates.append(descent.advance(objective, network).damping)
+    np.testing.assert_allclose(rates, [1e-2, 7.75e-3, 5.5e-3, 3.25e-3, 1e-3])
+    steady = Adam(rate=1e-2).start(network)
+    steady.pace(0.9)
+    assert steady.advance(objective, network).damping == 1e-2
+
+
+@pytest.mark.parametrize("bad", [-1e-3, 2e-2, math.nan])
+def test_a_last_rate_beyond_the_first(bad):
+    with pytest.raises(ValueError, match=r"Adam\(last=...\) is the rate at the end, from 0 to rate=0.01, got"):
+        Adam(rate=1e-2, last=bad)
+
+
 def test_adam_lowers_the_loss():
     network, objective = curve()
     before = loss_of(objective, network)

@@ -38,6 +38,17 @@ def test_dataclasses_with_postponed_annotations(tmp_path):
     assert load_problem(written(tmp_path / "wave.py", text)).Wave().speed == 1.0
 
 
+def test_a_function_of_experiments_is_called_when_they_are_wanted(tmp_path):
+    made = PROBLEM.replace("experiment = ", "made = ")
+    path = written(tmp_path / "line.py", made + "\n\ndef experiments():\n    return {'first': made, 'second': made}\n")
+    assert list(load_problem(path).experiments) == ["first", "second"]
+    assert names(path, only="second") == ["second-s0.h5"]
+    with pytest.raises(UserError, match="line.py, line 10: ZeroDivisionError"):
+        load_problem(written(path, made + "\n\ndef experiments():\n    return 1 / 0\n"))
+    with pytest.raises(UserError, match="must be a dict"):
+        names(written(path, made + "\n\ndef experiments():\n    return [made]\n"))
+
+
 def test_modules_beside_the_problem_file(tmp_path):
     before = list(sys.path)
     for place in ("a", "b"):

@@ -18,7 +18,7 @@ from kanpde.mlp import MLP
 from kanpde.optimizers import LBFGS, Adam, LevenbergMarquardt
 from kanpde.problem import Problem
 from kanpde.sampling import Sampling
-from kanpde.schedule import Refine, Rung, rungs
+from kanpde.schedule import Batches, Refine, Rung, rungs
 from kanpde.snapshots import History
 from kanpde.training import fit
 
@@ -294,6 +294,7 @@ def test_bad_sampling(name, bad):
 SCHEDULES = {
     "lm": [LM(steps=4), Refine(4, 6)],
     "adam": [Adam(steps=4, rate=1e-2), Refine(5)],
+    "adam that slows down": [Adam(steps=4, rate=1e-2, last=1e-3), Batches(20), Refine(5)],
     "lbfgs": [LBFGS(steps=4), Refine(5)],
     "mixed": [Adam(steps=2, rate=1e-2), LBFGS(steps=3), LM(steps=3), Refine(4)],
     "stalling": [Adam(steps=30, rate=1e-12, patience=3, progress=0.9), LM(steps=3)],
@@ -327,6 +328,12 @@ def test_training_is_reproducible_and_leaves_global_state_alone(name):
     assert_same(train(SCHEDULES[name]), first)
     other = train(SCHEDULES[name], seed=1)
     assert not torch.equal(other.points["equation"], first.points["equation"])
+
+
+def test_the_rate_follows_its_cosine_in_every_descent_of_a_schedule():
+    wanted = 1e-3 + 9e-3 * (1 + np.cos(np.pi * np.arange(4) / 4)) / 2
+    found = train(SCHEDULES["adam that slows down"]).history.arrays()["damping"]
+    np.testing.assert_allclose(found, [*wanted, *wanted])
 
 
 @each_schedule
