@@ -86,6 +86,7 @@ from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
 from kanpde.schedule import Balance, Batches, Continue, Refine, Resample, Starts, Until
 from kanpde.separable import SeparableKAN
+from kanpde.simulated import Simulated
 from kanpde.slabs import AdaptMap, Slabs
 from kanpde.structure import (
     Exchange,
@@ -131,7 +132,7 @@ __all__ = [
     "KeepVersions", "Law", "LawSearch", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann",
     "Ordinal", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune",
     "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Rehearse", "Released", "Replay",
-    "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Sine", "SinhMap", "Slabs",
+    "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Simulated", "Sine", "SinhMap", "Slabs",
     "Smooth", "Sparsify", "Starts", "Stay", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Versions",
     "Windows", "Wrapped", "activations", "adapt_ranges", "additive_parts", "additive_separability", "as_expression",
     "attribution", "auto_swap", "compile_expression", "composition", "connection_cost", "conserved", "dependence", "discover",

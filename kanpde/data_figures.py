@@ -6,7 +6,7 @@ They are made in the style that :mod:`kanpde.figures` sets, which also gives the
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,6 +136,43 @@ def scores(result: Result) -> Figure:
         title = f"{result.experiment}: {100 * right.mean():.3g} % of {len(right)} between their thresholds"
         ax.set(title=title, xlabel=f"score for {symbol(result.unknowns[0])}", ylabel="rows of the test", yscale="log", xlim=(low, high))
         ax.legend(title=symbol(result.unknowns[0]), ncols=2, fontsize=7)
+        figure.set_layout_engine("constrained")
+        figure.draw_without_rendering()
+    return figure
+
+
+def phases(
+    columns: Mapping[str, np.ndarray],
+    predicted: np.ndarray,
+    label: np.ndarray,
+    edge: Callable[[np.ndarray, Mapping[str, np.ndarray]], np.ndarray],
+    *,
+    title: str = "",
+) -> Figure:
+    """Phase diagrams of states that are localized (``label``) or extended: the first of ``columns``, the energy, against the second; where
+    there is a third, in three panels around values of it. Rings are mistakes of what was ``predicted``, lines the zeros of ``edge``.
+    """
+    (energy, E), (name, x), *others = columns.items()
+    bands: list[tuple[str, np.ndarray, dict[str, float]]] = [("all systems", np.ones(len(E), bool), {})]
+    if others:
+        (third, z), bands, reach = others[0], [], 0.03 * np.ptp(others[0][1])
+        for share in (0.2, 0.5, 0.8):
+            value = float(z.min() + share * np.ptp(z))
+            bands.append((f"{symbol(third)} = {value:.2g} $\\pm$ {reach:.1g}", np.abs(z - value) < reach, {third: value}))
+    with style():
+        figure = canvas(WIDTH, 2.6)
+        for (text, rows, fixed), ax in zip(bands, figure.subplots(1, len(bands), squeeze=False)[0], strict=True):
+            for value, color, word in ((False, "C0", "extended"), (True, "C1", "localized")):
+                mine = rows & (label == value)
+                ax.plot(x[mine], E[mine], ".", color=color, markersize=2, markeredgewidth=0, label=word, rasterized=True)
+            wrong = rows & (predicted != label)
+            ax.plot(x[wrong], E[wrong], "o", mfc="none", color="0.2", markersize=4, markeredgewidth=0.5, label="mistakes", rasterized=True)
+            grid = np.meshgrid(np.linspace(x.min(), x.max(), 300), np.linspace(E[rows].min(), E[rows].max(), 300))
+            values = edge(grid[1], {name: grid[0]} | {key: np.full_like(grid[0], each) for key, each in fixed.items()})
+            ax.contour(*grid, values, levels=[0.0], colors="black", linewidths=0.8)
+            ax.set(title=text, xlabel=symbol(name), ylabel=symbol(energy))
+        figure.axes[0].legend(markerscale=2, fontsize=7)
+        figure.suptitle(title)
         figure.set_layout_engine("constrained")
         figure.draw_without_rendering()
     return figure

@@ -37,7 +37,7 @@ FLOORS = (
     {"training", "objections", "version_keeping"},
     {"checkpoints"},
     {"experiment"},
-    {"continual", "discovery", "growth", "problem_files"},
+    {"continual", "discovery", "growth", "problem_files", "simulated"},
     {"relations"},
     {"cli"},
 )

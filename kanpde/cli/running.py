@@ -20,6 +20,7 @@ from kanpde.interpret import Film
 from kanpde.problem_files import Task, UserError
 from kanpde.reports import report
 from kanpde.results import Result, is_complete, load, save
+from kanpde.simulated import Simulated
 
 logger = logging.getLogger("kanpde")
 
@@ -45,7 +46,8 @@ def run_one(task: Task, options: argparse.Namespace, interrupts: "Interrupts") -
     try:
         experiment = task.experiment
         if hasattr(experiment, "callbacks"):  # any other has nothing to save before its end: Ctrl-C ends it at once
-            interrupts.begin()
+            if not isinstance(experiment, Simulated):  # which has not before its first step, if it has steps
+                interrupts.begin()
             experiment = replace(experiment, callbacks=[*experiment.callbacks, listener])
         result = experiment.run(
             seed=task.seed,
@@ -201,6 +203,8 @@ class Listener:
         self.bar = tqdm(total=None, desc=task.label, disable=not sys.stderr.isatty(), leave=False, unit="step")
 
     def __call__(self, run: Run) -> None:
+        if not self.interrupts.training:
+            self.interrupts.begin()
         progress = run.fit
         history = progress.history.columns
         self.bar.total = progress.total_steps

@@ -34,7 +34,8 @@ class Lattice:
     """A chain: its ``potential`` (cosines (S, N), sites (N,), parameters (S, 1)) -> (S, N), and where its states localize.
 
     ``ranges`` are those of the parameters that systems are drawn from; ``edge`` (E, parameters) is 0 at the mobility edge and positive
-    where states are localized, and ``formula`` the same as text. ``decaying`` hops go to all sites, with the parameter p.
+    where states are localized, and ``formula`` the same as text. ``decaying`` hops go to all sites, with the parameter p. With a ``period``
+    the potential is on every period-th site only.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Lattice:
     edge: Callable[[np.ndarray, Columns], np.ndarray]
     formula: str
     decaying: bool = False
+    period: int = 1
 
     def __repr__(self) -> str:
         return f"Lattice({self.name!r}: localized where {self.formula} > 0)"
@@ -59,6 +61,7 @@ def mosaic(kappa: int) -> Lattice:
         {"lam": (0.1, 4.0)},
         edge,
         "lam*abs(E) - 2" if kappa == 2 else "lam*abs(E**2 - 1) - 2",
+        period=kappa,
     )
 
 
@@ -90,28 +93,59 @@ def drawn(lattice: Lattice, count: int, *, seed: int) -> dict[str, np.ndarray]:
 
 def potentials(lattice: Lattice, systems: Columns, sites: int, *, first: int = 1, device: str = "cpu") -> Tensor:
     """V_n of every system at the sites ``first``, ``first`` + 1, ...: (S, sites)."""
-    _check(lattice, systems)
     n = torch.arange(first, first + sites, dtype=torch.float64, device=device)
-    of = {name: torch.as_tensor(np.asarray(values, dtype=float), device=device)[:, None] for name, values in systems.items()}
-    return lattice.potential((2 * math.pi * GOLDEN * n + of["phi"]).cos(), n, of)
+    return _at(lattice, systems, n, GOLDEN * n)
 
 
-def hamiltonians(lattice: Lattice, systems: Columns, sites: int) -> np.ndarray:
-    """The matrices of all systems, open ends: (S, sites, sites)."""
-    diagonal = potentials(lattice, systems, sites).numpy()
+def _at(lattice: Lattice, systems: Columns, n: Tensor, turns: Tensor) -> Tensor:
+    """V at the sites n, where b n is ``turns``."""
+    _check(lattice, systems)
+    of = {name: torch.as_tensor(np.asarray(values, dtype=float), device=n.device)[:, None] for name, values in systems.items()}
+    return lattice.potential((2 * math.pi * turns + of["phi"]).cos(), n, of)
+
+
+def hamiltonians(lattice: Lattice, systems: Columns, sites: int, *, ring: bool = False) -> np.ndarray:
+    """The matrices of all systems: (S, sites, sites), with open ends, or of a ``ring``, which has no surface.
+
+    Around a ring b is the ratio of the two Fibonacci numbers before and at ``sites``, or at sites/kappa for a mosaic, which it differs
+    from by about 1/sites^2 (and by whole turns); ``ValueError`` for other numbers of sites.
+    """
+    if ring:
+        before, whole = _fibonacci(lattice, sites)
+        n = torch.arange(1, sites + 1)
+        diagonal = _at(lattice, systems, n.double(), (before * n % whole).double() / whole).numpy()
+    else:
+        diagonal = potentials(lattice, systems, sites).numpy()
     apart = np.abs(np.arange(sites)[:, None] - np.arange(sites)[None])
+    apart = np.minimum(apart, sites - apart) if ring else apart
     hops = np.exp(-np.asarray(systems["p"], dtype=float)[:, None, None] * (apart - 1)) if lattice.decaying else apart == 1
     found = np.where(apart == 0, 0.0, hops) * np.ones((len(diagonal), 1, 1))
     found[:, np.arange(sites), np.arange(sites)] = diagonal
     return found
 
 
-def levels(lattice: Lattice, systems: Columns, *, sites: int) -> np.ndarray:
-    """Energies of all systems, in order: (S, sites).
+def _fibonacci(lattice: Lattice, sites: int) -> tuple[int, int]:
+    """Two neighbouring Fibonacci numbers, of which a ring of ``sites`` has the second, or that times the lattice's period."""
+    before, whole, known = 8, 13, []
+    while whole <= sites:
+        before, whole = whole, before + whole
+        length = math.lcm(whole, lattice.period)
+        if length == sites:
+            return before, whole
+        known.append(length)
+    near = ", ".join(str(each) for each in sorted({*known, math.lcm(whole, lattice.period)})[-4:])
+    raise ValueError(f"a ring of {lattice.name} has a Fibonacci number of sites, or a multiple for its period, {near} say; got {sites}")
 
-    Raises ``ValueError`` for fewer than 21 sites, and for missing parameters.
+
+def levels(lattice: Lattice, systems: Columns, *, sites: int, ring: bool = False) -> np.ndarray:
+    """Energies of all systems, in order: (S, sites), of chains or of rings as those of :func:`hamiltonians`.
+
+    Raises ``ValueError`` for fewer than 21 sites, for missing parameters, and for a ring of another number of sites than those.
     """
     _check_sites(sites)
+    if ring:
+        parts = ({name: np.asarray(each)[k : k + 1] for name, each in systems.items()} for k in range(len(systems["phi"])))
+        return np.concatenate([np.linalg.eigvalsh(hamiltonians(lattice, part, sites, ring=True)) for part in parts])
     if lattice.decaying:
         return np.linalg.eigvalsh(hamiltonians(lattice, systems, sites))
     from scipy.linalg import eigh_tridiagonal
@@ -142,6 +176,48 @@ def participation(states: np.ndarray) -> np.ndarray:
 def fractal_dimension(states: np.ndarray) -> np.ndarray:
     """D = -log IPR / log N: 0 for a state on one site, 1 for one that is everywhere alike."""
     return -np.log(participation(states)) / math.log(states.shape[-2])
+
+
+def threshold(values: np.ndarray) -> float:
+    """The value between two groups of ``values``, any shape, that leaves the least variance within them (Otsu, 1979).
+
+    Raises ``ValueError`` where they are one group rather than two, which explain little more of the variance than of what is uniform
+    (3/4), as of a chain whose states are all extended, or one too short to tell.
+    """
+    flat = np.sort(np.asarray(values, dtype=float).ravel())
+    if len(flat) < 10 or not np.isfinite(flat).all():
+        raise ValueError(f"a threshold needs at least 10 finite values, got {len(flat)} of which {np.isfinite(flat).sum()} are finite")
+    left, total = np.cumsum(flat)[:-1], flat.sum()
+    count = np.arange(1, len(flat))
+    between = (left / count - (total - left) / (len(flat) - count)) ** 2 * count * (len(flat) - count) / len(flat) ** 2
+    best = int(between.argmax())
+    if not between[best] > 0.78 * flat.var():
+        share = between[best] / flat.var() if flat.var() else 0.0
+        raise ValueError(
+            f"the values, from {flat[0]:.3g} to {flat[-1]:.3g}, are one group rather than two: the best threshold explains {share:.2f} "
+            "of their variance. Take longer chains, or systems of which some states are localized and others not"
+        )
+    return float(flat[best] + flat[best + 1]) / 2
+
+
+def labelled(lattice: Lattice, *, seed: int, systems: int, sites: int = 233, each: int = 20) -> dict[str, np.ndarray]:
+    """States of random systems, ``each`` so many of a chain, as columns: the parameters, ``E``, the ``fractal_dimension``, whether it is
+    below the :func:`threshold` of all (``localized``, 1 or 0), and the number of the ``system``.
+
+    Raises ``ValueError`` as :func:`spectra` and :func:`threshold` do.
+    """
+    of, random = drawn(lattice, systems, seed=seed), np.random.default_rng([seed, 2])
+    energies, dimensions = np.empty((2, systems, sites))
+    for first in range(0, systems, 100):  # whose states are held at once
+        part = slice(first, first + 100)
+        energies[part], states = spectra(lattice, {name: values[part] for name, values in of.items()}, sites=sites)
+        dimensions[part] = fractal_dimension(states)
+    border = threshold(dimensions)
+    some = np.argsort(random.random(energies.shape), 1)[:, :each]
+    kept = {"E": energies, "fractal_dimension": dimensions, "localized": (dimensions < border).astype(int)}
+    kept["system"] = np.arange(systems)[:, None] * np.ones(sites, dtype=int)
+    kept = {name: np.take_along_axis(values, some, 1).ravel() for name, values in kept.items()}
+    return {name: np.repeat(of[name], some.shape[1]) for name in lattice.ranges} | kept
 
 
 @torch.no_grad()
