@@ -82,6 +82,7 @@ from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, Vari
 from kanpde.penalties import Smooth, Sparsify
 from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
+from kanpde.problem_files import Chapter
 from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
 from kanpde.schedule import Balance, Batches, Continue, Refine, Resample, Starts, Until
@@ -125,7 +126,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "ArcsineMap", "Augmented",
-    "BSpline", "Balance", "Basis", "Batches", "Box", "Chebyshev", "Classification", "Condition", "ConservedSearch", "Continual",
+    "BSpline", "Balance", "Basis", "Batches", "Box", "Chapter", "Chebyshev", "Classification", "Condition", "ConservedSearch", "Continual",
     "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Elastic", "EquationSearch", "Exchange", "Experiment",
     "Extended", "Extract", "Field", "Film", "Finding", "FixEdges", "Fixed", "Fourier", "FreezeReached", "GaussNewton",
     "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",

@@ -158,7 +158,7 @@ def phases(
         (third, z), bands, reach = others[0], [], 0.03 * np.ptp(others[0][1])
         for share in (0.2, 0.5, 0.8):
             value = float(z.min() + share * np.ptp(z))
-            bands.append((f"{symbol(third)} = {value:.2g} $\\pm$ {reach:.1g}", np.abs(z - value) < reach, {third: value}))
+            bands.append((f"{symbol(third)} = {round(value, 2) + 0.0:g} $\\pm$ {reach:.1g}", np.abs(z - value) < reach, {third: value}))
     with style():
         figure = canvas(WIDTH, 2.6)
         for (text, rows, fixed), ax in zip(bands, figure.subplots(1, len(bands), squeeze=False)[0], strict=True):

@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -51,6 +51,26 @@ class Together:
 
     figures: Callable[[list[Result]], Mapping[str, Any]] | None = None
     tables: Callable[[dict[str, list[Result]]], str] | None = None
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter of a collection: problem ``files`` beside the collection's own, and what is ``published`` of it, in words.
+
+    ``only`` are experiments as ``--only`` names them. A problem file with ``collection = [Chapter(...), ...]`` in place of experiments
+    stands for all of them, and its run ends in one page of all tables and figures.
+    """
+
+    title: str
+    files: str | Sequence[str]
+    published: str = ""
+    only: str | None = None
+    folder: Path = Path()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The problem files."""
+        return tuple(self.folder / name for name in ([self.files] if isinstance(self.files, str) else self.files))
 
 
 @dataclass(frozen=True)
@@ -98,13 +118,22 @@ def tasks_of(
     variant: str = "",
 ) -> list[Task]:
     """The runs of a problem file: every experiment with every seed, or ``only`` one, or those of a pattern such as
-    ``*-noise0.1`` (behind ``!``, all others); with ``settings`` FIELD=VALUE replaced.
+    ``*-noise0.1`` (behind ``!``, all others); with ``settings`` FIELD=VALUE replaced. Of a collection, the runs of all its files, or of
+    ``only`` some of these.
 
     What makes a run another than that of the plain command is in its key, and so in its file's name: ``-quick``, the settings, and
     a ``variant`` such as "float32".
     Raises :class:`UserError` if the file cannot be run, defines no experiment, or has no such experiment or field.
     """
     module = load_problem(path)
+    if (chapters := _collected(module, path)) is not None:
+        known = [file.stem for chapter in chapters for file in chapter.paths]
+        stems = known if only is None else _matching(only, dict.fromkeys(known))
+        if not stems:
+            raise UserError(f"{path} has no problem file {only!r}: it collects {', '.join(known)}")
+        chosen = {"seeds": seeds, "results": results, "quick": quick, "settings": settings, "variant": variant}
+        pairs = [(file, chapter.only) for chapter in chapters for file in chapter.paths if file.stem in stems]
+        return [task for file, some in pairs for task in tasks_of(file, only=some, **chosen)]
     experiments = getattr(module, "experiments", None) or {}
     if isinstance(getattr(module, "experiment", None), Runnable):
         experiments = {"experiment": module.experiment, **experiments}
@@ -132,6 +161,24 @@ def tasks_of(
             target = results / path.stem / f"{key}{suffix}-s{seed}.h5"
             found.append(Task(experiment, path, f"{key}{suffix}", seed, source, target, key, together))
     return found
+
+
+def chapters_of(path: Path) -> tuple[Chapter, ...] | None:
+    """The chapters of a collection; None of any other problem file. :class:`UserError` as :func:`tasks_of`."""
+    return _collected(load_problem(path), path) if "collection" in path.read_text(encoding="utf-8") else None
+
+
+def _collected(module: ModuleType, path: Path) -> tuple[Chapter, ...] | None:
+    given = getattr(module, "collection", None)
+    if given is None:
+        return None
+    if not isinstance(given, (list, tuple)) or not given or not all(isinstance(each, Chapter) for each in given):
+        raise UserError(f"`collection` in {path} must be a list of Chapter(title, files), got {given!r:.80}")
+    chapters = tuple(replace(each, folder=path.parent) for each in given)
+    for chapter in chapters:
+        if missing := [each for each in chapter.paths if not each.is_file() or each.resolve() == path.resolve()]:
+            raise UserError(f"the chapter {chapter.title!r} of {path} names {missing[0]}, which is no problem file beside it")
+    return chapters
 
 
 def _matching(only: str, keys: Mapping[str, Any]) -> list[str]:

@@ -7,9 +7,11 @@ run_experiments.py versions results/hello/versions.h5
 """
 
 import argparse
+import ast
 import logging
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +19,12 @@ from typing import Any
 
 import torch
 
+from kanpde.cli.pages import write_page
 from kanpde.cli.running import DTYPES, left_of, listening, run_one
 from kanpde.cli.together import show_together
 from kanpde.cli.verbs import compare_files, draw_files, list_versions
 from kanpde.hdf5 import ResultsError
-from kanpde.problem_files import Task, UserError, check_apart, complaint, tasks_of
+from kanpde.problem_files import Task, UserError, chapters_of, check_apart, complaint, tasks_of
 from kanpde.reports import comparison_table
 from kanpde.results import write_index
 
@@ -65,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--only",
         metavar="NAME",
-        help="of a dict `experiments`, just this one, or those of a pattern such as '*-noise0.1', or '!*-noise*' for all others",
+        help="of a dict `experiments`, just this one, or those of a pattern such as '*-noise0.1', or '!*-noise*' for all others; "
+        "of a collection, these files",
     )
     add("--quick", action="store_true", help="a first look in seconds: a shorter schedule")
     add("--seed", type=int, metavar="N", help="seed of weights and points (default 0)")
@@ -94,8 +98,11 @@ def _run_all(options: argparse.Namespace) -> int:
     for directory in {task.path.parent for task in tasks}:
         _check_writable(directory)
     results, failed, interrupted = [], False, False
+    began = time.monotonic()
     with listening() as interrupts:
-        for task in tasks:
+        for number, task in enumerate(tasks):
+            if len(tasks) > 1:
+                print(f"[{number + 1} of {len(tasks)}, {(time.monotonic() - began) / 60:.1f} min] {task.label}", file=sys.stderr)
             try:
                 outcome = run_one(task, options, interrupts)
             except KeyboardInterrupt:
@@ -118,7 +125,26 @@ def _run_all(options: argparse.Namespace) -> int:
         failed = _index(tasks) or failed
     if not interrupted:
         failed = show_together(tasks, figures=not options.no_figures) or failed
+    failed = _pages(options, chosen) or failed
     return 130 if interrupted else 1 if failed else 0
+
+
+def _pages(options: argparse.Namespace, chosen: dict[str, Any]) -> bool:
+    """Write the page of each collection, of all its files, complete or not; whether that failed."""
+    failed = False
+    for path in options.problems:
+        if (chapters := chapters_of(path)) is None:
+            continue
+        tasks = tasks_of(path, **chosen | {"only": None})
+        page = options.results / f"{path.stem}{tasks[0].suffix}.md"
+        title = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem).splitlines()[0]
+        try:
+            write_page(title, chapters, tasks, page)
+            print(page)
+        except OSError as error:
+            print(f"error: the page cannot be written to {page}: {error.strerror or error}", file=sys.stderr)
+            failed = True
+    return failed
 
 
 def _check(options: argparse.Namespace) -> None:
