@@ -22,6 +22,7 @@ from kanpde.results import Result
 from kanpde.settings import with_setting
 
 LONGEST = 80  # letters of settings in a file name
+SHOWN = 30  # experiments that an error names
 
 
 class UserError(Exception):
@@ -149,7 +150,8 @@ def tasks_of(
     if only is not None:
         chosen = {key: experiments[key] for key in _matching(only, experiments)}
         if not chosen:
-            raise UserError(f"{path} has no experiment {only!r}: it defines {', '.join(experiments)}")
+            some, rest = list(experiments)[:SHOWN], len(experiments) - SHOWN
+            raise UserError(f"{path} has no experiment {only!r}: it defines {', '.join(some)}{f' and {rest} others' * (rest > 0)}")
         experiments = chosen
     given = _parsed(settings)
     suffix = "".join(f"-{words}" for words in ("quick" if quick else "", _in_a_name(given), variant) if words)

@@ -23,11 +23,11 @@ from kanpde.science.lattices import GAAM, MAAM, MOSAIC, MOSAIC3, labelled
 from kanpde.science.mobility import Edge, edge_points
 
 LATTICES = {each.name: each for each in (MOSAIC, MOSAIC3, GAAM, MAAM)}
-EDGES = {  # which one, of how many systems, known to, the exact law
-    "mosaic2": (Edge(), 400, 0.01, "2/lam"),
-    "mosaic3": (Edge(), 800, 0.001, "sqrt(1 + 2/lam)"),
-    "gaam": (Edge(), 2000, 0.01, "(2 - 2*lam)/alpha"),
-    "maam": (Edge(rising=False), 1500, 0.01, "lam*cosh(p) - exp(p)"),
+EDGES = {  # which one, of how many systems, known to, sites of the recursion, the exact law
+    "mosaic2": (Edge(), 300, 0.01, 16_000, "2/lam"),
+    "mosaic3": (Edge(), 300, 0.001, 40_000, "sqrt(1 + 2/lam)"),
+    "gaam": (Edge(), 2000, 0.01, 16_000, "(2 - 2*lam)/alpha"),
+    "maam": (Edge(rising=False), 1500, 0.01, 16_000, "lam*cosh(p) - exp(p)"),
 }
 PUBLISHED = {"gaam": "theory 99.2, KAN 99.0, 98.7", "maam": "theory 98.6, KAN 97.7, 97.1, 96.6, 95.4"}
 
@@ -43,8 +43,8 @@ def states(seed, lattice, systems):
 
 def edge(seed, lattice, systems):
     """The law of the mobility edge, from no more than levels and their exponents."""
-    which, _, sigma, truth = EDGES[lattice]
-    columns = edge_points(LATTICES[lattice], which, seed=seed, systems=systems, sigma=sigma)
+    which, _, sigma, sites, truth = EDGES[lattice]
+    columns = edge_points(LATTICES[lattice], which, seed=seed, systems=systems, sigma=sigma, recursion=sites)
     ranges = LATTICES[lattice].ranges
     data = kp.Dataset({name: columns[name] for name in (*ranges, "E")}, targets=["E"], train=1.0)
     return kp.LawSearch(data, truth=Formula(lattice, "E", truth, ranges))

@@ -12,12 +12,12 @@ import scipy.special
 import sympy
 import torch
 
-from kanpde import KAN, Chebyshev, Sampling, SeparableKAN, Windows
+from kanpde import KAN, Chebyshev, Dataset, Sampling, SeparableKAN, Windows
 from kanpde.discovery.equation_runs import EquationSearch
 from kanpde.discovery.runs import LawSearch
 from kanpde.discovery.solutions.extraction import extract_solution
 from kanpde.objective import outputs
-from kanpde.problem_files import load_problem
+from kanpde.problem_files import load_problem, tasks_of
 from kanpde.reports import report
 from kanpde.results import load, save
 from kanpde.science.special import special, special_functions
@@ -135,14 +135,20 @@ KNOTS = {
     "twelve-logistic": 0.4,
     "twelve-mlp": 0.5,
 }
+# of states of chains, the accuracy on the test; the edges below, by how much E may be wrong
+ANDERSON = {"mosaic2-states": 0.95, "mosaic3-states": 0.9, "gaam-states": 0.8, "maam-states": 0.8}
+EDGES = {"mosaic2-edge": 0.01, "mosaic3-edge": 0.003, "gaam-edge": 0.02, "maam-edge": 0.05}
 # searches and classes, which tests/test_physics.py runs
 OTHERS = {f"conserved/{key}" for key in ("kepler", "oscillator", "oscillator_2d", "pendulum")}
 OTHERS |= {"two_moons/noise0.05", "two_moons/noise0.1", "unsupervised_toy/experiment"}
 OTHERS |= {f"knots/{key}" for key in (*KNOTS, "law", "beyond-law", "relations")}
+OTHERS |= {f"anderson/{key}" for key in (*ANDERSON, *EDGES)}
 SQUARES = ["poisson/experiment", "poisson_paper/experiment"]
 
 # the equation, as the docstring of each file has it
 EQUATIONS = {
+    "anderson": "E psi_n = psi_{n+1} + psi_{n-1} + V_n psi_n",
+    "papers": "arXiv 2404.19756; KAN 2.0, arXiv 2408.10205",
     "feynman": "120 formulas of the Feynman set",
     "knots": "signature ~ c lam mu_r / (mu_r^2 + mu_i^2)",
     "laws": "seventeen formulas from 2,000 samples",
@@ -283,7 +289,7 @@ def square_run(request):
 
 
 def test_every_problem_file_has_a_number():
-    paths = [path for path in FILES.values() if path.stem not in LAWS]
+    paths = [path for path in FILES.values() if path.stem not in (*LAWS, "papers")]
     assert {f"{path.stem}/{key}" for path in paths for key in experiments(path)} == set(QUICK) | set(DATA) | set(TASKS) | OTHERS
     assert set(QUICK) == set(SOLUTIONS)
 
@@ -454,6 +460,43 @@ def test_knots_are_read_when_experiments_are_made_not_at_import(monkeypatch):
     spec.loader.exec_module(module)
     with pytest.raises(pytest.fail.Exception, match="the table was read"):
         module.experiments()
+
+
+@pytest.fixture(scope="module")
+def anderson():
+    return load_problem(FILES["anderson"])
+
+
+@pytest.mark.parametrize("key", sorted(ANDERSON))
+def test_states_are_told_apart(anderson, key):
+    experiment = anderson.experiments[key].shortened().experiment(0)
+    experiment = replace(experiment, training=[replace(experiment.training[0], steps=8)])
+    result = experiment.run(name="anderson", key=key)
+    columns, predicted, label = anderson.tested(result)
+    assert result.metrics["test_accuracy"] == pytest.approx(np.mean(predicted == label)) and np.mean(predicted == label) >= ANDERSON[key]
+    assert f"{100 * np.mean(predicted == label):.2f} %" in anderson.tables({key: [result]})
+    assert list(columns)[0] == "E" and len(anderson.figures([result])) == 1
+
+
+@pytest.mark.parametrize("key", sorted(EDGES))
+def test_the_law_of_the_edge_is_found(anderson, key):
+    systems = {"gaam-edge": 500, "maam-edge": 250}.get(key, 80)
+    search = anderson.edge(0, key.removesuffix("-edge"), systems)
+    truth = sympy.lambdify(list(search.data.input_names), anderson.EDGES[search.truth.name][-1], "numpy")
+    train = search.data["train"]
+    assert np.median(np.abs(truth(*train.inputs.T) - train.targets[:, 0])) < EDGES[key]
+
+
+def test_laws_of_edges_are_in_the_table(anderson):
+    lam = np.linspace(1, 3, 60)
+    law = LawSearch(Dataset({"lam": lam, "E": 2 / lam}, targets=["E"], train=1.0), seconds=2).run(name="anderson", key="mosaic2-edge")
+    assert "E = 2/lam" in anderson.tables({"mosaic2-edge": [law]}) and anderson.figures([law]) == {}
+
+
+def test_the_collection_of_papers_names_every_file_of_theirs():
+    found = {task.problem for task in tasks_of(FILES["papers"], seeds=[0], results=Path("results"), quick=True)}
+    physics = {path.stem for path in FILES.values() if path.parent.name == "physics"}
+    assert found >= physics | {"anderson", "knots", "special_functions", "continual_learning", "toy_functions", "feynman", "poisson_paper"}
 
 
 def test_hello_kan_ends_with_its_formula():

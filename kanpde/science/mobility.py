@@ -1,14 +1,13 @@
 """Mobility edges of quasiperiodic chains, measured: the energy, system by system, at which the Lyapunov exponent goes to zero.
 
 On the localized side of an edge the exponent gamma of the levels is a smooth function of their energy. A few levels lie in gaps of the
-spectrum (of chains all those of the surface, of rings those where b is not quite the golden mean), and have greater exponents than that
-function has there, never smaller ones. So of each system (one set of parameters,
-rings of several phases phi) a polynomial gamma(E) is laid through as many levels as agree with it to the accuracy of gamma, with hardly
-any below; its zero is the edge, with the standard deviation of the fit. Errors of different systems have nothing in common, as a search
-for a law wants it.
+spectrum (those of the surface; on a ring, where b is not quite the golden mean, others), and have greater exponents than that function has
+there, never smaller ones. So of each system (one set of parameters) a polynomial gamma(E) is laid through as many levels as agree with it
+to the accuracy of gamma, with hardly any below; its zero is the edge, with the standard deviation of the fit. Errors of different systems
+have nothing in common, as a search for a law wants it.
 
 >>> from kanpde.science.lattices import MOSAIC
->>> found = edge_points(MOSAIC, seed=0, systems=60)
+>>> found = edge_points(MOSAIC, seed=0, systems=100)
 >>> bool((abs(found["E"] - 2 / found["lam"]) < 5 * found["sigma"]).mean() > 0.9)
 True
 """
@@ -20,12 +19,13 @@ from numpy.polynomial import Chebyshev
 from numpy.polynomial.chebyshev import chebvander
 
 from kanpde.arguments import whole_number
-from kanpde.science.lattices import Columns, Lattice, drawn, levels, lyapunov
+from kanpde.science.lattices import GOLDEN, Columns, Lattice, drawn, levels, lyapunov
 
 SMALLEST, GREATEST = 0.006, 0.2  # exponents that the polynomial is laid through: below, extended levels in small gaps are among them
 SPREAD = 2.5  # standard deviation of the exponent of a localized level, in 1/sites of the recursion
 FEWEST = 20  # levels of a system
-LEVELS = 1860  # of the rings of a system
+LEVELS = 1860  # of the chains of a system
+LENGTHS = tuple(GOLDEN ** (k / 8) for k in range(8))  # of recursions: a whole period of what a golden rotation does
 DRAWS = 500  # polynomials that are tried for a system
 SHARE = 0.4  # of the levels, that agree with the polynomial
 BELOW = 0.03  # of the levels, at most
@@ -77,9 +77,9 @@ def edge_points(
 ) -> dict[str, np.ndarray]:
     """The parameters, the edge ``E`` and its standard deviation ``sigma`` of systems, of so many drawn, whose edge is known to ``sigma``.
 
-    Systems are drawn uniformly in the lattice's ranges. One short ring of each tells whether it has the edge, and levels near it; then come
-    rings of ``sites`` with so many ``phases``, about 2,000 levels by default, and for ``most`` of these exponents by a ``recursion`` of so
-    many sites. An edge within a wide gap is known too badly, and left out.
+    Systems are drawn uniformly in the lattice's ranges. One short chain of each tells whether it has the edge, and levels near it; then
+    come chains (of decaying hops, rings) of ``sites`` with so many ``phases``, about 2,000 levels by default, and for ``most`` of these
+    exponents by a ``recursion`` of so many sites and more. An edge within a wide gap is known too badly, and left out.
 
     Raises ``ValueError`` where fewer than 10 systems have an edge that can be measured, and for numbers out of range.
     """
@@ -88,8 +88,8 @@ def edge_points(
         whole_number(value, name, least=least)
     random = np.random.default_rng([seed, 1])
     parameters = drawn(lattice, systems, seed=seed)
-    short, usual = {1: (89, 233), 2: (144, 466), 3: (144, 699)}[lattice.period]
-    sites = sites or usual
+    short = 89 if lattice.decaying else 144
+    sites = sites or (233 if lattice.decaying else LEVELS)
     phases = phases or -(-LEVELS // sites)
     energies, exponents = _labelled(lattice, parameters, short, LOOK["sites"], device)
     promising = [number for number in range(systems) if _has_levels_near(edge, exponents[number])]
@@ -113,7 +113,11 @@ def edge_points(
     if rows:
         place, energy, chain = (np.array(column) for column in zip(*rows, strict=True))
         one = {name: values[chain] for name, values in chains.items()}
-        exponent = lyapunov(lattice, one, energy[:, None], sites=recursion, device=device)[:, 0]
+        exponent = np.empty(len(energy))
+        for part, length in enumerate(LENGTHS):  # systematic errors, of 1/sites, have another sign at each length
+            some = {name: values[part :: len(LENGTHS)] for name, values in one.items()}
+            sites = round(recursion * length)
+            exponent[part :: len(LENGTHS)] = lyapunov(lattice, some, energy[part :: len(LENGTHS), None], sites=sites, device=device)[:, 0]
         for number in np.unique(place):
             fitted = zero_of(energy[place == number], exponent[place == number], SPREAD / recursion, random)
             if fitted is not None and fitted[1] <= sigma:
@@ -181,7 +185,7 @@ def _consensus(E: np.ndarray, gamma: np.ndarray, degree: int, spread: float, ran
 
 
 def _labelled(lattice: Lattice, systems: Columns, sites: int, recursion: int, device: str) -> tuple[np.ndarray, np.ndarray]:
-    energies = levels(lattice, systems, sites=sites, ring=True)
+    energies = levels(lattice, systems, sites=sites, ring=lattice.decaying)
     return energies, lyapunov(lattice, systems, energies, sites=recursion, device=device)
 
 
