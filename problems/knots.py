@@ -23,14 +23,14 @@ three, five, twelve = knots.THREE, knots.FIVE, knots.COMPLETE
 def data(names, split, mirrored=False):
     """Some invariants and the signature; ``split`` is the number of a split by geometry, or "beyond", by crossings."""
     rows = (knots.with_mirrors if mirrored else knots.handed)(load())
-    how = dict(split=knots.by_crossings(rows, 13)) if split == "beyond" else dict(groups=(1 + mirrored) * classes(), seed=split)
-    circle = dict.fromkeys({"chern_simons"} & set(names), (-0.25, 0.25))
-    return kp.Dataset({name: rows[name] for name in (*names, "signature")}, targets=["signature"], ranges=circle, **how)
+    columns, ranges = {name: rows[name] for name in (*names, "signature")}, dict.fromkeys({"chern_simons"} & set(names), (-0.25, 0.25))
+    groups, told = (None, knots.by_crossings(rows, 13)) if split == "beyond" else ((1 + mirrored) * classes(), None)
+    return kp.Dataset(columns, targets=["signature"], ranges=ranges, groups=groups, split=told, seed=int(split) if groups else 0)
 
 
 def network(names):
-    first = kp.PerInput([kp.Fourier(2) if name == "chern_simons" else kp.Chebyshev(4) for name in names])  # the one is periodic
-    return kp.KAN(len(names), 16, 8, 1, basis=[first, kp.Chebyshev(4), kp.Chebyshev(4)])
+    first = tuple(kp.Fourier(2) if name == "chern_simons" else kp.Chebyshev(4) for name in names)  # the one is periodic
+    return kp.KAN(len(names), 16, 8, 1, basis=[kp.PerInput(first), kp.Chebyshev(4), kp.Chebyshev(4)])
 
 
 def score(rows, model, training, noise=0.4):
@@ -72,8 +72,8 @@ def experiments():
 def figures(results):
     """The scores of each class, and which inputs they come from."""
     drawn = {key: each for each in results for key in ("three-0", "twelve-0") if each.experiment.startswith(key)}
-    found = {f"scores-{key}": scores(each) for key, each in drawn.items()}
-    return found | ({"attributions": attributions(list(drawn.values()))} if drawn else {})
+    together = dict(attributions=attributions(list(drawn.values()))) if drawn else {}
+    return together | {f"scores-{key}": scores(each) for key, each in drawn.items()}
 
 
 def tables(results):
