@@ -24,7 +24,7 @@ FLOORS = (
     {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
     {"ansatz", "agreement", "architecture", "augmented", "snapshots"},
-    {"problem"},
+    {"problem", "similarity"},
     {"blocks", "interpret", "penalties", "settings", "network_files", "version_comparison"},
     {"objective", "editing"},
     {"joined"},
