@@ -16,6 +16,8 @@ from kanpde.results import Result
 from kanpde.supervised import Regression
 from kanpde.training import fit
 
+logger = logging.getLogger("kanpde")
+
 
 def bootstrap(experiment: Experiment, result: Result, *, draws: int = 200, seed: int = 0, steps: int = 30) -> dict[str, np.ndarray]:
     """The unknown constants of a :class:`~kanpde.supervised.Regression`, (draws,) each by name, fitted to targets drawn anew.
@@ -45,7 +47,6 @@ def bootstrap(experiment: Experiment, result: Result, *, draws: int = 200, seed:
     by_name = outputs(problem, network, points)
     fitted = np.stack([by_name[name][()].double().cpu().numpy() for name in problem.unknowns], 1)
     random, found = np.random.default_rng(seed), []
-    logger = logging.getLogger("kanpde")
     for _ in range(draws):
         targets = fitted + train.sigma * random.standard_normal(fitted.shape)
         again = replace(problem, data=_measured_again(problem.data, targets))

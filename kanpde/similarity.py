@@ -29,8 +29,8 @@ class Similarity(Augmented):
     A variable is mapped to [-1, 1] from its range over the box with the constants as they begin; where training moves it beyond, the basis
     goes on as ``outside`` says. Penalties of edges take the constants as given. Everything else is as in :class:`~kanpde.kan.KAN`.
 
-    Raises ``TypeError`` or ``ValueError`` for names that occur twice, constants that no variable asks for, and, once the box and the
-    constants are known, for variables that are constant or not finite there.
+    Raises ``TypeError`` or ``ValueError`` for names that occur twice, variables that ask for what is neither coordinate nor constant, and,
+    once box and constants are known, for variables that are constant or not finite there.
     """
 
     def __init__(
@@ -61,7 +61,8 @@ class Similarity(Augmented):
         for name in self.constants:
             if name in names or name in variables:
                 raise ValueError(f"the constant {name!r} has the name of a coordinate or a variable: give it another")
-        check_functions(variables, (*names, *self.constants), "variable", f"coordinates and constants are {', '.join((*names, *self.constants))}")
+        known = *names, *self.constants
+        check_functions(variables, known, "variable", f"coordinates and constants are {', '.join(known)}")
         KAN.__init__(self, *widths, basis=basis, hidden=hidden, outside=outside, arity=arity, init=init, seed=seed, dtype=dtype)
         self.coordinates, self.auxiliary = names, dict(variables)
         self._set_ranges(dtype)

@@ -114,10 +114,14 @@ class Regression(Supervised):
         return split.targets.astype(float)
 
     def _kept_names(self) -> tuple[str, ...]:
-        return tuple(f"target_{name}" for name in self.unknowns)
+        found = tuple(f"target_{name}" for name in self.unknowns)
+        return found if self.data["train"].sigma is None else (*found, *(f"target_{name}_sigma" for name in self.unknowns))
 
     def _kept(self, values: np.ndarray, split: Split) -> dict[str, np.ndarray]:
-        return {f"target_{name}": split.targets[:, k].astype(float) for k, name in enumerate(self.unknowns)}
+        found = {f"target_{name}": split.targets[:, k].astype(float) for k, name in enumerate(self.unknowns)}
+        if split.sigma is not None:
+            found |= {f"target_{name}_sigma": split.sigma[:, k] for k, name in enumerate(self.unknowns)}
+        return found
 
     def wording(self) -> dict[str, str]:
         inputs = ", ".join(map(latex_name, self.domain.names))
