@@ -22,9 +22,9 @@ class Similarity(Augmented):
         u = KAN(x),   x = scaled(W, L; Wc, nu) = (W - Wc) / Wc L^(1/nu)
 
     The ``variables`` are functions of coordinates and of ``constants``, by name, written in :mod:`kanpde.functions`: the first layer has an
-    input for each. The constants are the problem's ``Unknown`` parameters, in its order; by default those arguments that are no coordinates,
-    as they come. They are trained with the weights, and differentiated by exactly, as are derivatives of u by coordinates. So data
-    collapse to one curve, and solutions that are similar at all times are found with their exponents.
+    input for each. The constants are the problem's ``Unknown`` parameters, in its order; by default those arguments that are no
+    coordinates, as they come. They are trained with the weights; derivatives by them, and of u by coordinates, are exact. So data collapse
+    to one curve, and solutions that are similar at all times are found with their exponents.
 
     A variable is mapped to [-1, 1] from its range over the box with the constants as they begin; where training moves it beyond, the basis
     goes on as ``outside`` says. Penalties of edges take the constants as given. Everything else is as in :class:`~kanpde.kan.KAN`.

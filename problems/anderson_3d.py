@@ -22,6 +22,7 @@ from kanpde.science.anderson_table import load
 
 published = {"Wc": (16.530, 0.003), "nu": (1.571, 0.004)}
 draws = 40  # of the bootstrap
+samples = [(6, 13, 1000), (6, 20, 1000), (8, 16.5, 200)]  # L, W and realizations that are measured again
 table = load()
 
 
@@ -48,7 +49,7 @@ def fit(variable, *, least, low, high, **guesses):
     data = kp.Dataset({name: table[name][rows] for name in ("W", "L", "r", "sigma")}, targets=["r"], sigma="sigma", train=1.0)
     unknown = {name: kp.Unknown(guess) for name, guess in {"Wc": 16, "nu": 1.4, **guesses}.items()}
     model = kp.Similarity(1, 1, coordinates=["W", "L"], variables=dict(x=variable), constants=[*unknown], basis=kp.Chebyshev(4))
-    training = kp.LevenbergMarquardt(steps=60, patience=5)
+    training = [kp.LevenbergMarquardt(steps=60, patience=5)]
     return kp.Experiment(kp.Regression(data, parameters=unknown), model, training, quick=training)  # it takes a second anyway
 
 
@@ -63,8 +64,8 @@ experiments = {
 def tables(results):
     """Some rows of the table measured again with other random numbers; then the constants by fit, beside the published ones."""
     again = []
-    for L, W, count in ((6, 13, 500), (6, 20, 500), (8, 16.5, 100)):
-        now, (row,) = measured(L, W, count, (1, L, round(W))), (table["L"] == L).nonzero()[0][table["W"][table["L"] == L] == W]
+    for L, W, count in samples:
+        now, (row,) = measured(L, W, count, (1, L, round(W))), ((table["L"] == L) & (table["W"] == W)).nonzero()[0]
         r, sigma = table["r"][row], table["sigma"][row]
         again.append([f"L={L}, W={W:g}", f"{now.mean:.4f}", f"{now.sigma:.4f}", f"{r:.4f}", f"{sigma:.4f}",
                       f"{(now.mean - r) / (now.sigma**2 + sigma**2) ** 0.5:+.1f}"])  # fmt: skip

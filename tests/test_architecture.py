@@ -18,8 +18,8 @@ FLOORS = (
     {"results"},
     {"drawing", "law_reports"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
-    {"calls", "primitives", "collapse_figures", "figures", "initial", "retention_figures", "scaling", "splits"},
-    {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "synthetic", "metrics"},
+    {"calls", "primitives", "figures", "initial", "retention_figures", "scaling", "splits"},
+    {"network", "conditions", "callbacks", "collapse_figures", "structure", "symbols", "edgesums", "synthetic", "metrics"},
     {"compiled", "wiring", "datasets"},
     {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
