@@ -14,6 +14,7 @@ from kanpde.science.anderson import (
     filtered_levels,
     hamiltonians,
     levels,
+    measured,
     spacing_ratios,
     sparse_hamiltonian,
 )
@@ -100,3 +101,16 @@ def test_the_table_goes_on_with_realizations_that_it_has_not_had(tmp_path, monke
         anderson_table.make_table(path, seconds=0.2, seed=1, **asked)
     with pytest.raises(ValueError, match="nothing to measure"):
         anderson_table.make_table(path, seconds=0.2, cpu=[], gpu=[])
+
+
+def test_the_table_that_is_shipped_agrees_with_itself_and_with_new_samples():
+    table = anderson_table.load()
+    assert sorted(zip(table["L"], table["W"], strict=True)) == sorted(itertools.product(anderson_table.SIZES, anderson_table.WIDTHS))
+    for row in range(len(table["L"])):
+        ratios = Ratios(int(table["realizations"][row]), *(float(table[name][row]) for name in anderson_table.COLUMNS[5:10]))
+        assert ratios.mean == pytest.approx(table["r"][row], rel=1e-12) and ratios.sigma == pytest.approx(table["sigma"][row], rel=1e-6)
+        assert 4e-4 < ratios.sigma < 7e-4 and POISSON < ratios.mean < GOE
+    for W in (13.0, 20.0):
+        now = measured(6, W, 200, (5, 6, round(W)))
+        row = np.flatnonzero((table["L"] == 6) & (table["W"] == W))[0]
+        assert abs(now.mean - table["r"][row]) < 3 * now.sigma < 0.03
