@@ -101,6 +101,7 @@ class Augmented(KAN):
         super().on_box(lower, upper)
         return self if self.given else self._fit_ranges()
 
+    @torch.no_grad()
     def _fit_ranges(self) -> "Augmented":
         box = Box(**{n: (a, b) for n, a, b in zip(self.coordinates, self.lower.tolist(), self.upper.tolist(), strict=True)})
         points = torch.as_tensor(box.sample(SEEN, uniform, 0), dtype=self.lower.dtype, device=self.lower.device)

@@ -10,7 +10,7 @@ from kanpde.arguments import nearest
 from kanpde.augmented import Augmented, check_functions
 from kanpde.bases import Basis
 from kanpde.calls import argument_names, call_by_name
-from kanpde.fields import coefficient
+from kanpde.fields import Field, coefficient
 from kanpde.jets import Channels
 from kanpde.kan import KAN
 from kanpde.network import Width
@@ -94,6 +94,12 @@ class Similarity(Augmented):
         if len(self.coefficients) == len(self.constants):  # else they are not known yet
             super()._fit_ranges()
         return self
+
+    def _fields(self, points: Tensor, constants: Sequence[Any] | None = None) -> dict[str, Field]:
+        if constants is None and self.extra is not None:  # tensors, so that compiled programs and autograd follow them
+            pairs = zip(self.extra.values.unbind(), self.constants, strict=False)
+            constants = [coefficient(value, self.coordinates, name) for value, name in pairs]
+        return super()._fields(points, constants)
 
     def entering(self, known: Mapping[str, Any], constants: Sequence[Any] | None = None) -> dict[str, Any]:
         """The variables by name, from the coordinates ``known`` by name; the ``constants`` are by default the network's."""

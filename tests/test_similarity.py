@@ -30,6 +30,7 @@ from kanpde import (
     save,
 )
 from kanpde.collapse_figures import collapse, constants
+from kanpde.compiled import Compiled
 from kanpde.functions import exp
 from kanpde.jets import channels
 from kanpde.objective import Objective
@@ -124,6 +125,21 @@ def test_gradient_and_jacobian_agree(run):
     torch.testing.assert_close(gradient, jacobian.T @ residual)
     torch.testing.assert_close(objective.pulled(network, residual), gradient)
     assert (jacobian[:, -2:].abs().amax(0) > 1e-4).all()
+
+
+def test_programs_and_autograd_follow_the_constants():
+    network = similarity(2, 1, variables=dict(x=scaled, s=decayed), seed=3).on_box((14, 2), (19, 4)).with_coefficients([16.5, 1.5, 0.3])
+    box = Box(W=(14, 19), L=(2, 4))
+    problem = Problem(box, lambda u, W: u + u.W - W, parameters={name: Unknown(1) for name in network.constants}, unknowns=("u",))
+    objective, compiled = Objective(problem, {"equation": torch.from_numpy(box.sample(600, lambda u: 2 * u - 1, 0))}), Compiled("eager")
+    for _ in range(2):
+        for found, wanted in zip(objective.gradient(network, compiled), objective.gradient(network), strict=True):
+            torch.testing.assert_close(found, wanted)
+        network.assign(network.vector() + 0.05)
+    (slope,) = torch.autograd.grad(network(points()).sum(), network.extra.values)
+    _, records = network.jets(points(), channels([()]))
+    rows = network.coefficient_rows(points(), channels([()]), records, torch.ones(1, 1, 9, dtype=torch.float64))
+    torch.testing.assert_close(slope, rows.sum(1))
 
 
 def test_results_refinement_and_names(run, tmp_path):
