@@ -7,7 +7,7 @@ one point, or, where a condition couples points (periodic pairs, integrals), a w
 For every block: the network's jets at its points (:mod:`kanpde.kan`), the user's equation on them, one autograd pass through
 that equation alone (pointwise, a few operations), and the network's own reverse, which keeps the samples apart: the
 whole N x P Jacobian for little more than a gradient. A system takes one reverse a component. An unknown coefficient is spread
-over the samples before it is differentiated by; its derivatives are the last rows.
+over the samples before it is differentiated by; its derivatives, and what the network itself adds to them, are the last rows.
 """
 
 import math
