@@ -12,6 +12,8 @@ to small lattices, ``bent`` a quadratic field, w + a w^2 in place of w = (W - Wc
 Oganesyan and Huse, Phys. Rev. B 75 (2007) 155111. Published: Slevin and Ohtsuki, J. Phys. Soc. Jpn. 87 (2018) 094703.
 """
 
+from functools import cache
+
 from scipy.special import chdtrc
 
 import kanpde as kp
@@ -23,15 +25,10 @@ from kanpde.science.anderson_table import load
 published = {"Wc": (16.530, 0.003), "nu": (1.571, 0.004)}
 draws = 40  # of the bootstrap
 samples = [(6, 13, 1000), (6, 20, 1000), (8, 16.5, 200)]  # L, W and realizations that are measured again
-table = load()
 
 
 def scaled(W, L, Wc, nu):
     return (W - Wc) / Wc * L ** (1 / nu)
-
-
-def shifted(y):
-    return lambda W, L, Wc, nu, b: scaled(W, L, Wc, nu) + b / L**y
 
 
 def bent(W, L, Wc, nu, a):
@@ -39,12 +36,9 @@ def bent(W, L, Wc, nu, a):
     return (w + a * w**2) * L ** (1 / nu)
 
 
-def bent_and_shifted(W, L, Wc, nu, a, b):
-    return bent(W, L, Wc, nu, a) + b / L**2
-
-
 def fit(variable, *, least, low, high, **guesses):
     """r = F(x) in the rows with L >= ``least`` and ``low`` <= W <= ``high``."""
+    table = load()
     rows = (table["L"] >= least) & (table["W"] >= low) & (table["W"] <= high)
     data = kp.Dataset({name: table[name][rows] for name in ("W", "L", "r", "sigma")}, targets=["r"], sigma="sigma", train=1.0)
     unknown = {name: kp.Unknown(guess) for name, guess in {"Wc": 16, "nu": 1.4, **guesses}.items()}
@@ -53,17 +47,24 @@ def fit(variable, *, least, low, high, **guesses):
     return kp.Experiment(kp.Regression(data, parameters=unknown), model, training, quick=training)  # it takes a second anyway
 
 
-experiments = {
-    **{f"L{L}-W{a}-{b}": fit(scaled, least=L, low=a, high=b) for a, b in ((15, 18), (14, 19), (13, 20)) for L in (6, 8, 10)},
-    **{f"shift{y}-L6-W14-19": fit(shifted(y), least=6, low=14, high=19, b=0) for y in (1, 2, 3)},
-    "bent-L6-W13-20": fit(bent, least=6, low=13, high=20, a=0),
-    "bent-shift2-L6-W13-20": fit(bent_and_shifted, least=6, low=13, high=20, a=0, b=0),
-}
+def experiments():
+    return {
+        **{f"L{L}-W{a}-{b}": fit(scaled, least=L, low=a, high=b) for a, b in ((15, 18), (14, 19), (13, 20)) for L in (6, 8, 10)},
+        **{
+            f"shift{y}-L6-W14-19": fit(lambda W, L, Wc, nu, b, y=y: scaled(W, L, Wc, nu) + b / L**y, least=6, low=14, high=19, b=0)
+            for y in (1, 2, 3)
+        },
+        "bent-L6-W13-20": fit(bent, least=6, low=13, high=20, a=0),
+        "bent-shift2-L6-W13-20": fit(lambda W, L, Wc, nu, a, b: bent(W, L, Wc, nu, a) + b / L**2, least=6, low=13, high=20, a=0, b=0),
+    }
+
+
+fits = cache(experiments)  # for the tables
 
 
 def tables(results):
     """Some rows of the table measured again with other random numbers; then the constants by fit, beside the published ones."""
-    again = []
+    again, table = [], load()
     for L, W, count in samples:
         now, (row,) = measured(L, W, count, (1, L, round(W))), ((table["L"] == L) & (table["W"] == W)).nonzero()[0]
         r, sigma = table["r"][row], table["sigma"][row]
@@ -71,7 +72,7 @@ def tables(results):
                       f"{(now.mean - r) / (now.sigma**2 + sigma**2) ** 0.5:+.1f}"])  # fmt: skip
     rows = []
     for key, (result, *_) in results.items():
-        found, spread = result.metrics, kp.bootstrap(experiments[key], result, draws=draws)
+        found, spread = result.metrics, kp.bootstrap(fits()[key], result, draws=draws)
         chi2, free = found["train_chi2"] * found["train_rows"], found["train_rows"] - found["parameters"]
         each = [f"{found[name]:.3f} ± {found[f'{name}_sigma']:.3f} ({spread[name].std(ddof=1):.3f})" for name in published]
         rows.append([key, found["train_rows"], *each, f"{chi2:.1f} / {free}", float(chdtrc(free, chi2))])
@@ -83,7 +84,6 @@ def tables(results):
 
 
 def figures(results):
-    plain = next((result for result in results if result.experiment == "L6-W14-19"), results[0])
-    first = {result.experiment: result for result in reversed(results)}
-    found = {"constants": constants([first[key] for key in experiments if key in first], published)}
-    return found | ({"collapse": collapse(plain, scaled, by="L")} if plain.experiment.startswith("L") else {})
+    first = {result.experiment.removesuffix("-quick"): result for result in reversed(results)}
+    plain = {f"collapse-{key}": collapse(first[key], scaled, by="L") for key in ("L6-W14-19", "L10-W14-19") if key in first}
+    return plain | {"constants": constants(list(first.values())[::-1], published)}

@@ -540,7 +540,8 @@ def test_the_anderson_transition_has_its_tables_and_figures(transition):
     assert "| published" in text and "16.530 ± 0.003" in text and "L=6, W=16.5" in text
     assert f"{results['L6-W14-19'][0].metrics['Wc']:.3f} ± " in text
     found = module.figures([each for (each,) in results.values()])
-    assert set(found) == {"constants", "collapse"} and len(found["collapse"].axes[0].get_legend().get_texts()) == 6
+    assert set(found) == {"constants", "collapse-L6-W14-19", "collapse-L10-W14-19"}
+    assert len(found["collapse-L6-W14-19"].axes[0].get_legend().get_texts()) == 6
 
 
 def test_hello_kan_ends_with_its_formula():
