@@ -535,7 +535,7 @@ def test_fits_of_the_anderson_transition_agree_with_published_constants(transiti
 
 
 def test_the_anderson_transition_has_its_tables_and_figures(transition):
-    module, results = anderson
+    module, results = transition
     text = module.tables({key: results[key] for key in ("L6-W14-19", "shift2-L6-W14-19")})
     assert "| published" in text and "16.530 ± 0.003" in text and "L=6, W=16.5" in text
     assert f"{results['L6-W14-19'][0].metrics['Wc']:.3f} ± " in text
