@@ -23,6 +23,7 @@ from kanpde.bases import (
     Sine,
     SinhMap,
 )
+from kanpde.bootstrap import bootstrap
 from kanpde.callbacks import EarlyStopping, Log, Record
 from kanpde.conditions import Condition, Data, Dirichlet, Initial, InitialVelocity, Integral, Neumann, Periodic, Point, Robin
 from kanpde.continual import Continual, Elastic, FreezeReached, Rehearse, Replay, Stay, Windows
@@ -87,6 +88,7 @@ from kanpde.results import Result, load, save
 from kanpde.sampling import Sampling
 from kanpde.schedule import Balance, Batches, Continue, Refine, Resample, Starts, Until
 from kanpde.separable import SeparableKAN
+from kanpde.similarity import Similarity
 from kanpde.simulated import Simulated
 from kanpde.slabs import AdaptMap, Slabs
 from kanpde.structure import (
@@ -133,10 +135,10 @@ __all__ = [
     "KeepVersions", "Law", "LawSearch", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann",
     "Ordinal", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune",
     "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Rehearse", "Released", "Replay",
-    "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Simulated", "Sine", "SinhMap", "Slabs",
-    "Smooth", "Sparsify", "Starts", "Stay", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Versions",
+    "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Similarity", "Simulated", "Sine",
+    "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Stay", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Versions",
     "Windows", "Wrapped", "activations", "adapt_ranges", "additive_parts", "additive_separability", "as_expression",
-    "attribution", "auto_swap", "compile_expression", "composition", "connection_cost", "conserved", "dependence", "discover",
+    "attribution", "auto_swap", "bootstrap", "compile_expression", "composition", "connection_cost", "conserved", "dependence", "discover",
     "discover_pde", "div", "draw_law", "draw_network", "edge", "edge_functions", "expand_depth", "expand_width", "extract",
     "fix", "freeze", "generalised_separability", "grad", "grow", "homogeneity", "interactions", "invariance", "laplacian",
     "load", "load_law", "load_network", "manufactured", "multiplicative_parts",

@@ -59,20 +59,18 @@ class Augmented(KAN):
         for name, function in auxiliary.items():
             if not callable(function):
                 raise TypeError(f"the auxiliary input {name!r} must be a function of {', '.join(names)}, got {function!r}")
-            if name in names:
-                raise ValueError(f"the auxiliary input {name!r} has the name of a coordinate: give it another")
-            for argument in argument_names(function):
-                if argument not in names:
-                    hint = nearest(argument, names)
-                    raise TypeError(f"the auxiliary input {name!r} asks for {argument!r}, but the coordinates are {', '.join(names)}{hint}")
+        check_functions(auxiliary, names, "auxiliary input", f"coordinates are {', '.join(names)}")
         total = len(names) + len(auxiliary)
         super().__init__(total, *widths[1:], basis=basis, hidden=hidden, outside=outside, arity=arity, init=init, seed=seed, dtype=dtype)
         self.coordinates, self.auxiliary = names, dict(auxiliary)
         self.asked = {**(self.asked or {}), "widths": widths}
-        self.lower, self.upper = self.lower[: len(names)].clone(), self.upper[: len(names)].clone()
-        self.register_buffer("auxiliary_lower", torch.full((len(auxiliary),), -1.0, dtype=dtype))
-        self.register_buffer("auxiliary_upper", torch.full((len(auxiliary),), 1.0, dtype=dtype))
+        self._set_ranges(dtype)
         self._fit_ranges()
+
+    def _set_ranges(self, dtype: torch.dtype) -> None:
+        for name, value in (("lower", -1.0), ("upper", 1.0)):
+            setattr(self, name, torch.full((len(self.coordinates),), value, dtype=dtype))
+            self.register_buffer(f"auxiliary_{name}", torch.full((len(self.auxiliary),), value, dtype=dtype))
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -89,7 +87,7 @@ class Augmented(KAN):
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={function_name(function)}" for name, function in self.auxiliary.items())
-        return super().__repr__().replace(f"auxiliary={self.auxiliary!r}", f"auxiliary=dict({shown})")
+        return super().__repr__().replace(f"={self.auxiliary!r}", f"=dict({shown})")
 
     @property
     def quantiles(self) -> tuple[Quantile, ...]:
@@ -103,10 +101,12 @@ class Augmented(KAN):
         super().on_box(lower, upper)
         return self if self.given else self._fit_ranges()
 
+    @torch.no_grad()
     def _fit_ranges(self) -> "Augmented":
         box = Box(**{n: (a, b) for n, a, b in zip(self.coordinates, self.lower.tolist(), self.upper.tolist(), strict=True)})
         points = torch.as_tensor(box.sample(SEEN, uniform, 0), dtype=self.lower.dtype, device=self.lower.device)
-        for number, (name, field) in enumerate(self._fields(points).items()):
+        fields = list(self._fields(points).items())[-len(self.auxiliary) :]
+        for number, (name, field) in enumerate(fields):
             values = torch.as_tensor(field.value).expand(len(points))
             low, high = float(values.min()), float(values.max())
             if not (math.isfinite(low) and math.isfinite(high)):
@@ -116,35 +116,57 @@ class Augmented(KAN):
             self.auxiliary_lower[number], self.auxiliary_upper[number] = low, high
         return self
 
-    def _fields(self, points: Tensor) -> dict[str, Field]:
-        """The auxiliary inputs with their derivatives, at points (N, d)."""
+    def entering(self, known: Mapping[str, Any], constants: Sequence[Any] | None = None) -> dict[str, Any]:
+        """What the first layer takes, by name, from the coordinates ``known`` by name: fields, symbols or numbers. It has no constants."""
+        return {name: known[name] for name in self.coordinates} | {name: call_by_name(f, known) for name, f in self.auxiliary.items()}
+
+    def _fields(self, points: Tensor, constants: Sequence[Any] | None = None) -> dict[str, Field]:
+        """The same with their derivatives, at points (N, d)."""
         known = coordinate_fields(self.coordinates, list(points.T.contiguous()))
-        found = {name: call_by_name(function, known) for name, function in self.auxiliary.items()}
-        return {name: value if isinstance(value, Field) else next(iter(known.values()))._lift(value) for name, value in found.items()}
+        found, lift = self.entering(known, constants), next(iter(known.values()))._lift
+        return {name: value if isinstance(value, Field) else lift(value) for name, value in found.items()}
 
     def normalised(self, points: Tensor) -> Tensor:
-        beside = torch.stack([torch.as_tensor(field.value).expand(len(points)) for field in self._fields(points).values()])
-        middle, half = 0.5 * (self.auxiliary_upper + self.auxiliary_lower), 0.5 * (self.auxiliary_upper - self.auxiliary_lower)
-        return torch.cat([super().normalised(points), (beside - middle[:, None]) / half[:, None]])
+        values = torch.stack([_spread(field.value, points) for field in self._fields(points).values()])
+        return self._mapped(values)
+
+    def _mapped(self, values: Tensor) -> Tensor:
+        lower, upper = self.input_ranges
+        return (values - 0.5 * (upper + lower)[:, None]) / (0.5 * (upper - lower))[:, None]
+
+    def _entering_jet(self, points: Tensor, chosen: Channels, constants: Sequence[Any] | None = None) -> Tensor:
+        """Values and derivatives of what the first layer takes, (C, its inputs, N)."""
+        fields, (lower, upper) = list(self._fields(points, constants).values()), self.input_ranges
+        jet = [self._mapped(torch.stack([_spread(field.value, points) for field in fields]))]
+        for alpha in chosen.indices[1:]:
+            slopes = torch.stack([_spread(field.partial(alpha), points) for field in fields])
+            jet.append(slopes * (2.0 / (upper - lower))[:, None])
+        return torch.stack(jet)
 
     @torch.no_grad()
     def jets(self, points: Tensor, chosen: Channels, records: list[Any] | None = None) -> tuple[Tensor, list[Any]]:
         """Values and derivatives by the coordinates, which reach the first layer as jets of all its inputs."""
         old = iter(records or [None] * len(self.layers))
-        jet = points.new_zeros((len(chosen), self.inputs + len(self.auxiliary), len(points)))
-        jet[0] = self.normalised(points)
-        scale, rate = 2.0 / (self.upper - self.lower), 2.0 / (self.auxiliary_upper - self.auxiliary_lower)
-        fields = list(self._fields(points).values())
-        for row, alpha in enumerate(chosen.indices[1:], 1):
-            if len(alpha) == 1 and alpha[0] >= 0:
-                jet[row, alpha[0]] = scale[alpha[0]]
-            for number, field in enumerate(fields):
-                jet[row, self.inputs + number] = rate[number] * field.partial(alpha)
-        records = []
+        jet, records = self._entering_jet(points, chosen), []
         for layer in self.wires:
             jet, record = layer.propagate(jet, chosen, next(old))
             records.append(record)
         return self.scaled_jet(jet), records
+
+
+def _spread(value: Any, points: Tensor) -> Tensor:
+    """A number, or one for each of the points (N, d), as (N,)."""
+    return torch.as_tensor(value).to(points).expand(len(points))
+
+
+def check_functions(functions: Mapping[str, Callable[..., Any]], known: Sequence[str], what: str, there_are: str) -> None:
+    """Raise ``TypeError`` or ``ValueError`` for functions by name that ask for what is not ``known``, or have a name of that."""
+    for name, function in functions.items():
+        if name in known:
+            raise ValueError(f"the {what} {name!r} has the name of a coordinate: give it another")
+        for argument in argument_names(function):
+            if argument not in known:
+                raise TypeError(f"the {what} {name!r} asks for {argument!r}, but the {there_are}{nearest(argument, known)}")
 
 
 def check_coordinates(network: object, names: tuple[str, ...]) -> None:

@@ -34,6 +34,7 @@ from kanpde.results import Result
 from kanpde.sampling import Sampling
 from kanpde.schedule import Refine, Starts, check_fit, rungs
 from kanpde.separable import SeparableKAN
+from kanpde.similarity import check_constants
 from kanpde.solution import Solution
 from kanpde.training import Fit, fit
 from kanpde.uncertainty import estimates
@@ -90,6 +91,7 @@ class Experiment:
                 f"the model has {model.inputs} inputs, but the domain has {len(box.names)} coordinates: {', '.join(box.names)}"
             )
         check_coordinates(model, box.names)
+        check_constants(model, tuple(self.problem.coefficients), elsewhere=self.problem.data_points is None)
         if model.outputs != len(unknowns):
             known = [*box.names, *self.problem.parameters]
             hints = "".join(nearest(name, known) for name in unknowns)

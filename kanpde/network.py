@@ -310,6 +310,10 @@ class Network(nn.Module):
             parts.append(part if live is None else part[live.to(part.device)])
         return torch.cat(parts[::-1])
 
+    def coefficient_rows(self, points: Tensor, chosen: Channels, records: list[Any], adjoint: Tensor) -> Tensor | None:
+        """Per-sample derivatives of <adjoint, jets> by the unknown coefficients, (c, N); None where the layers know nothing of them."""
+        return None
+
     def _reversed(self, records: list[Any], adjoint: Tensor) -> Iterator[tuple[nn.Module, Any, Tensor]]:
         adjoint = self._scaled_adjoint(adjoint)
         for layer, record in zip(reversed(self.layers), reversed(records), strict=True):

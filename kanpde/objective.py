@@ -7,7 +7,7 @@ one point, or, where a condition couples points (periodic pairs, integrals), a w
 For every block: the network's jets at its points (:mod:`kanpde.kan`), the user's equation on them, one autograd pass through
 that equation alone (pointwise, a few operations), and the network's own reverse, which keeps the samples apart: the
 whole N x P Jacobian for little more than a gradient. A system takes one reverse a component. An unknown coefficient is spread
-over the samples before it is differentiated by; its derivatives are the last rows.
+over the samples before it is differentiated by; its derivatives, and what the network itself adds to them, are the last rows.
 """
 
 import math
@@ -241,6 +241,8 @@ class Objective:
             values = values if chunk.factors is None else values * chunk.factors
             loss = 0.5 * (values * values).sum()
         adjoint, slopes = _adjoint(loss, jet, leaves, spread, keep=False)
+        if (through := network.coefficient_rows(chunk.points, block.chosen, records, adjoint)) is not None:
+            slopes = slopes + through
         if block.loss_residuals is not None:
             values = torch.stack(self._evaluate(block, chunk, entries(jet, block.chosen), self._coefficients(network).unbind(), True))
         return values.detach(), torch.cat([network.gradient(records, adjoint), slopes.sum(1)])
@@ -274,6 +276,8 @@ class Objective:
                 for number, value in enumerate(values):
                     first = start + number * block.rows
                     adjoint, slopes = _adjoint(value, jet, leaves, spread, keep=number + 1 < len(values))
+                    if (through := network.coefficient_rows(chunk.points, block.chosen, records, adjoint)) is not None:
+                        slopes = slopes + through
                     yield Piece(
                         block,
                         number,

@@ -3,7 +3,7 @@
 The answers here are those of an equation that holds everywhere in a domain. Problems of another kind, such as those of data
 (:mod:`kanpde.supervised`), are a :class:`~kanpde.problem.Problem` that answers otherwise:
 
-- where the residuals are taken, and what is known there: ``data_points``, ``columns``, ``fills_domain``;
+- where the residuals are taken, and what is known there: ``data_points``, ``columns``, ``noise``, ``fills_domain``;
 - what is minimised, and when that is done: ``loss_residuals``, ``own_loss``, ``stop_reason``;
 - how a network fits it: ``for_outputs``, ``output_affine``, ``judged_by``;
 - what histories and results say of it: ``check_monitor``, ``monitored``, ``measured``, ``wording``, ``digest``.
@@ -39,6 +39,10 @@ class Trainable:
     def columns(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """What the equation knows at the points besides their coordinates, (n,) each, under names that no argument can have."""
         return {}
+
+    def noise(self, points: np.ndarray) -> np.ndarray | None:
+        """The standard deviations of the residuals, (components, n), where these are measurements of known noise; None: not known."""
+        return None
 
     # ---- the loss ----
 

@@ -10,7 +10,8 @@ enters r as sqrt(weight / n) (u - measured) / sigma, so its variance is weight /
 times the sum of squares of (u - measured) over its degrees of freedom. The rows of the equation and of other conditions carry no
 noise: they are constraints, as sharp as their weights make them, and G knows how sharp. The error of the discretisation is not in it.
 
-Without any Data the variance of all rows is |r|^2 / (rows - rank).
+Without any Data the variance of all rows is that of the problem's noise (:meth:`~kanpde.trainable.Trainable.noise`) or, where that is not
+known, |r|^2 / (rows - rank).
 """
 
 import logging
@@ -63,6 +64,9 @@ def estimates(
 def _variance(problem: Problem, objective: Objective, residual: Tensor, hat: Tensor) -> Tensor:
     """The variance of the noise in every row of r, (N,)."""
     measured = {condition.name: condition for condition in problem.conditions if isinstance(condition, Data)}
+    block = objective.blocks[0]
+    if not measured and (noise := problem.noise(block.points.cpu().double().numpy())) is not None:
+        return block.scale**2 * torch.as_tensor(noise, dtype=residual.dtype, device=residual.device).flatten() ** 2
     if not measured:
         return torch.full_like(residual, float(residual @ residual) / max(1.0, len(residual) - float(hat.sum())))
     variance, offset = torch.zeros_like(residual), 0

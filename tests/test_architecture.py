@@ -19,12 +19,12 @@ FLOORS = (
     {"drawing", "law_reports"},
     {"bases", "fields", "data_figures", "reports"},  # figures draws from results alone: any figure can be redrawn without retraining
     {"calls", "primitives", "figures", "initial", "retention_figures", "scaling", "splits"},
-    {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "synthetic", "metrics"},
+    {"network", "conditions", "callbacks", "collapse_figures", "structure", "symbols", "edgesums", "synthetic", "metrics"},
     {"compiled", "wiring", "datasets"},
     {"layer"},
     {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
     {"ansatz", "agreement", "architecture", "augmented", "snapshots"},
-    {"problem"},
+    {"problem", "similarity"},
     {"blocks", "interpret", "penalties", "settings", "network_files", "version_comparison"},
     {"objective", "editing"},
     {"joined"},
@@ -37,7 +37,7 @@ FLOORS = (
     {"training", "objections", "version_keeping"},
     {"checkpoints"},
     {"experiment"},
-    {"continual", "discovery", "growth", "problem_files", "simulated"},
+    {"bootstrap", "continual", "discovery", "growth", "problem_files", "simulated"},
     {"relations"},
     {"cli"},
 )
@@ -45,7 +45,7 @@ FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in room
 
 OWNERS = {
     "h5py": {"hdf5", "results", "conditions"},
-    "matplotlib": {"data_figures", "drawing", "figures", "retention_figures", "scaling"},
+    "matplotlib": {"collapse_figures", "data_figures", "drawing", "figures", "retention_figures", "scaling"},
     "sympy": {"discovery", "functions", "symbolic"},
 }
 SLOW_TO_LOAD = ("matplotlib", "h5py", "sympy", "scipy.stats", "tqdm")

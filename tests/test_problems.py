@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.special
+import scipy.stats
 import sympy
 import torch
 
@@ -137,9 +138,17 @@ KNOTS = {
 }
 # of states of chains, the accuracy on the test
 ANDERSON = {"mosaic2-states": 0.95, "mosaic3-states": 0.9, "gaam-states": 0.8, "maam-states": 0.8}
+# of fits of Anderson's transition, by how many sigma Wc and nu may differ from the published values
+TRANSITION = {
+    **{f"L{L}-{W}": 4.0 for L in (6, 8, 10) for W in ("W13-20", "W14-19", "W15-18")},
+    **{f"shift{y}-L6-W14-19": 2.5 for y in (1, 2, 3)},
+    "bent-L6-W13-20": 3.5,
+    "bent-shift2-L6-W13-20": 1.0,
+}
 # searches and classes, which tests/test_physics.py runs
 OTHERS = {f"conserved/{key}" for key in ("kepler", "oscillator", "oscillator_2d", "pendulum")}
 OTHERS |= {"two_moons/noise0.05", "two_moons/noise0.1", "unsupervised_toy/experiment"}
+OTHERS |= {f"anderson_3d/{key}" for key in TRANSITION}
 OTHERS |= {f"knots/{key}" for key in (*KNOTS, "law", "beyond-law", "relations")}
 OTHERS |= {f"anderson/{key}" for name in ANDERSON for key in (name, name.replace("states", "edge"))}
 SQUARES = ["poisson/experiment", "poisson_paper/experiment"]
@@ -148,6 +157,7 @@ SQUARES = ["poisson/experiment", "poisson_paper/experiment"]
 EQUATIONS = {
     "anderson": "E psi_n = psi_{n+1} + psi_{n-1} + V_n psi_n",
     "papers": "arXiv 2404.19756; KAN 2.0, arXiv 2408.10205",
+    "anderson_3d": "r(W, L) = F(x),   x = (W - Wc) / Wc L^(1/nu)",
     "feynman": "120 formulas of the Feynman set",
     "knots": "signature ~ c lam mu_r / (mu_r^2 + mu_i^2)",
     "laws": "seventeen formulas from 2,000 samples",
@@ -496,6 +506,39 @@ def test_the_collection_of_papers_names_every_file_of_theirs():
     found = {task.problem for task in tasks_of(FILES["papers"], seeds=[0], results=Path("results"), quick=True)}
     physics = {path.stem for path in FILES.values() if path.parent.name == "physics"}
     assert found >= physics | {"anderson", "knots", "special_functions", "continual_learning", "toy_functions", "feynman", "poisson_paper"}
+
+
+@pytest.fixture(scope="module")
+def transition():
+    """The problem file, a smaller bootstrap and smaller samples; and all its fits."""
+    module = load_problem(FILES["anderson_3d"])
+    module.draws, module.samples = 3, [(6, 16.5, 20)]
+    return module, {key: [each.shortened().run(name="anderson_3d", key=key)] for key, each in module.experiments.items()}
+
+
+@pytest.mark.parametrize("key", sorted(TRANSITION))
+def test_fits_of_the_anderson_transition_agree_with_published_constants(transition, key):
+    (result,) = transition[1][key]
+    free = result.metrics["train_rows"] - result.metrics["parameters"]
+    assert result.metrics["parameters"] == 5 + len(transition[0].experiments[key].problem.coefficients)
+    assert scipy.stats.chi2.sf(result.metrics["train_chi2"] * result.metrics["train_rows"], free) > 0.3
+    for name, truth in (("Wc", 16.530), ("nu", 1.571)):
+        assert abs(result.metrics[name] - truth) < TRANSITION[key] * result.metrics[f"{name}_sigma"]
+        assert result.metrics[f"{name}_sigma"] < 0.25
+    data, exponent = transition[0].experiments[key].problem.data["train"], 1 / result.metrics["nu"]
+    if key.startswith("L"):  # F, which the rows share, falls with x, but for the flat end of the metal
+        x = (data.inputs[:, 0] / result.metrics["Wc"] - 1) * data.inputs[:, 1] ** exponent
+        assert (np.diff(result.solution["r"][np.argsort(x)]) < 2e-4).all()
+
+
+def test_the_anderson_transition_has_its_tables_and_figures(transition):
+    module, results = transition
+    text = module.tables({key: results[key] for key in ("L6-W14-19", "shift2-L6-W14-19")})
+    assert "| published" in text and "16.530 ± 0.003" in text and "L=6, W=16.5" in text
+    assert f"{results['L6-W14-19'][0].metrics['Wc']:.3f} ± " in text
+    found = module.figures([each for (each,) in results.values()])
+    assert set(found) == {"constants", "collapse-L6-W14-19", "collapse-L10-W14-19"}
+    assert len(found["collapse-L6-W14-19"].axes[0].get_legend().get_texts()) == 6
 
 
 def test_hello_kan_ends_with_its_formula():

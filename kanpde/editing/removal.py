@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from kanpde.augmented import Augmented
 from kanpde.editing.places import checked_edge, checked_input, checked_network, checked_node, entering
 from kanpde.editing.rewiring import drop_edges, factors_of, fold, linear_of, rewired, scale_output, without_input, without_node
 from kanpde.kan import KAN
@@ -79,8 +80,8 @@ def remove_input(network: KAN, input: int, points: Any = None, *, column: bool =
 
 
 def has_auxiliary(network: KAN) -> bool:
-    """Whether its first layer sees more than the coordinates."""
-    return network.wires[0].inputs != network.inputs
+    """Whether its first layer sees other than the coordinates."""
+    return isinstance(network, Augmented)
 
 
 def drop_columns(network: KAN, inputs: list[int]) -> None:

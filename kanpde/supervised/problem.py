@@ -66,7 +66,7 @@ class Supervised(Problem):
 
     def __repr__(self) -> str:
         given = ("data", self.data), ("metrics", self.metrics), *((name, getattr(self, name)) for name in self._options)
-        words = [repr(self.data)] + [f"{name}={_shown(value)}" for name, value in given[1:] if value is not None]
+        words = [repr(self.data)] + [f"{name}={_shown(value)}" for name, value in given[1:] if value is not None and value != {}]
         return f"{type(self).__name__}({', '.join(words)})"
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 from kanpde.datasets import Dataset, Split
 from kanpde.metrics import REGRESSION
 from kanpde.metrics import values as metric_values
+from kanpde.problem import Unknown
 from kanpde.supervised.problem import Supervised, check_rows, latex_name
 
 
@@ -26,12 +27,18 @@ class Regression(Supervised):
 
     ``exact``, a function of the inputs, is the truth where it is known: errors against it are measured on a grid too.
 
-    Raises ``ValueError`` for a target that is constant or holds texts.
+    ``parameters``, ``dict(nu=Unknown(1.5))``, are constants of the formulas by which a :class:`~kanpde.similarity.Similarity` sees the
+    inputs; results have each with its standard deviation, as ``nu`` and ``nu_sigma``, where sigma is known from it alone, and otherwise
+    from the misfit.
+
+    Raises ``ValueError`` for a target that is constant or holds texts, and for parameters that are not ``Unknown``.
     """
 
+    parameters: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     metrics: Any = ("rmse", "r2", "max_error")
 
     _arguments = REGRESSION
+    _options = ("exact", "parameters")
 
     def __post_init__(self) -> None:
         if isinstance(self.data, Dataset):
@@ -39,6 +46,12 @@ class Regression(Supervised):
             for k, name in enumerate(self.data.target_names):
                 factors.append(_location_and_scale(train.targets[:, k], name))
             object.__setattr__(self, "affine", dict(zip(self.data.target_names, factors, strict=True)))
+        for name, value in self.parameters.items():
+            if not isinstance(value, Unknown):
+                raise ValueError(
+                    f"the parameter {name}={value!r} of a Regression is not trained: give {name}=Unknown({value!r}), or write the number "
+                    "into the formulas of the network"
+                )
         super().__post_init__()
 
     affine: Any = field(init=False, default=None)  # mean and standard deviation of each target, by name
@@ -60,6 +73,14 @@ class Regression(Supervised):
         if train.sigma is not None:
             found |= {f"weight of {name}": self._weights(train)[:, k] ** 0.5 for k, name in enumerate(self.unknowns)}
         return found
+
+    def noise(self, points: np.ndarray) -> np.ndarray | None:
+        train = self.data["train"]
+        check_rows(self, points)
+        if train.sigma is None:
+            return None
+        scales = np.array([self.affine[name][1] for name in self.unknowns])
+        return (self._weights(train) ** 0.5 * train.sigma / scales).T
 
     def residuals(self, known: Mapping[str, Any]) -> tuple[Any, ...]:
         found = []
@@ -93,10 +114,14 @@ class Regression(Supervised):
         return split.targets.astype(float)
 
     def _kept_names(self) -> tuple[str, ...]:
-        return tuple(f"target_{name}" for name in self.unknowns)
+        found = tuple(f"target_{name}" for name in self.unknowns)
+        return found if self.data["train"].sigma is None else (*found, *(f"target_{name}_sigma" for name in self.unknowns))
 
     def _kept(self, values: np.ndarray, split: Split) -> dict[str, np.ndarray]:
-        return {f"target_{name}": split.targets[:, k].astype(float) for k, name in enumerate(self.unknowns)}
+        found = {f"target_{name}": split.targets[:, k].astype(float) for k, name in enumerate(self.unknowns)}
+        if split.sigma is not None:
+            found |= {f"target_{name}_sigma": split.sigma[:, k] for k, name in enumerate(self.unknowns)}
+        return found
 
     def wording(self) -> dict[str, str]:
         inputs = ", ".join(map(latex_name, self.domain.names))

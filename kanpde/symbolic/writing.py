@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from kanpde.augmented import Augmented
-from kanpde.calls import call_by_name
 from kanpde.functions import exact
 from kanpde.kan import KAN
 from kanpde.layer import Layer
@@ -36,8 +35,7 @@ def as_expression(network: KAN, inputs: Sequence[Any] | None = None, *, digits: 
     middle, half = [(a + b) / 2 for a, b in zip(lower, upper, strict=True)], [(b - a) / 2 for a, b in zip(lower, upper, strict=True)]
     values = [name if isinstance(name, sympy.Symbol) else sympy.Symbol(name, real=True) for name in names]
     if isinstance(network, Augmented):
-        known = dict(zip(network.coordinates, values, strict=True))
-        values += [exact(call_by_name(function, known)) for function in network.auxiliary.values()]
+        values = [exact(value) for value in network.entering(dict(zip(network.coordinates, values, strict=True))).values()]
     for layer in network.wires:
         values = _nodes(layer, values, middle, half, digits)
         middle, half = [0.0] * len(values), [1.0] * len(values)
