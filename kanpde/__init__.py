@@ -78,7 +78,7 @@ from kanpde.kan import KAN
 from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
 from kanpde.network_files import load_network, save_network
-from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
+from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, SparseNewton, VariableProjection
 from kanpde.penalties import Smooth, Sparsify
 from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
@@ -118,6 +118,7 @@ from kanpde.symbolic.law import Law
 from kanpde.symbolic.law_storage import draw_law, load_law, save_law
 from kanpde.symbolic.tidying import tidy
 from kanpde.symbolic.writing import as_expression
+from kanpde.tensor import TensorKAN
 from kanpde.version_keeping import KeepVersions
 from kanpde.versions import Versions
 from kanpde.wrapped import Wrapped
@@ -134,7 +135,8 @@ __all__ = [
     "Ordinal", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune",
     "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Rehearse", "Released", "Replay",
     "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Simulated", "Sine", "SinhMap", "Slabs",
-    "Smooth", "Sparsify", "Starts", "Stay", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Versions",
+    "Smooth", "SparseNewton", "Sparsify", "Starts", "Stay", "TensorKAN", "Translate", "Tree", "Unknown", "Until",
+    "VariableProjection", "Versions",
     "Windows", "Wrapped", "activations", "adapt_ranges", "additive_parts", "additive_separability", "as_expression",
     "attribution", "auto_swap", "compile_expression", "composition", "connection_cost", "conserved", "dependence", "discover",
     "discover_pde", "div", "draw_law", "draw_network", "edge", "edge_functions", "expand_depth", "expand_width", "extract",

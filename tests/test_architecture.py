@@ -22,7 +22,7 @@ FLOORS = (
     {"network", "conditions", "callbacks", "structure", "symbols", "edgesums", "synthetic", "metrics"},
     {"compiled", "wiring", "datasets"},
     {"layer"},
-    {"kan", "mlp", "separable", "wrapped", "pieces", "checks"},
+    {"kan", "mlp", "separable", "tensor", "wrapped", "pieces", "checks"},
     {"ansatz", "agreement", "architecture", "augmented", "snapshots"},
     {"problem"},
     {"blocks", "interpret", "penalties", "settings", "network_files", "version_comparison"},
