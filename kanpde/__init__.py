@@ -137,7 +137,6 @@ __all__ = [
     "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Simulated", "Sine", "SinhMap", "Slabs",
     "Smooth", "SparseNewton", "Sparsify", "Starts", "Stay", "TensorKAN", "Translate", "Tree", "Unknown", "Until",
     "VariableProjection", "Versions",
-    "Windows", "Wrapped", "activations", "adapt_ranges", "additive_parts", "additive_separability", "as_expression",
     "attribution", "auto_swap", "compile_expression", "composition", "connection_cost", "conserved", "dependence", "discover",
     "discover_pde", "div", "draw_law", "draw_network", "edge", "edge_functions", "expand_depth", "expand_width", "extract",
     "fix", "freeze", "generalised_separability", "grad", "grow", "homogeneity", "interactions", "invariance", "laplacian",

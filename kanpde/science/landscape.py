@@ -28,8 +28,7 @@ from kanpde.functions import Given
 
 CHUNK = 4096  # points that are interpolated at once
 INSIDE = 1e-9  # of an element: at its ends, a potential that jumps has the value inside
-DEGREES = {1: 16, 2: 12}  # of elements, by the dimensions
-GRADING, LAYERS = 0.15, 2  # of elements at corners
+GRADING, LAYERS = 0.3, 2  # of elements at corners
 
 
 class Potential(Given):
@@ -54,7 +53,7 @@ class Potential(Given):
         self.dimensions, self.edges, self.jumps, self.periodic = dimensions, np.asarray(edges, dtype=float), jumps, periodic
         if not (len(self.edges) > 1 and np.isfinite(self.edges).all() and self.edges[0] == 0 and (np.diff(self.edges) > 0).all()):
             raise ValueError(f"the edges of a potential must rise from 0 to the length of its box, got {edges!r}")
-        found = self(*np.meshgrid(*[self.axis(1001 if dimensions == 1 else 201)] * dimensions, indexing="ij"))
+        found = self(*np.meshgrid(*[self.axis(1001 if dimensions == 1 else 65)] * dimensions, indexing="ij"))
         if not (np.isfinite(found).all() and found.min() >= 0):
             bad = f"{found.min():.3g}" if np.isfinite(found).all() else "values that are not finite"
             raise ValueError(f"the landscape needs a potential V >= 0, so that u > 0, and this one has {bad}: add a constant to it, "
@@ -68,6 +67,15 @@ class Potential(Given):
     def axis(self, points: int) -> np.ndarray:
         """Equally spaced points of a side, ends included."""
         return np.linspace(0, self.length, points)
+
+    def breaks(self, degree: int, *, layers: int = 0) -> tuple[float, ...]:
+        """Breaks of :class:`~kanpde.bases.BSpline` of a degree on [-1, 1] for u, of which the second derivative jumps where V jumps.
+
+        In two dimensions, ``layers`` more of them gather at corners, as in :func:`landscape`.
+        """
+        inner = np.repeat(self.edges[1:-1], degree - 1 if self.jumps else 1)
+        found = np.concatenate([self.edges[[0, -1]], inner, np.setdiff1d(_graded(self, layers), self.edges)])
+        return tuple((2 * np.sort(found) / self.length - 1).tolist())
 
 
 def speckle(
@@ -95,7 +103,7 @@ def speckle(
         phases = sum(np.multiply.outer(each, along) for each, along in zip(x, k.T, strict=True))
         return height * np.abs(np.exp(1j * phases) @ a) ** 2
 
-    elements = max(1, round((2.0, 1.5)[dimensions - 1] * length / cut))
+    elements = max(1, round(2 * length / cut))
     return Potential(values, dimensions=dimensions, edges=np.linspace(0, length, elements + 1), periodic=periodic)
 
 
@@ -213,16 +221,20 @@ def _expanded(V: Potential, edges: np.ndarray, values: np.ndarray) -> Expansion:
     )
 
 
+def _degree(V: Potential) -> int:
+    return 16 if V.dimensions == 1 else 8 if V.jumps else 12
+
+
 @cache
 def landscape(V: Potential, *, degree: int | None = None) -> Expansion:
-    """u with -laplacian(u) + V u = 1, u = 0 on the boundary, by elements of some ``degree``, by default 16 (two dimensions: 12).
+    """u with -laplacian(u) + V u = 1, u = 0 on the boundary, by elements of some ``degree``, by default 16 (in two dimensions 12, or 8
+    where V jumps).
 
     In two dimensions u is as r^2 log r wherever the right-hand side of -laplacian(u) = 1 - V u jumps at a corner: at those of the box, and
     where four blocks meet. There, elements are graded, each ``GRADING`` times as wide as the next.
     """
-    corners = V.edges if V.jumps else V.edges[[0, -1]] if not V.periodic else []
-    edges = _graded(V.edges, corners) if V.dimensions > 1 else V.edges
-    matrix, mass = _system(V, edges, degree or DEGREES[V.dimensions])
+    edges = _graded(V, LAYERS)
+    matrix, mass = _system(V, edges, degree or _degree(V))
     return _expanded(V, edges, _factors(matrix).solve(mass))
 
 
@@ -233,14 +245,14 @@ def _factors(matrix: Any) -> Any:
     return splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}, diag_pivot_thresh=0.0)
 
 
-def _graded(edges: np.ndarray, corners: Sequence[float] | np.ndarray) -> np.ndarray:
-    """The edges of elements, with more of them ever nearer to the ``corners``."""
-    found = [edges]
-    for number in np.searchsorted(edges, corners):
-        if number > 0:
-            found.append(edges[number] - (edges[number] - edges[number - 1]) * GRADING ** np.arange(1, LAYERS + 1))
-        if number < len(edges) - 1:
-            found.append(edges[number] + (edges[number + 1] - edges[number]) * GRADING ** np.arange(1, LAYERS + 1))
+def _graded(V: Potential, layers: int) -> np.ndarray:
+    """The edges of elements, in two dimensions with more of them ever nearer to the corners."""
+    edges, found = V.edges, [V.edges]
+    corners = V.edges if V.jumps else V.edges[[0, -1]][: 0 if V.periodic else None]
+    for number in np.searchsorted(edges, corners if V.dimensions > 1 else []):
+        for other in (number - 1, number + 1):
+            if 0 <= other < len(edges):
+                found.append(edges[number] + (edges[other] - edges[number]) * GRADING ** np.arange(1, layers + 1))
     return np.sort(np.concatenate(found))
 
 
@@ -253,7 +265,7 @@ def spectrum(V: Potential, count: int, *, degree: int | None = None) -> tuple[np
     from scipy.sparse import diags
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    matrix, mass = _system(V, V.edges, degree or DEGREES[V.dimensions])
+    matrix, mass = _system(V, V.edges, degree or _degree(V))
     if not (isinstance(count, int) and 1 <= count <= len(mass) // 10):
         raise ValueError(f"{len(mass)} nodes give 1 to {len(mass) // 10} states, got count={count!r}: ask for fewer, or a higher degree")
     root = diags(1 / np.sqrt(mass))
