@@ -136,6 +136,8 @@ __all__ = [
     "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Rehearse", "Released", "Replay",
     "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Simulated", "Sine", "SinhMap", "Slabs",
     "Smooth", "SparseNewton", "Sparsify", "Starts", "Stay", "TensorKAN", "Translate", "Tree", "Unknown", "Until",
+    "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Simulated", "Sine", "SinhMap", "Slabs",
+    "Smooth", "SparseNewton", "Sparsify", "Starts", "Stay", "TensorKAN", "Translate", "Tree", "Unknown", "Until",
     "VariableProjection", "Versions",
     "attribution", "auto_swap", "compile_expression", "composition", "connection_cost", "conserved", "dependence", "discover",
     "discover_pde", "div", "draw_law", "draw_network", "edge", "edge_functions", "expand_depth", "expand_width", "extract",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from kanpde.drawing import WIDTH, canvas, style
 from kanpde.results import Result
-from kanpde.science.landscape import Potential, Study
+from kanpde.science.landscape import Study
+from kanpde.science.potentials import Potential
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,46 +32,52 @@ def profiles(V: Potential, result: Result, found: Study) -> Figure:
             top.plot(x, 1 / np.maximum(u, 1e-12), color="C0", linestyle="-", linewidth=1, label="$1/u$")
         for number, (level, state) in enumerate(zip(found.levels, found.states, strict=True)):
             size = np.abs(state) / np.abs(state).max()
-            label = ("levels, where their states live", "states, $|\\psi| / (E \\max|\\psi|)$") if number == 0 else (None, None)
+            label = ("levels", "$|\\psi| / (E \\max|\\psi|)$") if number == 0 else (None, None)
             there = x[size > HALF]
             top.hlines(level, there.min(), there.max(), color="C1", linewidth=1.6, label=label[0])
             low.fill_between(x, size / level, color="C1", alpha=0.35, linewidth=0.4, label=label[1])
         count = len(found.levels)
         places, guesses = found.wells.places[:count, 0], found.wells.estimates[:count]
-        top.plot(places, guesses, "o", color="C2", markersize=3.5, markerfacecolor="none", label="estimates, 5/4 min $1/u$")
+        top.plot(places, guesses, "o", color="C2", markersize=3.5, markerfacecolor="none", label="estimates")
         low.plot(x, u, color="C0", linestyle="-", linewidth=1, label="$u$")
         top.set(ylim=(0, CEILING * found.levels[-1]), ylabel="energy", title=f"{result.experiment}: the lowest {count} levels")
         low.set(xlabel="x", xlim=(x[0], x[-1]), ylim=(0, 1.25 * u.max()), ylabel="landscape and states")
-        top.legend(ncols=4, fontsize=7, loc="upper center")
-        low.legend(ncols=2, fontsize=7, loc="upper center")
+        figure.legend(loc="outside lower center", ncols=6, fontsize=7)
         return _settled(figure)
 
 
 def maps(V: Potential, result: Result, found: Study) -> Figure:
     """In two dimensions: V, and u with its valley lines; on both the states, outlined at half their height and numbered from the lowest."""
+    from matplotlib.collections import LineCollection
+
     (x, y), u = result.axes.values(), result.solution["u"]
-    lines = np.zeros(u.shape)
-    for axis in (0, 1):
-        other = np.roll(found.wells.basins, -1, axis) != found.wells.basins
-        other[(slice(None),) * axis + (-1,)] = False
-        lines[other] = 1.0
+    pad = 0.5 * (x[1] - x[0])
     with style():
-        figure = canvas(WIDTH, 0.54 * WIDTH)
+        figure = canvas(WIDTH, 0.5 * WIDTH)
         axes = figure.subplots(1, 2, sharey=True)
-        drawn = (V(*np.meshgrid(x, y, indexing="ij")), "potential $V$", "cividis"), (u, "landscape $u$, valley lines white", "viridis")
+        drawn = (V(*np.meshgrid(x, y, indexing="ij")), "potential $V$", "cividis"), (u, "landscape $u$ and its valley lines", "viridis")
         for ax, (values, title, colours) in zip(axes, drawn, strict=True):
-            image = ax.pcolormesh(x, y, values.T, cmap=colours, rasterized=True, shading="gouraud" if not V.jumps else "nearest")
-            figure.colorbar(image, ax=ax, shrink=0.8)
-            ax.set(title=title, xlabel="x", aspect="equal")
-            for number, state in enumerate(found.states):
+            extent = (x[0] - pad, x[-1] + pad, y[0] - pad, y[-1] + pad)
+            image = ax.imshow(values.T, origin="lower", extent=extent, cmap=colours)
+            figure.colorbar(image, ax=ax, shrink=0.85)
+            ax.set(title=title, xlabel="x", xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+            for number, state in enumerate(found.states, 1):
                 size = np.abs(state) / np.abs(state).max()
-                ax.contour(x, y, size.T, [HALF], colors="C1", linewidths=1, linestyles="-")
+                ax.contour(x, y, size.T, [HALF], colors="C1", linewidths=0.8, linestyles="-")
                 place = np.unravel_index(size.argmax(), size.shape)
                 ax.text(x[place[0]], y[place[1]], f"{number}", color="white", fontsize=6, ha="center", va="center")
-        axes[1].contour(x, y, lines.T, [0.5], colors="white", linewidths=0.5, linestyles="-")
+        axes[1].add_collection(LineCollection(_valleys(x, y, found.wells.basins), colors="white", linewidths=0.7, linestyles="-"))
         axes[0].set_ylabel("y")
         figure.suptitle(f"{result.experiment}: the lowest {len(found.levels)} states, numbered", fontsize=8)
-        return _settled(figure)
+        return _settled(figure, "compressed")
+
+
+def _valleys(x: np.ndarray, y: np.ndarray, basins: np.ndarray) -> list[list[tuple[float, float]]]:
+    """The lines between points of a grid that belong to different basins."""
+    h = 0.5 * (x[1] - x[0])
+    across, up = np.argwhere(basins[1:] != basins[:-1]), np.argwhere(basins[:, 1:] != basins[:, :-1])
+    lines = [[(x[i] + h, y[j] - h), (x[i] + h, y[j] + h)] for i, j in across]
+    return lines + [[(x[i] - h, y[j] + h), (x[i] + h, y[j] + h)] for i, j in up]
 
 
 def levels(studies: Mapping[str, Sequence[Study]]) -> Figure:
@@ -92,7 +99,7 @@ def levels(studies: Mapping[str, Sequence[Study]]) -> Figure:
         return _settled(figure)
 
 
-def _settled(figure: Figure) -> Figure:
-    figure.set_layout_engine("constrained")
+def _settled(figure: Figure, layout: Literal["constrained", "compressed"] = "constrained") -> Figure:
+    figure.set_layout_engine(layout)
     figure.draw_without_rendering()
     return figure

@@ -126,7 +126,7 @@ class Products(nn.Module):
                     continue
                 inner = table.new_empty((*self.weight.shape[2:], table.shape[1]))
                 self._spread(record, rest, 1, inner)
-                total += torch.tensordot(table, inner, ([1], [inner.ndim - 1]))
+                total += torch.tensordot(table, inner.movedim(-1, 0), 1)
             parts.append(total.flatten())
         return torch.cat(parts)
 
@@ -179,9 +179,11 @@ class TensorKAN(Network):
         """The same function in finer bases, exactly; coordinates that are finer already, or have no resolution, stay."""
         finer = refined_bases(self.bases, resolution, self)
         other = self.remade(basis=tuple(finer) if isinstance(self.basis, tuple) else finer[0])
-        weight = self.layers[0].weight.detach()
+        (old,), (new,) = self.layers, other.layers
+        assert isinstance(old, Products) and isinstance(new, Products)
+        weight = old.weight.detach()
         for axis, (mine, its) in enumerate(zip(self.bases, finer, strict=True)):
             matrix = torch.from_numpy(np.ascontiguousarray(mine.embedding(its))).to(weight)
             weight = torch.tensordot(matrix, weight.movedim(axis + 1, 0), 1).movedim(0, axis + 1)
-        other.layers[0].weight.copy_(weight)
+        new.weight.copy_(weight)
         return other

@@ -3,9 +3,10 @@
     -u_xx + V u = 1   in (0, L),      -laplacian(u) + V u = 1   in (0, L)^2,      u = 0 on the boundary
 
 Every state of -laplacian + V lies below it, |psi| <= E max|psi| u, and E_j ~ (1 + d/4) times the j-th minimum of 1/u (Filoche and
-Mayboroda, PNAS 109, 2012, 14761; Arnold et al., Phys. Rev. Lett. 116, 2016, 056602). Systems, by their seeds: ``speckle`` potentials, smooth,
-and ``blocks``, Anderson's disorder, on an interval and in a square; ``torus``, speckle that is periodic as u is then, has no corners, at
-which u is as r^2 log r. States and levels come from spectral elements (:mod:`kanpde.science.landscape`), and so does u to compare with.
+Mayboroda, PNAS 109, 2012, 14761; Arnold et al., Phys. Rev. Lett. 116, 2016, 056602). Systems by their seeds: ``speckle`` (smooth) and
+``blocks`` (Anderson's disorder) on an interval, ``square`` and ``tiles`` the same in a square, at whose corners u is as r^2 log r, and
+``torus``, periodic speckle without corners. Levels, states and a u to compare with come from spectral elements
+(kanpde.science.potentials). One system of each kind: ``--quick --only '*-0'``.
 """
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 import kanpde as kp
 from kanpde.landscape_figures import levels, maps, profiles
 from kanpde.reports import markdown_table
-from kanpde.science.landscape import blocks, landscape, speckle, study
+from kanpde.science.landscape import study, summary
+from kanpde.science.potentials import blocks, landscape, speckle
 
 STATES = 10
 systems = {
@@ -27,13 +29,9 @@ systems = {
 
 def on_interval(V, basis, *finer):
     line = kp.Box(x=(0, V.length))
+    ends = [kp.Dirichlet(0, on=line.boundary, hard=True)]
     return kp.Experiment(
-        kp.Problem(
-            line,
-            lambda u, x: -u.xx + V(x) * u - 1,
-            conditions=[kp.Dirichlet(0, on=line.boundary, hard=True)],
-            reference=lambda x: landscape(V)(x),
-        ),
+        kp.Problem(line, lambda u, x: -u.xx + V(x) * u - 1, conditions=ends, reference=lambda x: landscape(V)(x)),
         model=kp.KAN(1, 1, basis=basis),
         training=[sparse, *finer],
         sampling=kp.Sampling(per_parameter=4),
@@ -44,13 +42,10 @@ def on_interval(V, basis, *finer):
 def in_square(V, basis, training, finer, per_parameter):
     square = kp.Box(x=(0, V.length), y=(0, V.length))
     walls = [kp.Dirichlet(0, on=square.boundary, hard=True)]
+    around = [kp.Periodic("x"), kp.Periodic("y")] if V.periodic else walls
+    equation, reference = lambda u, x, y: -kp.laplacian(u) + V(x, y) * u - 1, lambda x, y: landscape(V)(x, y)
     return kp.Experiment(
-        kp.Problem(
-            square,
-            lambda u, x, y: -kp.laplacian(u) + V(x, y) * u - 1,
-            conditions=[kp.Periodic("x"), kp.Periodic("y")] if V.periodic else walls,
-            reference=lambda x, y: landscape(V)(x, y),
-        ),
+        kp.Problem(square, equation, conditions=around, reference=reference),
         model=kp.TensorKAN(2, 1, basis=basis),
         training=[training, finer],
         sampling=kp.Sampling(per_parameter=per_parameter),
@@ -80,20 +75,14 @@ def studies(results):
 
 
 def figures(results):
-    """Of the first system of each kind the states and levels in its landscape; of all, levels estimated against exact."""
     found = studies(results)
     drawn = {kind: (profiles if some[0][0].dimensions == 1 else maps)(*some[0]) for kind, some in found.items()}
     return drawn | {"levels": levels({kind: [told for *_, told in some] for kind, some in found.items()})}
 
 
 def tables(results):
-    """By kind: the error of u, the theorem, and the estimates of the levels, in order and from the well in which a state lives."""
-    names = ["potential", "systems", "relative L2, median (worst)", "wells", "states above E max u", "fullest", "levels", "in their wells"]
     rows = []
     for kind, some in studies([each for every in results.values() for each in every]).items():
-        errors, full = [result.metrics["relative_l2"] for _, result, _ in some], np.concatenate([told.fullness for *_, told in some])
-        by_rank, own = (np.abs(np.concatenate([getattr(told, name) for *_, told in some])) for name in ("errors", "own_errors"))
-        row = [kind, len(some), f"{np.median(errors):.1e} ({max(errors):.1e})", " ".join(str(len(told.wells.minima)) for *_, told in some)]
-        row += [f"{(full > 1).sum()} of {len(full)}", f"{full.max():.2f}"]
-        rows.append(row + [f"{100 * np.median(each):.1f} % ({100 * each.max():.0f} %)" for each in (by_rank, own)])
-    return markdown_table(names, rows)
+        errors, says = [result.metrics["relative_l2"] for _, result, _ in some], summary([told for *_, told in some])
+        rows.append([kind, len(some), f"{np.median(errors):.1e} ({max(errors):.1e})", *says.values()])
+    return markdown_table(["potential", "systems", "relative L2 of u", *says], rows) if rows else ""

@@ -52,7 +52,7 @@ class Sparse:
         pass
 
     def advance(self, objective: Objective, network: Network) -> Step:
-        from scipy.sparse import csc_matrix, identity, vstack
+        from scipy.sparse import csc_matrix, csr_matrix, identity, vstack
         from scipy.sparse.linalg import splu
 
         start, residual, parts = network.vector(), None, {}
@@ -61,7 +61,7 @@ class Sparse:
             residual[place] = value
             parts[place.start] = csc_matrix(rows.cpu().double().numpy()).T  # (n, P)
         assert residual is not None  # there are points
-        jacobian = vstack([parts[place] for place in sorted(parts)], "csr")
+        jacobian = csr_matrix(vstack([parts[place] for place in sorted(parts)]))
         squares = torch.from_numpy(np.asarray(jacobian.multiply(jacobian).sum(0)).ravel())
         if not bool(squares.isfinite().all()):
             return Step(residual, stop="the Jacobian is not finite where the network stands: check the equation there")
