@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -53,13 +53,13 @@ def maps(V: Potential, result: Result, found: Study) -> Figure:
     (x, y), u = result.axes.values(), result.solution["u"]
     pad = 0.5 * (x[1] - x[0])
     with style():
-        figure = canvas(WIDTH, 0.5 * WIDTH)
+        figure = canvas(WIDTH, 0.47 * WIDTH)
         axes = figure.subplots(1, 2, sharey=True)
         drawn = (V(*np.meshgrid(x, y, indexing="ij")), "potential $V$", "cividis"), (u, "landscape $u$ and its valley lines", "viridis")
         for ax, (values, title, colours) in zip(axes, drawn, strict=True):
             extent = (x[0] - pad, x[-1] + pad, y[0] - pad, y[-1] + pad)
             image = ax.imshow(values.T, origin="lower", extent=extent, cmap=colours)
-            figure.colorbar(image, ax=ax, shrink=0.85)
+            figure.colorbar(image, cax=ax.inset_axes((1.03, 0, 0.04, 1)))
             ax.set(title=title, xlabel="x", xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
             for number, state in enumerate(found.states, 1):
                 size = np.abs(state) / np.abs(state).max()
@@ -69,7 +69,7 @@ def maps(V: Potential, result: Result, found: Study) -> Figure:
         axes[1].add_collection(LineCollection(_valleys(x, y, found.wells.basins), colors="white", linewidths=0.7, linestyles="-"))
         axes[0].set_ylabel("y")
         figure.suptitle(f"{result.experiment}: the lowest {len(found.levels)} states, numbered", fontsize=8)
-        return _settled(figure, "compressed")
+        return _settled(figure)
 
 
 def _valleys(x: np.ndarray, y: np.ndarray, basins: np.ndarray) -> list[list[tuple[float, float]]]:
@@ -99,7 +99,7 @@ def levels(studies: Mapping[str, Sequence[Study]]) -> Figure:
         return _settled(figure)
 
 
-def _settled(figure: Figure, layout: Literal["constrained", "compressed"] = "constrained") -> Figure:
-    figure.set_layout_engine(layout)
+def _settled(figure: Figure) -> Figure:
+    figure.set_layout_engine("constrained")
     figure.draw_without_rendering()
     return figure

@@ -44,6 +44,9 @@ QUICK = {
     "kdv/experiment": 0.5,
     "kovasznay/experiment": 5e-7,
     "lagrangian/experiment": 1e-11,
+    **{f"landscape/blocks-{seed}": 5e-8 for seed in range(3)},
+    **{f"landscape/speckle-{seed}": 3e-4 for seed in range(3)},
+    **{f"landscape/{kind}-{seed}": limit for kind, limit in (("square", 0.2), ("tiles", 1e-2), ("torus", 0.1)) for seed in range(2)},
     "poisson/experiment": 5e-6,
     "poisson_nd/cosines": 3e-14,
     "poisson_nd/pairs": 1e-14,
@@ -145,6 +148,7 @@ SQUARES = ["poisson/experiment", "poisson_paper/experiment"]
 EQUATIONS = {
     "feynman": "120 formulas of the Feynman set",
     "knots": "signature ~ c lam mu_r / (mu_r^2 + mu_i^2)",
+    "landscape": "-laplacian(u) + V u = 1",
     "laws": "seventeen formulas from 2,000 samples",
     "burgers": "u_t + u u_x = nu u_xx",
     "conserved": "dH/dt = f . grad H = 0",
