@@ -9,6 +9,8 @@ Mayboroda, PNAS 109, 2012, 14761; Arnold et al., Phys. Rev. Lett. 116, 2016, 056
 (kanpde.science.potentials). One system of each kind: ``--quick --only '*-0'``.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 import kanpde as kp
@@ -49,7 +51,7 @@ def in_square(V, basis, training, finer, per_parameter):
         model=kp.TensorKAN(2, 1, basis=basis),
         training=[training, finer],
         sampling=kp.Sampling(per_parameter=per_parameter),
-        quick=[training],
+        quick=[replace(training, steps=1)],
     )
 
 
