@@ -11,4 +11,15 @@ from kanpde.optimizers.levenberg_marquardt import LevenbergMarquardt
 from kanpde.optimizers.sparse_newton import SparseNewton
 from kanpde.optimizers.variable_projection import VariableProjection
 
-__all__ = ["LBFGS", "Adam", "Descent", "GaussNewton", "LevenbergMarquardt", "Optimizer", "Paced", "SparseNewton", "Step", "VariableProjection"]
+__all__ = [
+    "LBFGS",
+    "Adam",
+    "Descent",
+    "GaussNewton",
+    "LevenbergMarquardt",
+    "Optimizer",
+    "Paced",
+    "SparseNewton",
+    "Step",
+    "VariableProjection",
+]
