@@ -3,13 +3,13 @@
     -u_xx + V u = 1   in (0, L),      -laplacian(u) + V u = 1   in (0, L)^2,      u = 0 on the boundary
 
 Every state of -laplacian + V lies below it, |psi| <= E max|psi| u, and E_j ~ (1 + d/4) times the j-th minimum of 1/u (Filoche and
-Mayboroda, PNAS 109, 2012, 14761; Arnold et al., Phys. Rev. Lett. 116, 2016, 056602). Systems by their seeds: ``speckle`` (smooth) and
+Mayboroda, PNAS 109, 2012, 14761; Arnold et al., Phys. Rev. Lett. 116, 2016, 056602). Each seed is a system: ``speckle`` (smooth) and
 ``blocks`` (Anderson's disorder) on an interval, ``square`` and ``tiles`` the same in a square, at whose corners u is as r^2 log r, and
 ``torus``, periodic speckle without corners. Levels, states and a u to compare with come from spectral elements
-(kanpde.science.potentials). One system of each kind: ``--quick --only '*-0'``.
+(kanpde.science.potentials).
 """
 
-from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -20,59 +20,56 @@ from kanpde.science.landscape import study, summary
 from kanpde.science.potentials import blocks, landscape, speckle
 
 STATES = 10
-systems = {
-    **{f"speckle-{seed}": speckle(1, length=80, height=8, seed=seed) for seed in range(3)},
-    **{f"blocks-{seed}": blocks(1, count=101, height=8, seed=seed) for seed in range(3)},
-    **{f"torus-{seed}": speckle(2, length=8, height=12, periodic=True, seed=seed) for seed in range(2)},
-    **{f"square-{seed}": speckle(2, length=8, height=12, seed=seed) for seed in range(2)},
-    **{f"tiles-{seed}": blocks(2, count=9, height=20, seed=seed) for seed in range(2)},
+sparse, dense = kp.SparseNewton(steps=3), kp.LevenbergMarquardt(steps=1, damping=1e-20, acceleration=False)
+SYSTEMS = {
+    "speckle": lambda seed: speckle(1, length=80, height=8, seed=seed),
+    "blocks": lambda seed: blocks(1, count=101, height=8, seed=seed),
+    "torus": lambda seed: speckle(2, length=8, height=12, periodic=True, seed=seed),
+    "square": lambda seed: speckle(2, length=8, height=12, seed=seed),
+    "tiles": lambda seed: blocks(2, count=9, height=20, seed=seed),
+}
+SOLVED = {  # in which basis, how, and with how many points for each parameter
+    "speckle": (lambda V: kp.BSpline(11, 400), [sparse, kp.Refine(800)], 4),
+    "blocks": (lambda V: kp.BSpline(12, breaks=V.breaks(12)), [sparse], 4),
+    "torus": (lambda V: kp.Fourier(12), [dense, kp.Refine(32)], 1.3),
+    "square": (lambda V: kp.BSpline(9, breaks=V.breaks(9, layers=3)), [sparse, kp.Refine(70)], 4),
+    "tiles": (lambda V: kp.BSpline(6, breaks=V.breaks(6, layers=1)), [sparse, kp.Refine(86)], 4),
 }
 
 
-def on_interval(V, basis, *finer):
+@cache
+def system(kind, seed):
+    return SYSTEMS[kind](seed)
+
+
+def on_interval(seed, kind):
+    (basis, training, density), V = SOLVED[kind], system(kind, seed)
     line = kp.Box(x=(0, V.length))
     ends = [kp.Dirichlet(0, on=line.boundary, hard=True)]
-    return kp.Experiment(
-        kp.Problem(line, lambda u, x: -u.xx + V(x) * u - 1, conditions=ends, reference=lambda x: landscape(V)(x)),
-        model=kp.KAN(1, 1, basis=basis),
-        training=[sparse, *finer],
-        sampling=kp.Sampling(per_parameter=4),
-        quick=[sparse],
-    )
+    problem = kp.Problem(line, lambda u, x: -u.xx + V(x) * u - 1, conditions=ends, reference=lambda x: landscape(V)(x))
+    return kp.Experiment(problem, kp.KAN(1, 1, basis=basis(V)), training, kp.Sampling(per_parameter=density), quick=training[:1])
 
 
-def in_square(V, basis, training, finer, per_parameter):
+def in_square(seed, kind):
+    (basis, training, density), V = SOLVED[kind], system(kind, seed)
     square = kp.Box(x=(0, V.length), y=(0, V.length))
-    walls = [kp.Dirichlet(0, on=square.boundary, hard=True)]
-    around = [kp.Periodic("x"), kp.Periodic("y")] if V.periodic else walls
+    sides = [kp.Periodic("x"), kp.Periodic("y")] if V.periodic else [kp.Dirichlet(0, on=square.boundary, hard=True)]
     equation, reference = lambda u, x, y: -kp.laplacian(u) + V(x, y) * u - 1, lambda x, y: landscape(V)(x, y)
-    return kp.Experiment(
-        kp.Problem(square, equation, conditions=around, reference=reference),
-        model=kp.TensorKAN(2, 1, basis=basis),
-        training=[training, finer],
-        sampling=kp.Sampling(per_parameter=per_parameter),
-        quick=[replace(training, steps=1)],
-    )
+    problem, model = kp.Problem(square, equation, conditions=sides, reference=reference), kp.TensorKAN(2, 1, basis=basis(V))
+    return kp.Experiment(problem, model, training, kp.Sampling(per_parameter=density), quick=training[:1])
 
 
-sparse, dense = kp.SparseNewton(steps=3), kp.LevenbergMarquardt(steps=1, damping=1e-20, acceleration=False)
-make = {
-    "speckle": lambda V: on_interval(V, kp.BSpline(11, 400), kp.Refine(800)),
-    "blocks": lambda V: on_interval(V, kp.BSpline(12, breaks=V.breaks(12))),
-    "torus": lambda V: in_square(V, kp.Fourier(12), dense, kp.Refine(32), 1.3),
-    "square": lambda V: in_square(V, kp.BSpline(9, breaks=V.breaks(9, layers=3)), sparse, kp.Refine(70), 4),
-    "tiles": lambda V: in_square(V, kp.BSpline(6, breaks=V.breaks(6, layers=1)), sparse, kp.Refine(86), 4),
-}
-experiments = {name: make[name.split("-")[0]](V) for name, V in systems.items()}
+experiments = {kind: kp.Simulated(on_interval if kind in ("speckle", "blocks") else in_square, dict(kind=kind)) for kind in SYSTEMS}
 
 
 def studies(results):
-    """By the kind of potential, each result of a system of this file with what its landscape says of the states."""
+    """By the kind of potential, each result with its system and what its landscape says of the states."""
     found = {}
     for result in results:
-        if V := systems.get(result.experiment.removesuffix("-quick")):
+        if (kind := result.experiment.removesuffix("-quick")) in SYSTEMS:
+            V = system(kind, int(result.provenance["seed"]))
             told = study(V, result.solution["u"], list(result.axes.values()), count=STATES)
-            found.setdefault(result.experiment.split("-")[0], []).append((V, result, told))
+            found.setdefault(kind, []).append((V, result, told))
     return found
 
 
