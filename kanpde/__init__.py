@@ -79,7 +79,7 @@ from kanpde.kan import KAN
 from kanpde.layer import Layer as KANLayer
 from kanpde.mlp import MLP
 from kanpde.network_files import load_network, save_network
-from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, VariableProjection
+from kanpde.optimizers import LBFGS, Adam, GaussNewton, LevenbergMarquardt, SparseNewton, VariableProjection
 from kanpde.penalties import Smooth, Sparsify
 from kanpde.primitives import PRIMITIVES, Primitive, power, primitive
 from kanpde.problem import Problem, Unknown, manufactured
@@ -120,6 +120,7 @@ from kanpde.symbolic.law import Law
 from kanpde.symbolic.law_storage import draw_law, load_law, save_law
 from kanpde.symbolic.tidying import tidy
 from kanpde.symbolic.writing import as_expression
+from kanpde.tensor import TensorKAN
 from kanpde.version_keeping import KeepVersions
 from kanpde.versions import Versions
 from kanpde.wrapped import Wrapped
@@ -127,22 +128,21 @@ from kanpde.wrapped import Wrapped
 __version__ = "0.1.0"
 
 __all__ = [
-    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "ArcsineMap", "Augmented",
-    "BSpline", "Balance", "Basis", "Batches", "Box", "Chapter", "Chebyshev", "Classification", "Condition", "ConservedSearch", "Continual",
-    "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Elastic", "EquationSearch", "Exchange", "Experiment",
-    "Extended", "Extract", "Field", "Film", "Finding", "FixEdges", "Fixed", "Fourier", "FreezeReached", "GaussNewton",
-    "Gaussian", "Growth", "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer",
-    "KeepVersions", "Law", "LawSearch", "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann",
-    "Ordinal", "Parts", "PerInput", "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune",
-    "PruneReport", "Pruned", "RationalChebyshev", "Record", "Refine", "Reflect", "Regression", "Rehearse", "Released", "Replay",
-    "Resample", "Result", "Robin", "Rotate", "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Similarity", "Simulated", "Sine",
-    "SinhMap", "Slabs", "Smooth", "Sparsify", "Starts", "Stay", "Translate", "Tree", "Unknown", "Until", "VariableProjection", "Versions",
-    "Windows", "Wrapped", "activations", "adapt_ranges", "additive_parts", "additive_separability", "as_expression",
-    "attribution", "auto_swap", "bootstrap", "compile_expression", "composition", "connection_cost", "conserved", "dependence", "discover",
-    "discover_pde", "div", "draw_law", "draw_network", "edge", "edge_functions", "expand_depth", "expand_width", "extract",
-    "fix", "freeze", "generalised_separability", "grad", "grow", "homogeneity", "interactions", "invariance", "laplacian",
-    "load", "load_law", "load_network", "manufactured", "multiplicative_parts",
-    "multiplicative_separability", "outside_grid", "periodicity", "perturb", "polish", "power", "primitive", "prune", "release",
-    "remove_edge", "remove_input", "remove_node", "save", "save_law", "save_network", "sensitivity", "simplify", "structure_tree",
-    "suggest", "swap", "tidy", "unfreeze",
+    "KAN", "LBFGS", "MLP", "PRIMITIVES", "Adam", "AdaptMap", "AdaptRanges", "AlgebraicMap", "ArcsineMap", "Augmented", "BSpline",
+    "Balance", "Basis", "Batches", "Box", "Chapter", "Chebyshev", "Classification", "Condition", "ConservedSearch", "Continual",
+    "Continue", "Data", "Dataset", "Dirichlet", "EarlyStopping", "Elastic", "EquationSearch", "Exchange", "Experiment", "Extended",
+    "Extract", "Field", "Film", "Finding", "FixEdges", "Fixed", "Fourier", "FreezeReached", "GaussNewton", "Gaussian", "Growth",
+    "Hermite", "Homogeneity", "Initial", "InitialVelocity", "Integral", "Jacobi", "KANLayer", "KeepVersions", "Law", "LawSearch",
+    "Legendre", "LevenbergMarquardt", "Log", "Mapped", "MexicanHat", "Monomial", "Neumann", "Ordinal", "Parts", "PerInput",
+    "Periodic", "Point", "Polynomials", "Primitive", "Problem", "Proposal", "Prune", "PruneReport", "Pruned", "RationalChebyshev",
+    "Record", "Refine", "Reflect", "Regression", "Rehearse", "Released", "Replay", "Resample", "Result", "Robin", "Rotate",
+    "Sampling", "Scale", "SeparableKAN", "Shift", "SiLU", "Similarity", "Simulated", "Sine", "SinhMap", "Slabs", "Smooth",
+    "SparseNewton", "Sparsify", "Starts", "Stay", "TensorKAN", "Translate", "Tree", "Unknown", "Until", "VariableProjection",
+    "Versions", "Windows", "Wrapped", "activations", "adapt_ranges", "additive_parts", "additive_separability", "as_expression",
+    "attribution", "auto_swap", "bootstrap", "compile_expression", "composition", "connection_cost", "conserved", "dependence",
+    "discover", "discover_pde", "div", "draw_law", "draw_network", "edge", "edge_functions", "expand_depth", "expand_width",
+    "extract", "fix", "freeze", "generalised_separability", "grad", "grow", "homogeneity", "interactions", "invariance", "laplacian",
+    "load", "load_law", "load_network", "manufactured", "multiplicative_parts", "multiplicative_separability", "outside_grid",
+    "periodicity", "perturb", "polish", "power", "primitive", "prune", "release", "remove_edge", "remove_input", "remove_node",
+    "save", "save_law", "save_network", "sensitivity", "simplify", "structure_tree", "suggest", "swap", "tidy", "unfreeze",
 ]  # fmt: skip

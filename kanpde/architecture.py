@@ -20,12 +20,13 @@ from kanpde.network import Network
 from kanpde.primitives import Primitive, primitive
 from kanpde.separable import SeparableKAN
 from kanpde.symbols import Symbol
+from kanpde.tensor import TensorKAN
 
-KINDS = {kind.__name__: kind for kind in (KAN, MLP, SeparableKAN)}
+KINDS = {kind.__name__: kind for kind in (KAN, MLP, SeparableKAN, TensorKAN)}
 
 
 def described(network: Network) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The description of a KAN, MLP or SeparableKAN, and its arrays.
+    """The description of a KAN, MLP, SeparableKAN or TensorKAN, and its arrays.
 
     Raises ``TypeError`` for other networks, whose code is not ours, and for bases that are no dataclasses of plain fields.
     """

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 __all__ = [
-    "Constant", "Function", "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "e", "erf", "erfc", "exp",
+    "Constant", "Function", "Given", "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "e", "erf", "erfc", "exp",
     "heaviside", "log", "maximum", "minimum", "pi", "sign", "sin", "sinc", "sinh", "sqrt", "tan", "tanh",
 ]  # fmt: skip
 
@@ -223,6 +223,44 @@ class Function:
         import sympy
 
         return getattr(sympy, self._sympy_name)(x)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Given:
+    """A known function of coordinates of which there are only values: a table, a random potential, the output of another program.
+
+    ``values`` takes NumPy arrays of one shape and gives one. In an equation it is written like any other function, ``-u.xx + V(x)*u - 1``;
+    its derivatives are not known, and there it is an error to ask for one. In LaTeX it is its ``name`` and its arguments.
+
+    >>> V = Given("V", lambda x: np.interp(x, [0, 1, 2], [0, 5, 0]))
+    >>> V(np.array([0.5, 1.0, 1.5]))
+    array([2.5, 5. , 2.5])
+    """
+
+    def __init__(self, name: str, values: Callable[..., Any]) -> None:
+        if not (isinstance(name, str) and name.isidentifier()):
+            raise ValueError(f"Given takes a name, as in Given('V', values), got {name!r}")
+        self.name = self.__name__ = name
+        self.values = values
+
+    def __call__(self, *coordinates: Any) -> Any:
+        """The values at arrays or tensors that broadcast, or numbers; at fields, a field; of sympy symbols, an undefined function."""
+        if torch.overrides.has_torch_function(coordinates):
+            return torch.overrides.handle_torch_function(self, coordinates, *coordinates)
+        if builtins.any(is_sympy(each) for each in coordinates):
+            import sympy
+
+            return sympy.Function(self.name)(*coordinates)
+        tensors = [each for each in coordinates if isinstance(each, torch.Tensor)]
+        if not tensors:
+            arrays = np.broadcast_arrays(*(np.asarray(each, dtype=float) for each in coordinates))
+            return np.asarray(self.values(*arrays), dtype=float)[()]
+        if builtins.any(each.requires_grad for each in tensors):
+            raise TypeError(f"the derivatives of {self.name} are not known, which has only values: write it with kanpde.functions")
+        plain = [each.cpu().double().numpy() if isinstance(each, torch.Tensor) else each for each in coordinates]
+        return torch.as_tensor(self(*plain)).to(tensors[0])
 
     def __repr__(self) -> str:
         return self.name

@@ -13,7 +13,6 @@ cost no more than values: D^alpha u = sum_r prod_i f_{r,i}^(alpha_i).
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 
 from kanpde.arguments import whole_number
 from kanpde.bases import Basis, Mapped, Span
+from kanpde.bases.chosen import constant_one, one_for_each, refined_bases
 from kanpde.jets import Channels, is_tracing, sum_over
 from kanpde.network import Network
 
@@ -146,13 +146,6 @@ class Factors(nn.Module):
         return torch.cat(parts)
 
 
-@cache
-def constant_one(basis: Basis) -> np.ndarray:
-    """Coefficients (K,) of the function nearest to 1."""
-    x = torch.from_numpy(basis.quantile((np.arange(8 * basis.size) + 0.5) / (8 * basis.size)))
-    return np.linalg.lstsq(basis.values(x).numpy().T, np.ones(len(x)), rcond=None)[0]
-
-
 class SeparableKAN(Network):
     """Sums of ``rank`` products of univariate functions for every output, ``SeparableKAN(2, 1, rank=8, basis=Chebyshev(24))``.
 
@@ -175,13 +168,8 @@ class SeparableKAN(Network):
         whole_number(inputs, "the number of inputs of SeparableKAN")
         whole_number(outputs, "the number of outputs of SeparableKAN")
         self.rank = whole_number(rank, "the rank of SeparableKAN")
-        bases: tuple[Any, ...] = tuple(basis) if isinstance(basis, (tuple, list)) else (basis,) * inputs
-        for each in bases:
-            if not isinstance(each, Basis):
-                raise TypeError(f"basis must be a basis such as Chebyshev(degree=8), or a tuple of them, got {each!r}")
-        if len(bases) != inputs:
-            raise ValueError(f"SeparableKAN has {inputs} inputs, but {len(bases)} bases: give one for all, or one for each")
-        self.bases: tuple[Basis, ...] = bases
+        bases = one_for_each(basis, inputs, "SeparableKAN")
+        self.bases = bases
         self.basis: Basis | tuple[Basis, ...] = bases[0] if len(set(bases)) == 1 else bases
         generator = torch.Generator().manual_seed(seed)
         super().__init__([Factors(bases, outputs, rank, generator=generator, dtype=dtype)], inputs, dtype, seed)
@@ -203,9 +191,7 @@ class SeparableKAN(Network):
     @torch.no_grad()
     def refined(self, resolution: int) -> Self:
         """The same function in finer bases, exactly; coordinates that are finer already, or have no resolution, stay."""
-        finer = [b if not b.resolution_field or b.resolution >= resolution else b.refined(resolution) for b in self.bases]
-        if self.resolution > resolution:
-            raise ValueError(f"cannot refine {self} to {resolution}: refinement only goes up from {self.resolution}")
+        finer = refined_bases(self.bases, resolution, self)
         other = self.remade(basis=tuple(finer) if isinstance(self.basis, tuple) else finer[0])
         other.assign_factors(self, {axis: b.embedding(f) for axis, (b, f) in enumerate(zip(self.bases, finer, strict=True))})
         return other

@@ -35,7 +35,7 @@ def symbolic(function, argument):
 
 
 def test_every_exported_function_is_there():
-    assert {function.name for function in ALL} | {"Constant", "Function", "heaviside", "maximum", "minimum", "pi", "e"} == set(
+    assert {function.name for function in ALL} | {"Constant", "Function", "Given", "heaviside", "maximum", "minimum", "pi", "e"} == set(
         functions.__all__
     )
     assert len(ALL) == 20
