@@ -135,7 +135,7 @@ def _pages(options: argparse.Namespace, chosen: dict[str, Any]) -> bool:
     for path in options.problems:
         if (chapters := chapters_of(path)) is None:
             continue
-        tasks = tasks_of(path, **chosen | {"only": None})
+        tasks = tasks_of(path, **{**chosen, "only": None})
         page = options.results / f"{path.stem}{tasks[0].suffix}.md"
         title = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem).splitlines()[0]
         try:

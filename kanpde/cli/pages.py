@@ -37,7 +37,7 @@ def write_page(title: str, chapters: Sequence[Chapter], tasks: Sequence[Task], p
 
 def _origin(results: Sequence[Result]) -> str:
     known = [each.provenance for each in results]
-    made = sorted({f"{of['machine']}, kanpde {of['kanpde']}, torch {of['torch']}, {of['created'][:10]}" for of in known})
+    made = sorted({f"{of['machine']}, kanpde {of['kanpde']}, torch {of['torch']}, {str(of['created'])[:10]}" for of in known})
     return f"Machine and date: {'; '.join(made)}." if made else "Nothing has been run yet."
 
 

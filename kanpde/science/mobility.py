@@ -13,6 +13,7 @@ True
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial import Chebyshev
@@ -33,8 +34,20 @@ DEGREE = 3  # and one more: their zeros must agree
 APART = 1.5  # standard deviations by which they may differ
 BEYOND = 0.5  # how far from the levels the zero may be, in the width of the levels
 PURE = 0.7  # of the levels among those next to the zero that must agree with the polynomial
-LOOK = dict(sites=500, smooth=5, level=0.015)  # is there an edge at all? exponents by so few sites, and what counts as localized
-CLOSE = dict(sites=800, smooth=21, level=0.012)
+
+
+class Look(NamedTuple):
+    """How levels are looked at first: ``sites`` of the recursion, how many levels it is ``smooth``ed over, and the ``level`` of exponents
+    above which they count as localized.
+    """
+
+    sites: int
+    smooth: int
+    level: float
+
+
+LOOK = Look(500, 5, 0.015)  # is there an edge at all? exponents by so few sites, and what counts as localized
+CLOSE = Look(800, 21, 0.012)
 
 
 @dataclass(frozen=True)
@@ -91,12 +104,12 @@ def edge_points(
     short = 89 if lattice.decaying else 144
     sites = sites or (233 if lattice.decaying else LEVELS)
     phases = phases or -(-LEVELS // sites)
-    energies, exponents = _labelled(lattice, parameters, short, LOOK["sites"], device)
+    energies, exponents = _labelled(lattice, parameters, short, LOOK.sites, device)
     promising = [number for number in range(systems) if _has_levels_near(edge, exponents[number])]
     chains = {name: np.repeat(values[promising], phases) for name, values in parameters.items()}
     chains["phi"] = random.uniform(0, 2 * np.pi, len(chains["phi"]))
     if promising:
-        energies, exponents = _labelled(lattice, chains, sites, CLOSE["sites"], device)
+        energies, exponents = _labelled(lattice, chains, sites, CLOSE.sites, device)
     rows = []
     for place in range(len(promising)):
         mine = slice(place * phases, (place + 1) * phases)
@@ -194,8 +207,7 @@ def _has_levels_near(edge: Edge, exponents: np.ndarray) -> bool:
     return side is not None and int(((exponents[side] > 0.012) & (exponents[side] < 0.06)).sum()) >= 3
 
 
-def _smoothed(exponents: np.ndarray, look: dict) -> np.ndarray:
+def _smoothed(exponents: np.ndarray, look: Look) -> np.ndarray:
     """Whether most of the levels around each are localized."""
-    width = look["smooth"]
-    padded = np.pad((exponents > look["level"]).astype(float), width // 2, mode="edge")
-    return np.convolve(padded, np.ones(width) / width, "valid") > 0.5
+    padded = np.pad((exponents > look.level).astype(float), look.smooth // 2, mode="edge")
+    return np.convolve(padded, np.ones(look.smooth) / look.smooth, "valid") > 0.5
