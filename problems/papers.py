@@ -35,4 +35,5 @@ collection = [
         "velocity addition 2.1e-6, Lagrangian 5.0e-5, conserved quantities 1e-4, Schwarzschild 1e-4, neo-Hookean P11 2.9e-11, phase "
         "transition 1e-1, two moons 99.8 %",
     ),
+    Chapter("Beyond the papers", ("landscape.py", "anderson_3d.py"), "of Anderson's transition: Wc = 16.530(3), nu = 1.571(4)"),
 ]

@@ -66,7 +66,7 @@ def _section(file: Path, tasks: Sequence[Task], results: Sequence[Result], page:
     runs = {task.path.stem for task in tasks}
     drawn = [each for each in sorted(folder.glob("*.png")) if not any(each.stem.startswith(f"{stem}-") for stem in runs)]
     shown = [each for each in drawn if each.stem.endswith(suffix) and (suffix or "-quick" not in each.stem)] if together.figures else []
-    if not shown:
+    if together.figures is None:
         least = min(task.seed for task in tasks)
         wanted = [task.path.stem for task in tasks if task.seed == least]
         shown = [each for stem in wanted for kind in ("solution", "law") for each in [folder / f"{stem}-{kind}.png"] if each.is_file()]
