@@ -40,11 +40,7 @@ def profiles(V: Potential, result: Result, found: Study) -> Figure:
         places, guesses = found.wells.places[:count, 0], found.wells.estimates[:count]
         top.plot(places, guesses, "o", color="C2", markersize=3.5, markerfacecolor="none", label="estimates")
         low.plot(x, u, color="C0", linestyle="-", linewidth=1, label="$u$")
-        top.set(
-            ylim=(0, CEILING * found.levels[-1]),
-            ylabel="energy",
-            title=f"{result.experiment}, seed {result.provenance['seed']}: the lowest {count} levels",
-        )
+        top.set(ylim=(0, CEILING * found.levels[-1]), ylabel="energy", title=f"{_named(result)}: the lowest {count} levels")
         low.set(xlabel="x", xlim=(x[0], x[-1]), ylim=(0, 1.25 * u.max()), ylabel="landscape and states")
         figure.legend(loc="outside lower center", ncols=6, fontsize=7)
         return _settled(figure)
@@ -72,9 +68,7 @@ def maps(V: Potential, result: Result, found: Study) -> Figure:
                 ax.text(x[place[0]], y[place[1]], f"{number}", color="white", fontsize=6, ha="center", va="center")
         axes[1].add_collection(LineCollection(_valleys(x, y, found.wells.basins), colors="white", linewidths=0.7, linestyles="-"))
         axes[0].set_ylabel("y")
-        figure.suptitle(
-            f"{result.experiment}, seed {result.provenance['seed']}: the lowest {len(found.levels)} states, numbered", fontsize=8
-        )
+        figure.suptitle(f"{_named(result)}: the lowest {len(found.levels)} states, numbered", fontsize=8)
         return _settled(figure)
 
 
@@ -103,6 +97,10 @@ def levels(studies: Mapping[str, Sequence[Study]]) -> Figure:
         right.set(xlabel="level, counted from the lowest", ylabel="error of the estimate, %")
         figure.legend(loc="outside right upper", fontsize=7)
         return _settled(figure)
+
+
+def _named(result: Result) -> str:
+    return f"{result.experiment}, seed {result.provenance['seed']}"
 
 
 def _settled(figure: Figure) -> Figure:
