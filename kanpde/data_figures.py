@@ -146,8 +146,6 @@ def phases(
     predicted: np.ndarray,
     label: np.ndarray,
     edge: Callable[[np.ndarray, Mapping[str, np.ndarray]], np.ndarray],
-    *,
-    title: str = "",
 ) -> Figure:
     """Phase diagrams of states that are localized (``label``) or extended: the first of ``columns``, the energy, against the second; where
     there is a third, in three panels around values of it. Rings are mistakes of what was ``predicted``, lines the zeros of ``edge``.
@@ -172,7 +170,6 @@ def phases(
             ax.contour(*grid, values, levels=[0.0], colors="black", linewidths=0.8)
             ax.set(title=text, xlabel=symbol(name), ylabel=symbol(energy))
         figure.axes[0].legend(markerscale=2, fontsize=7)
-        figure.suptitle(title)
         figure.set_layout_engine("constrained")
         figure.draw_without_rendering()
     return figure

@@ -499,7 +499,7 @@ def test_states_are_told_apart(anderson, key):
     experiment = anderson.experiments[key].shortened().experiment(0)
     experiment = replace(experiment, training=[replace(experiment.training[0], steps=8)])
     result = experiment.run(name="anderson", key=key)
-    columns, predicted, label = anderson.tested(result)
+    columns, predicted, label, _ = anderson.tested(result)
     assert result.metrics["test_accuracy"] == pytest.approx(np.mean(predicted == label)) and np.mean(predicted == label) >= ANDERSON[key]
     assert f"{100 * np.mean(predicted == label):.2f} %" in anderson.tables({key: [result]})
     assert list(columns)[0] == "E" and len(anderson.figures([result])) == 1

@@ -102,7 +102,7 @@ def edge_points(
     random = np.random.default_rng([seed, 1])
     parameters = drawn(lattice, systems, seed=seed)
     short = 89 if lattice.decaying else 144
-    sites = sites or (233 if lattice.decaying else LEVELS)
+    sites = sites or (377 if lattice.decaying else LEVELS)
     phases = phases or -(-LEVELS // sites)
     energies, exponents = _labelled(lattice, parameters, short, LOOK.sites, device)
     promising = [number for number in range(systems) if _has_levels_near(edge, exponents[number])]
