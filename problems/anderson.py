@@ -37,7 +37,7 @@ def states(seed, lattice, systems):
     columns = labelled(LATTICES[lattice], seed=seed, systems=systems)
     names = ["E", *LATTICES[lattice].ranges]
     data = kp.Dataset({name: columns[name] for name in (*names, "localized")}, targets=["localized"], groups=columns["system"], train=0.7)
-    model = kp.KAN(len(names), 4, 2, 1, basis=kp.Chebyshev(6), hidden="range", init="smooth")
+    model = kp.KAN(len(names), 6, 2, 1, basis=kp.Chebyshev(6), hidden="range", init="smooth")
     return kp.Experiment(kp.Classification(data, ridge=1e-5), model, training=[kp.LevenbergMarquardt(steps=60)])
 
 
