@@ -112,6 +112,14 @@ def test_some_files_of_a_collection_and_a_page_of_all(collected):
     assert [task.problem for task in tasks_of(collected, seeds=[0], results=results, only="!line")] == ["tabled"]
 
 
+def test_a_page_leaves_out_what_cannot_be_read(collected, capsys):
+    results = collected.parent / "results"
+    assert run(collected, "--results", results) == 0
+    (results / "tabled" / "experiment-s0.h5").write_bytes(b"no HDF5")
+    assert run(collected, "--results", results, "--only", "line") == 0
+    assert "the page leaves it out" in capsys.readouterr().err and "1 of 1" in (results / "both.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -3,6 +3,7 @@
 import ast
 import os
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def write_page(title: str, chapters: Sequence[Chapter], tasks: Sequence[Task], p
     by_file: dict[Path, list[Task]] = {}
     for task in tasks:
         by_file.setdefault(task.file, []).append(task)
-    found = {file: [load(task.path) for task in own if task.path.exists()] for file, own in by_file.items()}
+    found = {file: _loaded(own) for file, own in by_file.items()}
     every = [each for some in found.values() for each in some]
     lines = [f"# {title}", "", _origin(every), "", _overview(chapters, by_file, found), ""]
     for chapter in chapters:
@@ -33,6 +34,18 @@ def write_page(title: str, chapters: Sequence[Chapter], tasks: Sequence[Task], p
                 lines += [*_section(file, by_file[file], found[file], path.parent), ""]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+def _loaded(tasks: Sequence[Task]) -> list[Result]:
+    """The results that there are; one that cannot be read is told, and left out."""
+    found = []
+    for task in tasks:
+        if task.path.exists():
+            try:
+                found.append(load(task.path))
+            except ValueError as error:
+                print(f"error: {error}; the page leaves it out", file=sys.stderr)
+    return found
 
 
 def _origin(results: Sequence[Result]) -> str:
