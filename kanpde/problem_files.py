@@ -132,9 +132,27 @@ def tasks_of(
         stems = known if only is None else _matching(only, dict.fromkeys(known))
         if not stems:
             raise UserError(f"{path} has no problem file {only!r}: it collects {', '.join(known)}")
-        chosen = {"seeds": seeds, "results": results, "quick": quick, "settings": settings, "variant": variant}
-        pairs = [(file, chapter.only) for chapter in chapters for file in chapter.paths if file.stem in stems]
-        return [task for file, some in pairs for task in tasks_of(file, only=some, **chosen)]
+        files = [(file, chapter.only) for chapter in chapters for file in chapter.paths if file.stem in stems]
+    else:
+        files = [(path, only)]
+    chosen = {"seeds": seeds, "results": results, "quick": quick, "settings": settings, "variant": variant}
+    return [task for file, some in files for task in _runs(module if file is path else load_problem(file), file, only=some, **chosen)]
+
+
+def _runs(
+    module: ModuleType,
+    path: Path,
+    *,
+    seeds: Sequence[int],
+    results: Path,
+    only: str | None,
+    quick: bool,
+    settings: Sequence[str],
+    variant: str,
+) -> list[Task]:
+    """The runs of a problem file that is no collection, as :func:`tasks_of`."""
+    if hasattr(module, "collection"):
+        raise UserError(f"{path} is a collection itself: a collection names problem files with experiments")
     experiments = getattr(module, "experiments", None) or {}
     if isinstance(getattr(module, "experiment", None), Runnable):
         experiments = {"experiment": module.experiment, **experiments}

@@ -24,10 +24,10 @@ from kanpde.science.mobility import Edge, edge_points
 
 LATTICES = {each.name: each for each in (MOSAIC, MOSAIC3, GAAM, MAAM)}
 EDGES = {  # which one, of how many systems, known to, sites of the recursion, the exact law
-    "mosaic2": (Edge(), 500, 0.0008, 40_000, "2/lam"),
-    "mosaic3": (Edge(), 300, 0.0005, 40_000, "sqrt(1 + 2/lam)"),
-    "gaam": (Edge(), 2000, 0.004, 40_000, "(2 - 2*lam)/alpha"),
-    "maam": (Edge(rising=False), 900, 0.005, 40_000, "lam*(q + 1/q)/2 - q"),
+    "mosaic2": (Edge(), 500, 0.0005, 50_000, "2/lam"),
+    "mosaic3": (Edge(), 300, 0.0005, 50_000, "sqrt(1 + 2/lam)"),
+    "gaam": (Edge(), 2000, 0.002, 50_000, "(2 - 2*lam)/alpha"),
+    "maam": (Edge(rising=False), 900, 0.002, 50_000, "lam*(q + 1/q)/2 - q"),
 }
 PUBLISHED = {"gaam": "theory 99.2, KAN 99.0, 98.7", "maam": "theory 98.6, KAN 97.7, 97.1, 96.6, 95.4"}
 

@@ -135,6 +135,14 @@ def test_bad_collections(collected, text, message):
         tasks_of(collected, seeds=[0], results=collected.parent)
 
 
+def test_collections_that_name_each_other(collected):
+    other = collected.with_name("other.py")
+    for one, two in ((collected, other), (other, collected)):
+        one.write_text(f"from kanpde import Chapter\ncollection = [Chapter('A', {two.name!r})]")
+    with pytest.raises(UserError, match="other.py is a collection itself"):
+        tasks_of(collected, seeds=[0], results=collected.parent)
+
+
 def test_an_unknown_file_of_a_collection(collected):
     with pytest.raises(UserError, match="has no problem file 'lines': it collects line, tabled"):
         tasks_of(collected, seeds=[0], results=collected.parent, only="lines")

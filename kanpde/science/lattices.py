@@ -233,9 +233,9 @@ def lyapunov(
 
     The mean has the weights exp(-1/(t (1 - t))), t = n/sites, with which averages of smooth functions along a quasiperiodic chain
     converge faster than any power (Das, Saiki, Sander, Yorke, Nonlinearity 30, 2017, 4111): extended states in the spectrum come out at
-    1e-8 and below. For localized ones, next to whose energy every chain has a level, the error is about 2/sites. The chain begins at
-    another site than those of :func:`spectra`: along its own chain, the recursion would be the state itself, which decays beyond its
-    middle, and lose 25/sites.
+    1e-8 and below. For localized ones, next to whose energy every chain has a level, the standard deviation is about 3/sites. The chain
+    begins at another site than those of :func:`spectra`: along its own chain, the recursion would be the state itself, which decays beyond
+    its middle, and lose 25/sites. What is left of that, a bias of 1/sites, goes where ``phi`` is not that of the chain with the levels.
 
     Raises ``ValueError`` for energies that are not (S, M), and for missing parameters.
     """

@@ -1,10 +1,11 @@
 """Mobility edges of quasiperiodic chains, measured: the energy, system by system, at which the Lyapunov exponent goes to zero.
 
-On the localized side of an edge the exponent gamma of the levels is a smooth function of their energy. A few levels lie in gaps of the
-spectrum (those of the surface; on a ring, where b is not quite the golden mean, others), and have greater exponents than that function has
-there, never smaller ones. So of each system (one set of parameters) a polynomial gamma(E) is laid through as many levels as agree with it
-to the accuracy of gamma, with hardly any below; its zero is the edge, with the standard deviation of the fit. Errors of different systems
-have nothing in common, as a search for a law wants it.
+On the localized side of an edge the exponent gamma of the levels is a smooth function of their energy, and the energy one of gamma, of
+which polynomials converge faster: for hops to neighbours it is made of e^gamma and e^-gamma. A few levels lie in gaps of the spectrum
+(those of the surface; on a ring, where b is not quite the golden mean, others), and have greater exponents than that function has there,
+never smaller ones. So of each system (one set of parameters) a polynomial E(gamma) is laid through as many levels as agree with it to the
+accuracy of gamma, with hardly any below; E(0) is the edge, with the standard deviation of the fit. Errors of different systems have
+nothing in common, as a search for a law wants it.
 
 >>> from kanpde.science.lattices import MOSAIC
 >>> found = edge_points(MOSAIC, seed=0, systems=100)
@@ -17,16 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial import Chebyshev
-from numpy.polynomial.chebyshev import chebvander
 
 from kanpde.arguments import whole_number
-from kanpde.science.lattices import GOLDEN, Columns, Lattice, drawn, levels, lyapunov
+from kanpde.science.lattices import Columns, Lattice, drawn, levels, lyapunov
 
 SMALLEST, GREATEST = 0.006, 0.2  # exponents that the polynomial is laid through: below, extended levels in small gaps are among them
-SPREAD = 2.5  # standard deviation of the exponent of a localized level, in 1/sites of the recursion
+SPREAD = 3.0  # standard deviation of the exponent of a localized level, in 1/sites of the recursion
 FEWEST = 20  # levels of a system
 LEVELS = 1860  # of the chains of a system
-LENGTHS = tuple(GOLDEN ** (k / 8) for k in range(8))  # of recursions: a whole period of what a golden rotation does
 DRAWS = 500  # polynomials that are tried for a system
 SHARE = 0.4  # of the levels, that agree with the polynomial
 BELOW = 0.03  # of the levels, at most
@@ -84,7 +83,7 @@ def edge_points(
     sites: int | None = None,
     phases: int | None = None,
     most: int = 150,
-    recursion: int = 16_000,
+    recursion: int = 20_000,
     sigma: float = 0.01,
     device: str = "cpu",
 ) -> dict[str, np.ndarray]:
@@ -92,8 +91,9 @@ def edge_points(
 
     Systems are drawn uniformly in the lattice's ranges. One short chain of each tells whether it has the edge, and levels near it; then
     come chains (of decaying hops, rings) of ``sites`` with so many ``phases``, about 2,000 levels by default, and for ``most`` of these
-    exponents by a ``recursion`` of so many sites and more. An edge within a wide gap is known too badly, and left out. Exponents have a
-    bias of up to 2/``recursion``, which ``sigma`` does not know of: it shows where many edges are known to less than ten times that.
+    exponents by a ``recursion`` of so many sites, each along a chain of a phase of its own: along the chain that has the level, what the
+    recursion meets is not independent of the energy, and its exponents are 1/``recursion`` too great. An edge within a wide gap is known
+    too badly, and left out.
 
     Raises ``ValueError`` where fewer than 10 systems have an edge that can be measured, and for numbers out of range.
     """
@@ -102,40 +102,23 @@ def edge_points(
         whole_number(value, name, least=least)
     random = np.random.default_rng([seed, 1])
     parameters = drawn(lattice, systems, seed=seed)
-    short = 89 if lattice.decaying else 144
     sites = sites or (377 if lattice.decaying else LEVELS)
     phases = phases or -(-LEVELS // sites)
-    energies, exponents = _labelled(lattice, parameters, short, LOOK.sites, device)
+    _, exponents = _labelled(lattice, parameters, 89 if lattice.decaying else 144, LOOK.sites, device)
     promising = [number for number in range(systems) if _has_levels_near(edge, exponents[number])]
-    chains = {name: np.repeat(values[promising], phases) for name, values in parameters.items()}
-    chains["phi"] = random.uniform(0, 2 * np.pi, len(chains["phi"]))
-    if promising:
-        energies, exponents = _labelled(lattice, chains, sites, CLOSE.sites, device)
-    rows = []
-    for place in range(len(promising)):
-        mine = slice(place * phases, (place + 1) * phases)
-        order = np.argsort(energies[mine], axis=None)
-        rough = exponents[mine].ravel()[order]
-        if (side := edge.side(_smoothed(rough, CLOSE))) is None:
-            continue
-        side = side[(rough[side] > SMALLEST / 2) & (rough[side] < 1.1 * GREATEST)]
-        if len(side) > most:
-            side = random.choice(side, most, replace=False)
-        chain, level = np.divmod(order[side], sites)
-        rows += [(place, energies[mine][c, j], place * phases + c) for c, j in zip(chain, level, strict=True)]
     found = []
-    if rows:
-        place, energy, chain = (np.array(column) for column in zip(*rows, strict=True))
-        one = {name: values[chain] for name, values in chains.items()}
-        exponent = np.empty(len(energy))
-        for part, length in enumerate(LENGTHS):  # systematic errors, of 1/sites, have another sign at each length
-            some = {name: values[part :: len(LENGTHS)] for name, values in one.items()}
-            every = slice(part, None, len(LENGTHS))
-            exponent[every] = lyapunov(lattice, some, energy[every, None], sites=round(recursion * length), device=device)[:, 0]
-        for number in np.unique(place):
-            fitted = zero_of(energy[place == number], exponent[place == number], SPREAD / recursion, random)
+    if promising:
+        chains = {name: np.repeat(values[promising], phases) for name, values in parameters.items()}
+        chains["phi"] = random.uniform(0, 2 * np.pi, len(chains["phi"]))
+        energies, rough = (each.reshape(len(promising), -1) for each in _labelled(lattice, chains, sites, CLOSE.sites, device))
+        near = [_levels_near(edge, *each, most, random) for each in zip(energies, rough, strict=True)]
+        owner, energy = np.repeat(promising, [len(each) for each in near]), np.concatenate(near)
+        one = {name: values[owner] for name, values in parameters.items()} | {"phi": random.uniform(0, 2 * np.pi, len(owner))}
+        exponent = lyapunov(lattice, one, energy[:, None], sites=recursion, device=device)[:, 0]
+        for number in np.unique(owner):
+            fitted = zero_of(energy[owner == number], exponent[owner == number], SPREAD / recursion, random)
             if fitted is not None and fitted[1] <= sigma:
-                found.append((*(parameters[name][promising[number]] for name in lattice.ranges), *fitted))
+                found.append((*(parameters[name][number] for name in lattice.ranges), *fitted))
     if len(found) < 10:
         raise ValueError(
             f"only {len(found)} of {systems} systems of {lattice.name} have a mobility edge ({edge}) that is known to {sigma:g}: "
@@ -144,8 +127,18 @@ def edge_points(
     return dict(zip((*lattice.ranges, "E", "sigma"), np.array(found).T, strict=True))
 
 
+def _levels_near(edge: Edge, energies: np.ndarray, rough: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:
+    """Of the energies of a system, with their rough exponents, at most so many on the localized side, small exponents among them."""
+    order = np.argsort(energies)
+    energies, rough = energies[order], rough[order]
+    if (side := edge.side(_smoothed(rough, CLOSE))) is None:
+        return energies[:0]
+    side = side[(rough[side] > SMALLEST / 2) & (rough[side] < 1.1 * GREATEST)]
+    return energies[random.choice(side, most, replace=False) if len(side) > most else side]
+
+
 def zero_of(energies: np.ndarray, exponents: np.ndarray, spread: float, random: np.random.Generator) -> tuple[float, float] | None:
-    """The zero of gamma(E) and its standard deviation, by polynomials of two degrees which must agree; None where there is none to trust.
+    """The energy where gamma(E) is zero and its standard deviation, by polynomials of two degrees which must agree; None if not to trust.
 
     ``spread`` is the standard deviation of the exponents of levels that are no surface's.
     """
@@ -159,43 +152,45 @@ def zero_of(energies: np.ndarray, exponents: np.ndarray, spread: float, random: 
 
 
 def _consensus(E: np.ndarray, gamma: np.ndarray, degree: int, spread: float, random: np.random.Generator) -> tuple[float, float] | None:
-    """The zero and its standard deviation of the polynomial with which the most levels agree, and below which lie hardly any."""
-    middle, half, near = (E.max() + E.min()) / 2, max(float(np.ptp(E)) / 2, 1e-12), 3 * spread
-    matrix = chebvander((E - middle) / half, degree)
+    """E(0) and its standard deviation, of the polynomial E(gamma) with which the most levels agree, and below which lie hardly any."""
+    matrix, slopes, near = *_powers(gamma, degree), 3 * spread
+    everywhere = _powers(np.linspace(0, GREATEST, 40), degree)[1]
     picked = np.array([random.choice(len(E), degree + 1, replace=False) for _ in range(DRAWS)])
     solvable = np.abs(np.linalg.det(matrix[picked])) > 1e-9
     if not solvable.any():
         return None
-    drawn_ones = np.linalg.solve(matrix[picked[solvable]], gamma[picked[solvable]][:, :, None])[:, :, 0]
-    off = gamma - drawn_ones @ matrix.T
+    tried = np.linalg.solve(matrix[picked[solvable]], E[picked[solvable]][:, :, None])[:, :, 0]
+    tried = tried[np.abs(np.sign(tried @ everywhere.T).sum(1)) == len(everywhere)]
+    if not len(tried):
+        return None
+    off = (tried @ matrix.T - E) / (tried @ slopes.T)
     best = np.where(off < -near, 3 * near, np.minimum(np.abs(off), near)).sum(1).argmin()
-    use = np.abs(off[best]) < near
+    found, use = tried[best], np.abs(off[best]) < near
     for _ in range(6):
         if use.sum() < degree + 6:
             return None
-        found = np.linalg.lstsq(matrix[use], gamma[use], rcond=None)[0]
-        off = gamma - matrix @ found
+        slope = slopes @ found
+        weighted = matrix[use] / slope[use, None]
+        found = np.linalg.lstsq(weighted, E[use] / slope[use], rcond=None)[0]
+        off = (matrix @ found - E) / (slopes @ found)
         deviation = float(np.sqrt((off[use] ** 2).sum() / (use.sum() - degree - 1)))
         use = np.abs(off) < max(4 * deviation, 1.6 * spread)
     if use.sum() < 15 or use.mean() < SHARE or (off < -6 * deviation).mean() > BELOW or deviation > 1.6 * spread:
         return None
-    line, agreeing = Chebyshev(found, domain=(middle - half, middle + half)), E[use][gamma[use].argsort()]
-    first, farthest = agreeing[0], agreeing[-1]
-    roots = np.asarray(line.roots())
-    roots = roots[np.abs(roots.imag) < 1e-9].real
-    roots = roots[(roots - first) * (first - farthest) > -1e-3 * abs(first - farthest)]
-    if not len(roots):
+    agreeing = np.sort(gamma[use])
+    if np.abs(np.sign(everywhere @ found).sum()) < len(everywhere) or agreeing[4] > BEYOND * (agreeing[-1] - agreeing[4]):
         return None
-    zero = float(roots[np.abs(roots - first).argmin()])
-    slopes = line.deriv()(np.linspace(zero, farthest, 40))
-    if (np.sign(slopes) != np.sign(slopes[0])).any() or abs(zero - agreeing[4]) > BEYOND * abs(farthest - agreeing[4]):
-        return None
-    next_to_it = agreeing[: max(5, len(agreeing) // 4)]
+    next_to_it = E[use][gamma[use].argsort()][: max(5, len(agreeing) // 4)]
     if use[(next_to_it.min() <= E) & (next_to_it.max() >= E)].mean() < PURE:
         return None
-    row = chebvander(np.array([(zero - middle) / half]), degree)[0]
-    variance = float(row @ np.linalg.pinv(matrix[use].T @ matrix[use]) @ row) * deviation**2
-    return zero, float(np.sqrt(variance)) / abs(float(slopes[0]))
+    row = _powers(np.zeros(1), degree)[0][0]
+    return float(row @ found), float(np.sqrt(row @ np.linalg.pinv(weighted.T @ weighted) @ row)) * deviation
+
+
+def _powers(gamma: np.ndarray, degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of exponents up to ``GREATEST`` the Chebyshev polynomials and their derivatives: (n, degree + 1) each."""
+    each = [Chebyshev.basis(k, domain=(0, GREATEST)) for k in range(degree + 1)]
+    return np.stack([one(gamma) for one in each], 1), np.stack([one.deriv()(gamma) for one in each], 1)
 
 
 def _labelled(lattice: Lattice, systems: Columns, sites: int, recursion: int, device: str) -> tuple[np.ndarray, np.ndarray]:
