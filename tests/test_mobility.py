@@ -1,6 +1,7 @@
 """Mobility edges from levels and exponents, held against the exact ones; thresholds and labels; rings against chains."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,8 +87,37 @@ def test_no_zero_is_told_far_from_the_levels_or_from_noise():
 def test_edges_that_are_not_there_are_an_error():
     with pytest.raises(ValueError, match="only 0 of 20 systems of mosaic2 have a mobility edge.*draw more systems"):
         edge_points(MOSAIC, Edge(number=5), seed=0, systems=20)
-    with pytest.raises(ValueError, match="systems"):
-        edge_points(MOSAIC, seed=0, systems=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (dict(systems=0), "systems must be a whole number of at least 1, got 0"),
+        (dict(recursion=10), "recursion must be a whole number of at least 1000, got 10"),
+        (dict(sites=3), "sites must be a whole number of at least 55, got 3"),
+        (dict(phases=-3), "phases must be a whole number"),
+        (dict(sigma=math.nan), "sigma must be a finite number above 0, got nan"),
+        (dict(seed=-1), "seed must be a whole number from 0"),
+        (dict(lattice="mosaic"), "a lattice is MOSAIC.* got 'mosaic'"),
+        (dict(edge="upper"), "which edge is Edge.* got 'upper'"),
+    ],
+)
+def test_bad_questions_for_edges(given, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        edge_points(**dict(lattice=MOSAIC, seed=0, systems=20) | given)
+
+
+def test_an_edge_has_a_number():
+    with pytest.raises(ValueError, match="number=...\\) must be a whole number of at least 0, got -1"):
+        Edge(number=-1)
+
+
+def test_states_of_one_kind_have_no_labels():
+    extended = replace(MOSAIC, ranges={"lam": (0.01, 0.02)})
+    with pytest.raises(ValueError, match="states of mosaic2 are of one kind"):
+        labelled(extended, seed=0, systems=5)
+    with pytest.raises(ValueError, match="a chain of 89 sites has as many states, each=100"):
+        labelled(MOSAIC, seed=0, systems=5, sites=89, each=100)
 
 
 def test_thresholds_between_two_groups():

@@ -20,8 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanpde.arguments import seed_number, whole_number
+
 GOLDEN = (1 + math.sqrt(5)) / 2
 FEWEST = 21  # sites of a chain: fewer do not tell localized from extended
+APART = 0.2  # fractal dimensions of localized and extended states, in the mean, at least
 LARGEST = 1e140  # |r| in the recursion, and 1/|r|
 ELSEWHERE = 30_001  # first site of the recursion
 BLOCK = 512  # sites whose potential is held at once
@@ -86,7 +89,9 @@ MAAM = Lattice(
 
 def drawn(lattice: Lattice, count: int, *, seed: int) -> dict[str, np.ndarray]:
     """Parameters of ``count`` systems, uniform in the ranges, and their phases phi: (count,) each."""
-    random = np.random.default_rng(seed)
+    _check_lattice(lattice)
+    random = np.random.default_rng(seed_number(seed, "seed"))
+    whole_number(count, "systems")
     found = {name: random.uniform(low, high, count) for name, (low, high) in lattice.ranges.items()}
     return found | {"phi": random.uniform(0, 2 * math.pi, count)}
 
@@ -204,8 +209,12 @@ def labelled(lattice: Lattice, *, seed: int, systems: int, sites: int = 233, eac
     """States of random systems, ``each`` so many of a chain, as columns: the parameters, ``E``, the ``fractal_dimension``, whether it is
     below the :func:`threshold` of all (``localized``, 1 or 0), and the number of the ``system``.
 
-    Raises ``ValueError`` as :func:`spectra` and :func:`threshold` do.
+    Raises ``ValueError`` as :func:`spectra` and :func:`threshold` do, for numbers out of range, and where the two groups are hardly apart,
+    as of chains whose states are all extended.
     """
+    _check_sites(sites)
+    if whole_number(each, "each") > sites:
+        raise ValueError(f"a chain of {sites} sites has as many states, each={each} were asked for")
     of, random = drawn(lattice, systems, seed=seed), np.random.default_rng([seed, 2])
     energies, dimensions = np.empty((2, systems, sites))
     for first in range(0, systems, 100):  # whose states are held at once
@@ -213,6 +222,12 @@ def labelled(lattice: Lattice, *, seed: int, systems: int, sites: int = 233, eac
         energies[part], states = spectra(lattice, {name: values[part] for name, values in of.items()}, sites=sites)
         dimensions[part] = fractal_dimension(states)
     border = threshold(dimensions)
+    low, high = dimensions[dimensions < border].mean(), dimensions[dimensions >= border].mean()
+    if high - low < APART:
+        raise ValueError(
+            f"the states of {lattice.name} are of one kind: the best threshold parts fractal dimensions of {low:.2f} and {high:.2f} in the "
+            "mean. Take ranges of the parameters in which some states are localized and others not"
+        )
     some = np.argsort(random.random(energies.shape), 1)[:, :each]
     kept = {"E": energies, "fractal_dimension": dimensions, "localized": (dimensions < border).astype(int)}
     kept["system"] = np.arange(systems)[:, None] * np.ones(sites, dtype=int)
@@ -278,11 +293,17 @@ def localized(lattice: Lattice, systems: Columns, energies: np.ndarray) -> np.nd
 
 
 def _check_sites(sites: int) -> None:
-    if sites < FEWEST:
+    if whole_number(sites, "sites") < FEWEST:
         raise ValueError(f"a chain of {sites} sites does not tell localized states from extended ones: take {FEWEST} or more, 377 say")
 
 
+def _check_lattice(lattice: object) -> None:
+    if not isinstance(lattice, Lattice):
+        raise TypeError(f"a lattice is MOSAIC, MOSAIC3, GAAM, MAAM, or another Lattice(...), got {lattice!r:.60}")
+
+
 def _check(lattice: Lattice, systems: Columns) -> None:
+    _check_lattice(lattice)
     missing = [name for name in (*lattice.ranges, "phi") if name not in systems]
     if missing:
         raise ValueError(f"systems of {lattice.name} need {', '.join((*lattice.ranges, 'phi'))} by name, {', '.join(missing)} is missing")

@@ -19,12 +19,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.polynomial import Chebyshev
 
-from kanpde.arguments import whole_number
+from kanpde.arguments import real_number, seed_number, whole_number
 from kanpde.science.lattices import Columns, Lattice, drawn, levels, lyapunov
 
 SMALLEST, GREATEST = 0.006, 0.2  # exponents that the polynomial is laid through: below, extended levels in small gaps are among them
 SPREAD = 3.0  # standard deviation of the exponent of a localized level, in 1/sites of the recursion
 FEWEST = 20  # levels of a system
+SHORTEST = 55  # chain of a system
 LEVELS = 1860  # of the chains of a system
 DRAWS = 500  # polynomials that are tried for a system
 SHARE = 0.4  # of the levels, that agree with the polynomial
@@ -57,6 +58,9 @@ class Edge:
 
     rising: bool = True
     number: int = 0
+
+    def __post_init__(self) -> None:
+        whole_number(self.number, "Edge(number=...)", least=0)
 
     def side(self, localized: np.ndarray) -> np.ndarray | None:
         """Of levels in order, the places on the localized side up to the next change, and some before; None without such an edge."""
@@ -95,15 +99,19 @@ def edge_points(
     recursion meets is not independent of the energy, and its exponents are 1/``recursion`` too great. An edge within a wide gap is known
     too badly, and left out.
 
-    Raises ``ValueError`` where fewer than 10 systems have an edge that can be measured, and for numbers out of range.
+    Raises ``ValueError`` where fewer than 10 systems have an edge that can be measured, and for numbers out of range; ``TypeError`` for
+    what is no lattice or edge.
     """
-    edge = edge or Edge()
-    for name, value, least in (("systems", systems, 1), ("most", most, FEWEST), ("recursion", recursion, 1000)):
+    edge = Edge() if edge is None else edge
+    if not isinstance(edge, Edge):
+        raise TypeError(f"which edge is Edge(rising=..., number=...), got {edge!r:.60}")
+    for name, value, least in (("most", most, FEWEST), ("recursion", recursion, 1000)):
         whole_number(value, name, least=least)
-    random = np.random.default_rng([seed, 1])
+    real_number(sigma, "sigma", above=0)
+    random = np.random.default_rng([seed_number(seed, "seed"), 1])
     parameters = drawn(lattice, systems, seed=seed)
-    sites = sites or (377 if lattice.decaying else LEVELS)
-    phases = phases or -(-LEVELS // sites)
+    sites = (377 if lattice.decaying else LEVELS) if sites is None else whole_number(sites, "sites", least=SHORTEST)
+    phases = -(-LEVELS // sites) if phases is None else whole_number(phases, "phases")
     _, exponents = _labelled(lattice, parameters, 89 if lattice.decaying else 144, LOOK.sites, device)
     promising = [number for number in range(systems) if _has_levels_near(edge, exponents[number])]
     found = []
