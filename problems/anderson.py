@@ -24,8 +24,8 @@ from kanpde.science.mobility import Edge, edge_points
 
 LATTICES = {each.name: each for each in (MOSAIC, MOSAIC3, GAAM, MAAM)}
 EDGES = {  # which one, of how many systems, known to, sites of the recursion, the exact law
-    "mosaic2": (Edge(), 500, 0.0005, 50_000, "2/lam"),
-    "mosaic3": (Edge(), 800, 0.0005, 50_000, "sqrt(1 + 2/lam)"),
+    "mosaic2": (Edge(), 500, 0.002, 50_000, "2/lam"),
+    "mosaic3": (Edge(), 300, 0.002, 50_000, "sqrt(1 + 2/lam)"),
     "gaam": (Edge(), 2000, 0.002, 50_000, "(2 - 2*lam)/alpha"),
     "maam": (Edge(rising=False), 900, 0.002, 50_000, "lam*(q + 1/q)/2 - q"),
 }
@@ -48,7 +48,7 @@ def edge(seed, lattice, systems):
     ranges = dict(LATTICES[lattice].ranges)
     if "p" in ranges:
         columns["q"], ranges["q"] = np.exp(columns["p"]), tuple(np.exp(ranges.pop("p")))
-    data = kp.Dataset({name: columns[name] for name in (*ranges, "E")}, targets=["E"], train=1.0)
+    data = kp.Dataset({name: columns[name] for name in (*ranges, "E")}, targets=["E"], sigma=columns["sigma"], train=1.0)
     return kp.LawSearch(data, truth=Formula(lattice, "E", truth, ranges))
 
 

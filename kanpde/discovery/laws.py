@@ -37,6 +37,7 @@ def discover(
     names: Sequence[str] | None = None,
     output: str = "y",
     units: Mapping[str, str] | None = None,
+    sigma: Any = None,
     primitives: Sequence[str | Primitive | Callable[[Any], Any]] = (),
     seconds: float = 60.0,
     seed: int = 0,
@@ -46,6 +47,10 @@ def discover(
     A search through sums, products and quotients of monomials and functions, under outer links, with every candidate refitted whole; where
     the data are noisy, also of what is smooth in them. ``primitives`` of one's own come on top of the library: names, formulas or
     :class:`~kanpde.Primitive`. It stops at an exact law, or after about ``seconds``.
+
+    ``sigma`` (n,) are the standard deviations of ``y``, up to a common factor, where they are not alike: rows count by 1/sigma^2, in the
+    search, in the sigma of the constants and in the verdict; ``rms`` and ``noise`` of the law are then those of a row of weight 1, which
+    the weights are in the mean square, and the evidence says how they compare with ``sigma``.
 
     ``units``, such as ``{"v": "m/s", ..., "E": "J"}`` of all columns and of the output, also try dimensionless groups (Buckingham, Phys.
     Rev. 4, 1914, 345), and the law's terms must balance: a constant that must carry a unit for that, such as g in h = g t^2/2, stays free,
@@ -61,7 +66,7 @@ def discover(
     that clash, for primitives that are no functions of one variable, and for units that are missing or not understood.
     """
     from kanpde.symbolic.concluding import Rows, concluded
-    from kanpde.symbolic.samples import checked_data, checked_output
+    from kanpde.symbolic.samples import checked_data, checked_output, checked_sigma
 
     seed = seed_number(seed, "discover(seed=...)")
     real_number(seconds, "discover(seconds=...)", above=0)
@@ -69,7 +74,7 @@ def discover(
     checked_output(output, labels)
     extra = primitives_of(primitives, "primitives")
     balance = _units(units, labels, output)
-    rows = Rows.split(points, values, seed=seed, units=balance)
+    rows = Rows.split(points, values, sigma=checked_sigma(sigma, len(values)), seed=seed, units=balance)
     begun, seeds = time.monotonic(), []
     if balance is not None:
         from kanpde.discovery.units import dimensionless
@@ -89,6 +94,7 @@ def polish(
     names: Sequence[str] | None = None,
     output: str = "y",
     units: Mapping[str, str] | None = None,
+    sigma: Any = None,
     seconds: float = 10.0,
     seed: int = 0,
 ) -> Law:
@@ -96,7 +102,7 @@ def polish(
 
     ``expression`` is a sympy expression or text in ``names``, those of the columns of ``X`` (n, d), by default x, or x1, x2, ...; of one
     column also the only symbol that there is. Its floats, and other symbols, are free constants. ``seconds`` go to changes in context;
-    ``units`` are as those of :func:`discover`.
+    ``units`` and ``sigma`` are as those of :func:`discover`.
 
     >>> import numpy as np
     >>> x = np.linspace(0, 3, 200)
@@ -109,7 +115,7 @@ def polish(
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.description import Trial
     from kanpde.symbolic.reading import read
-    from kanpde.symbolic.samples import by_name, checked_data, checked_output
+    from kanpde.symbolic.samples import by_name, checked_data, checked_output, checked_sigma
 
     if isinstance(expression, str):
         expression = read(expression, names or (), as_written=True)
@@ -124,10 +130,11 @@ def polish(
             f"it is not said which of the {len(labels)} columns {', '.join(symbols) or expression} are: give names=[...] in their order"
         )
     checked_output(output, labels)
-    rows, begun = Rows.split(points, values, seed=seed, units=_units(units, labels, output)), time.monotonic()
+    weighed = checked_sigma(sigma, len(values))
+    rows, begun = Rows.split(points, values, sigma=weighed, seed=seed, units=_units(units, labels, output)), time.monotonic()
     fit = _fitted(expression, labels, rows, seconds)
     left = max(seconds - (time.monotonic() - begun), 0.0)
-    trials = [Trial.of(fit, rows.y), *_near(fit.form.rebuilt(fit.constants), rows, left, seed)]
+    trials = [Trial.of(fit, rows.y, rows.weights), *_near(fit.form.rebuilt(fit.constants), rows, left, seed)]
     return concluded(trials, rows, labels, output, evidence=_spent(begun), seconds=_last(seconds))
 
 
@@ -204,6 +211,7 @@ def _searched(rows: Any, seconds: float, *, seeds: Any = (), smooth: Any = None,
         smooth=smooth,
         extra=extra,
         seed=seed,
+        weights=rows.weights,
         enough=lambda trials, late: clear(trials, rows, late=late, end=end),
     )
 
@@ -211,7 +219,7 @@ def _searched(rows: Any, seconds: float, *, seeds: Any = (), smooth: Any = None,
 def _near(node: "Node", rows: Any, seconds: float, seed: int) -> "list[Trial]":
     from kanpde.search.searching import near
 
-    return near(rows.columns, rows.y, [node], seconds=seconds, seed=seed)
+    return near(rows.columns, rows.y, [node], seconds=seconds, seed=seed, weights=rows.weights)
 
 
 def _fitted(expression: Any, labels: Sequence[str], rows: Any, seconds: float) -> "Fit":
@@ -222,7 +230,7 @@ def _fitted(expression: Any, labels: Sequence[str], rows: Any, seconds: float) -
     form, start = Form.of(expression, labels)
     end = time.thread_time() + seconds / 2 + FITTED
     factors = torch.tensor([1.0, 0.7, 1.4, 0.4, 2.5, -1.0], dtype=torch.float64)
-    fit = refit(form, rows.columns, rows.y, starts=start[None] * factors[:, None], steps=60, end=end)
+    fit = refit(form, rows.columns, rows.y, starts=start[None] * factors[:, None], weights=rows.weights, steps=60, end=end)
     if not np.isfinite(fit.rss):
         raise ValueError(f"{expression} is not finite at some of the rows, for any of the constants tried: check its domain, and the names")
     return fit
@@ -237,7 +245,9 @@ def _grouped(groups: Any, rows: Any, seconds: float, extra: Any, seed: int) -> "
     columns, factor = groups.values(rows.columns)
     if not bool(torch.isfinite(columns).all() and torch.isfinite(rows.y / factor).all()):
         return []  # a column that is 0 somewhere, in a denominator
-    trials = searched(columns, rows.y / factor, seconds=seconds, extra=extra, seed=seed)
+    weights = None if rows.weights is None else rows.weights * factor.abs()
+    weights = None if weights is None else weights / weights.square().mean().sqrt()
+    trials = searched(columns, rows.y / factor, seconds=seconds, extra=extra, seed=seed, weights=weights)
     return [groups.formula(trial) for trial in trials[:10]]
 
 

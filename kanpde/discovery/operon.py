@@ -55,37 +55,39 @@ def operon(
     *,
     names: Sequence[str] | None = None,
     units: Mapping[str, str] | None = None,
+    sigma: Any = None,
     output: str = "y",
     seed: int = 0,
     seconds: float = 60.0,
 ) -> Law:
     """The law of the data that Operon's skeletons become when they are polished; takes the arguments of ``discover``.
 
-    ``units`` are not used. Raises as :func:`~kanpde.discovery.discover` and :func:`skeletons` do, and ``ValueError`` where no
-    skeleton is finite on the data.
+    ``units`` are not used, ``sigma`` not by Operon itself, but by what polishes. Raises as :func:`~kanpde.discovery.discover` and
+    :func:`skeletons` do, and ``ValueError`` where no skeleton is finite on the data.
     """
     from kanpde.search.searching import near
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.forms import Form
     from kanpde.symbolic.refitting import refit
-    from kanpde.symbolic.samples import checked_data, checked_output
+    from kanpde.symbolic.samples import checked_data, checked_output, checked_sigma
 
     seed, seconds = seed_number(seed, "operon(seed=...)"), real_number(seconds, "operon(seconds=...)", above=0)
     points, values, known = checked_data(X, y, names)
     checked_output(output, known)
+    weighed = checked_sigma(sigma, len(values))
     found = skeletons(points, values, names=known, seed=seed, seconds=SHARE * seconds)
-    rows, seeds = Rows.split(points, values, seed=seed), []
+    rows, seeds = Rows.split(points, values, sigma=weighed, seed=seed), []
     for expression in found[:TRIED]:
         try:
             form, start = Form.of(expression, known)
         except ValueError:  # a function that no primitive is
             continue
-        fit = refit(form, rows.columns, rows.y, starts=start[None], steps=60)
+        fit = refit(form, rows.columns, rows.y, starts=start[None], weights=rows.weights, steps=60)
         if math.isfinite(fit.rss):
             seeds.append(form.rebuilt(fit.constants))
     if not seeds:
         raise ValueError(f"none of Operon's {len(found)} formulas is finite at all rows: give it more seconds, or use discover")
-    trials = near(rows.columns, rows.y, seeds, seconds=(1 - SHARE) * seconds, seed=seed)
+    trials = near(rows.columns, rows.y, seeds, seconds=(1 - SHARE) * seconds, seed=seed, weights=rows.weights)
     return concluded(trials, rows, known, output, evidence=(f"{len(found)} skeletons from Operon",))
 
 

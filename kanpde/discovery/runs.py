@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 FRESH = 1000  # rows without noise that a formula is tested on
 
-Method = Callable[..., Law]  # as kanpde.discovery.discover: (X, y, *, names, output, seed, seconds), and units where there are some
+# as kanpde.discovery.discover: (X, y, *, names, output, seed, seconds), with units and sigma where there are some
+Method = Callable[..., Law]
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +38,8 @@ class LawSearch(Search):
     ``truth`` is the formula behind a data set, where it is known; ``scrambled`` says that its constants are not nice, for the tables.
 
     ``units`` are given to the search, which gets at most ``seconds``. ``method`` is what searches, by default
-    :func:`kanpde.discovery.discover`: any function (X, y, *, names, output, seed, seconds) -> Law, with ``units`` where some are given.
+    :func:`kanpde.discovery.discover`: any function (X, y, *, names, output, seed, seconds) -> Law, with ``units`` where some are given,
+    and ``sigma`` (n,) where the data have one.
 
     Raises ``TypeError`` or ``ValueError`` for data of another kind, several targets, too few rows, numbers out of range, units that are
     missing or not understood, a truth that is no formula of the data's columns, and a method or values that are no functions.
@@ -94,8 +96,10 @@ class LawSearch(Search):
             method = self.method
         names, output = self._names
         X, y, fresh, target = self._rows(seed)
-        units = {} if self.units is None else {"units": self.units}
-        law, seconds = timed(lambda: method(X, y, names=names, output=output, seed=seed, seconds=self.seconds, **units))
+        given: dict[str, Any] = {} if self.units is None else {"units": self.units}
+        if isinstance(self.data, Dataset) and (sigma := self.data["train"].sigma) is not None:
+            given["sigma"] = sigma[:, 0]
+        law, seconds = timed(lambda: method(X, y, names=names, output=output, seed=seed, seconds=self.seconds, **given))
         points, targets = np.concatenate([X, fresh]), np.concatenate([y, target])
         predicted = law(points) if law.expressions else np.full(len(points), np.nan)
         split = np.repeat([0, 1], [len(X), len(fresh)])

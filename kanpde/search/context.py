@@ -48,8 +48,9 @@ def _inserted(terms: Terms, entry: Entry) -> list[Node]:
     form, constants, rows = entry.form, entry.fit.constants, terms.pool.screen
     columns = terms.pool.columns[:, rows]
     values, slopes = form.adjoints(constants, columns)
-    base = _span(form, constants, columns)
-    rest = terms.pool.y[rows] - values[-1]
+    weights = torch.ones_like(values[-1]) if terms.pool.weights is None else terms.pool.weights[rows]
+    rest = (terms.pool.y[rows] - values[-1]) * weights
+    base = _span(form, constants, columns, weights)
     rest = rest - base @ (base.T @ rest)
     size = float(rest.square().sum())
     if not size > 0:
@@ -66,7 +67,7 @@ def _inserted(terms: Terms, entry: Entry) -> list[Node]:
             weight = slopes[place] * values[place] if factor else slopes[place]
             if not bool(torch.isfinite(weight).all()):
                 continue
-            candidates = dictionary.values * weight
+            candidates = dictionary.values * (weight * weights)
             norms = candidates.square().sum(1)
             free = norms - (candidates @ base).square().sum(1)
             along = candidates @ rest
@@ -92,11 +93,11 @@ def _inserted(terms: Terms, entry: Entry) -> list[Node]:
     return nodes
 
 
-def _span(form: Form, constants: Tensor, columns: Tensor) -> Tensor:
-    """An orthonormal basis (n, k) of what the free constants can do."""
-    _, slope = form.jacobian(constants[None], columns)
-    norms = slope[0].norm(dim=0)
-    used = slope[0][:, (norms > 0) & torch.isfinite(norms)]
+def _span(form: Form, constants: Tensor, columns: Tensor, weights: Tensor) -> Tensor:
+    """An orthonormal basis (n, k) of what the free constants can do, times the weights."""
+    slope = form.jacobian(constants[None], columns)[1][0] * weights[:, None]
+    norms = slope.norm(dim=0)
+    used = slope[:, (norms > 0) & torch.isfinite(norms)]
     if not used.shape[1]:
         return used
     left, singular, _ = torch.linalg.svd(used / used.norm(dim=0), full_matrices=False)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kanpde.search.smoothing import Smooth, smoothed
-from kanpde.symbolic.description import Trial, data_nats, structure_nats
+from kanpde.symbolic.description import Trial, data_nats, mean_square, structure_nats
 from kanpde.symbolic.forms import Form, Node
 from kanpde.symbolic.refitting import Fit, refit
 from kanpde.symbolic.snapping import without_noughts
@@ -51,24 +51,42 @@ class Entry:
 
 
 class Pool:
-    """What was tried of formulas for y (N,) at columns (d, N), until ``seconds`` are over."""
+    """What was tried of formulas for y (N,) at columns (d, N), until ``seconds`` are over; ``weights`` (N,) multiply the residuals."""
 
-    def __init__(self, columns: Tensor, y: Tensor, *, seconds: float, seed: int = 0, smooth: Tensor | None = None) -> None:
-        self.columns, self.y, self.rows = columns, y, len(y)
-        self.size = float(y.square().mean())
+    def __init__(
+        self,
+        columns: Tensor,
+        y: Tensor,
+        *,
+        seconds: float,
+        seed: int = 0,
+        smooth: Tensor | None = None,
+        weights: Tensor | None = None,
+    ) -> None:
+        self.columns, self.y, self.rows, self.weights = columns, y, len(y), weights
+        self.size = mean_square(y, weights)
         self.end = time.monotonic() + seconds
         order = torch.randperm(self.rows, generator=torch.Generator().manual_seed(seed))
         self.screen = order[:SCREEN]
-        self.smooth = smoothed(columns, y) if smooth is None else Smooth(smooth, float((y - smooth).square().mean().sqrt()))
+        if smooth is None:
+            self.smooth = smoothed(columns, y, weights=weights)
+        else:
+            self.smooth = Smooth(smooth, math.sqrt(mean_square(y - smooth, weights)))
         self.noisy = self.smooth.noise > 1e-3 * math.sqrt(self.size)
         used = order[: MANY if self.noisy else FEW]
-        self._first = columns[:, self.screen].contiguous(), y[self.screen]
-        self._second = columns[:, used].contiguous(), y[used]
+        self._first, self._second = self._part(self.screen), self._part(used)
         self._front: list[tuple[float, float]] = []  # of length without the data and mean square of the residual
         self.entries: dict[object, Entry] = {}
         self.tried: set[object] = set()
         self.exact = False
         self.clear = False  # set when what there is will do
+
+    def _part(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        return self.columns[:, rows].contiguous(), self.y[rows], None if self.weights is None else self.weights[rows]
+
+    def _refitted(self, form: Form, start: Tensor, part: tuple[Tensor, Tensor, Tensor | None], steps: int) -> Fit:
+        columns, y, weights = part
+        return refit(form, columns, y, starts=start[None], weights=weights, steps=steps, close=CLOSE)
 
     @property
     def left(self) -> float:
@@ -99,11 +117,11 @@ class Pool:
         self.tried.add(shape)
         structure = structure_nats(form)
         length = structure + form.count / 2 * math.log(self.rows)
-        fit, used = refit(form, *self._first, starts=form.start[None], steps=FIRST, close=CLOSE), len(self._first[1])
+        fit, used = self._refitted(form, form.start, self._first, FIRST), len(self._first[1])
         if not math.isfinite(fit.rss):
             return None
         if self._promises(length, fit.rss / used):
-            fit, used = refit(form, *self._second, starts=fit.constants[None], steps=SECOND, close=CLOSE), len(self._second[1])
+            fit, used = self._refitted(form, fit.constants, self._second, SECOND), len(self._second[1])
             if not math.isfinite(fit.rss):
                 return None
             self._front.append((length, fit.rss / used))
@@ -142,10 +160,10 @@ class Pool:
         Of a good formula thousands have a little more, gain by it what noise allows, and would crowd out all that is really different.
         """
         del self.entries[entry.form.shape]
-        fit = refit(entry.form, self.columns, self.y, starts=entry.fit.constants[None], steps=40)
+        fit = refit(entry.form, self.columns, self.y, starts=entry.fit.constants[None], weights=self.weights, steps=40)
         if not math.isfinite(fit.rss):
             return
-        trial = without_noughts(Trial(fit, self.rows, self.size), self.columns, self.y)
+        trial = without_noughts(Trial(fit, self.rows, self.size, self.weights), self.columns, self.y)
         shape = trial.form.shape
         if shape != entry.form.shape:
             self.tried.add(shape)

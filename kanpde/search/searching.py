@@ -36,14 +36,16 @@ def searched(
     smooth: Tensor | None = None,
     extra: Sequence[Primitive] = (),
     seed: int = 0,
+    weights: Tensor | None = None,
     enough: Enough = lambda trials, late: False,
 ) -> list[Trial]:
     """The shortest descriptions of y (N,) by formulas of the columns (d, N) that were found within ``seconds``.
 
-    ``seeds`` are formulas to begin with, ``smooth`` (N,) what a network makes of the data, ``extra`` primitives beside the library's.
+    ``weights`` (N,), 1 in the mean square, multiply the residuals. ``seeds`` are formulas to begin with, ``smooth`` (N,) what a network
+    makes of the data, ``extra`` primitives beside the library's.
     The search ends early with a formula that leaves nothing but rounding, or when the best so far are ``enough``.
     """
-    pool = Pool(columns, y, seconds=seconds, seed=seed, smooth=smooth)
+    pool = Pool(columns, y, seconds=seconds, seed=seed, smooth=smooth, weights=weights)
     for node in seeds:
         pool.offer(node)
     pool.best()
@@ -52,7 +54,7 @@ def searched(
     if not pool.over:
         terms = Terms(Library(columns, pool.screen, extra=extra), pool)
         lengths = _first(terms, enough, smooth=False)
-        for fewer in reversed(reductions(columns, y, pool.smooth.noise) if 1 < len(columns) <= 6 and not pool.over else []):
+        for fewer in reversed(reductions(columns, y, pool.smooth.noise, weights) if 1 < len(columns) <= 6 and not pool.over else []):
             with pool.within(FEWER * pool.left):
                 joined = Terms(Library(fewer.columns, pool.screen, fewer.nodes, extra), pool)
                 _rest(joined, _first(joined, enough, smooth=False), enough)
@@ -60,9 +62,9 @@ def searched(
     return pool.best(KEPT)
 
 
-def near(columns: Tensor, y: Tensor, seeds: Sequence[Node], *, seconds: float, seed: int = 0) -> list[Trial]:
+def near(columns: Tensor, y: Tensor, seeds: Sequence[Node], *, seconds: float, seed: int = 0, weights: Tensor | None = None) -> list[Trial]:
     """The shortest descriptions among formulas, and what changes in context make of them."""
-    pool = Pool(columns, y, seconds=seconds, seed=seed)
+    pool = Pool(columns, y, seconds=seconds, seed=seed, weights=weights)
     for node in seeds:
         pool.offer(node)
     pool.best()

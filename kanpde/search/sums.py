@@ -28,8 +28,9 @@ def power_law(pool: Pool) -> None:
     if not used or int(good.sum()) < 20 + len(columns):
         return
     logs = y[good].abs().log()
-    design = torch.stack([torch.ones_like(logs), *(columns[k, good].abs().log() for k in used)], 1) * y[good].abs()[:, None]
-    solution = torch.linalg.lstsq(design, (logs * y[good].abs())[:, None]).solution[:, 0].tolist()
+    weights = y[good].abs() if pool.weights is None else y[good].abs() * pool.weights[pool.screen][good]
+    design = torch.stack([torch.ones_like(logs), *(columns[k, good].abs().log() for k in used)], 1) * weights[:, None]
+    solution = torch.linalg.lstsq(design, (logs * weights)[:, None]).solution[:, 0].tolist()
     node: Node = constant(math.exp(min(solution[0], 600.0)) * sign)
     shares = {Fraction(p, q) for q in (1, 2, 3) for p in range(-6 * q, 6 * q + 1)}
     for k, p in zip(used, solution[1:], strict=True):

@@ -27,14 +27,14 @@ class Reduced:
     nodes: tuple[Node, ...]
 
 
-def reductions(columns: Tensor, y: Tensor, level: float) -> list[Reduced]:
+def reductions(columns: Tensor, y: Tensor, level: float, weights: Tensor | None = None) -> list[Reduced]:
     """What remains of the columns (d, N) when pairs are replaced by x_i - x_j or x_i + x_j as long as y (N,) is fitted better for it.
 
-    ``level`` is that of the noise, as far as it is known.
+    ``level`` is that of the noise, as far as it is known, ``weights`` (N,) those of the residuals.
     """
     found = []
     nodes: Sequence[Node] = tuple(variable(k) for k in range(len(columns)))
-    noise = smoothed(columns, y, SIZE).noise
+    noise = smoothed(columns, y, SIZE, weights=weights).noise
     least = WORSE if noise < MISFIT * level else BETTER
     while len(columns) > 1:
         best: tuple[float, Tensor, tuple[Node, ...]] | None = None
@@ -44,7 +44,7 @@ def reductions(columns: Tensor, y: Tensor, level: float) -> list[Reduced]:
                 part = nodes[j] + (nodes[i] if sign > 0 else number(-1) * nodes[i])
                 others = [k for k in range(len(columns)) if k not in (i, j)]
                 trial = torch.cat([joined[None], columns[others]])
-                rest = smoothed(trial, y, SIZE).noise
+                rest = smoothed(trial, y, SIZE, weights=weights).noise
                 if rest <= least * noise and (best is None or rest < best[0]):
                     best = rest, trial, (part, *(nodes[k] for k in others))
         if best is None:

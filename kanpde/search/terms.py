@@ -115,14 +115,18 @@ def target(pool: Pool, link: Link, *, smooth: bool = False) -> Target | None:
     if not smooth:
         if not link.holds(float(pool.y.min()), float(pool.y.max())):
             return None
-        found = Target(link, *link.target(pool.y[pool.screen]))
+        held = pool.y[pool.screen]
     else:
         values = pool.smooth.values
         low, high = (float(values.quantile(share)) for share in (0.01, 0.99))
         if not link.holds(low, high):
             return None
         held = values[pool.screen] if link.holds(-math.inf, math.inf) else values[pool.screen].clamp(low, high)
-        found = Target(link, *link.target(held))
+    transformed, weights = link.target(held)
+    if pool.weights is not None:
+        weights = weights * pool.weights[pool.screen]
+        weights = weights / weights.square().mean().sqrt()
+    found = Target(link, transformed, weights)
     return found if bool(torch.isfinite(found.weighted).all()) else None
 
 

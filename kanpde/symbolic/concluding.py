@@ -17,6 +17,7 @@ from kanpde.symbolic.description import (
     drift,
     formula_size,
     front,
+    mean_square,
     residual_structure,
     rounding,
     structure_nats,
@@ -46,8 +47,9 @@ MOST = 60  # formulas that are compared
 class Rows:
     """What a law is to explain: columns (inputs, N), values y (N,), and rows that were kept for the end, likewise.
 
-    ``units`` are those of columns and values, if they are known. What a trial comes to is found once, though a search asks for it more
-    than once.
+    ``weights`` (N,) multiply the residuals: they are ``sigma``, which makes them 1 in the mean square of all rows, over the standard
+    deviations of the values; None where all are known alike. ``units`` are those of columns and values, if they are known. What a trial
+    comes to is found once, though a search asks for it more than once.
     """
 
     columns: Tensor
@@ -55,16 +57,33 @@ class Rows:
     fresh_columns: Tensor
     fresh_y: Tensor
     units: Units | None = None
+    weights: Tensor | None = None
+    fresh_weights: Tensor | None = None
+    sigma: float = math.nan
     _finished: dict[int, tuple[Trial, Finished]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def split(cls, X: np.ndarray, y: np.ndarray, *, fresh: float = 0.1, seed: int = 0, units: Units | None = None) -> "Rows":
-        """Random rows are kept, a share ``fresh`` of them; none where there are fewer than 50."""
+    def split(
+        cls,
+        X: np.ndarray,
+        y: np.ndarray,
+        *,
+        sigma: np.ndarray | None = None,
+        fresh: float = 0.1,
+        seed: int = 0,
+        units: Units | None = None,
+    ) -> "Rows":
+        """Random rows are kept, a share ``fresh`` of them; none where there are fewer than 50. ``sigma`` (N,) is the deviation of y."""
         order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
         kept = round(fresh * len(y)) if len(y) >= 50 else 0
         columns, values = torch.as_tensor(X, dtype=torch.float64).T.contiguous(), torch.as_tensor(y, dtype=torch.float64)
         first, last = order[kept:], order[:kept]
-        return cls(columns[:, first].contiguous(), values[first], columns[:, last].contiguous(), values[last], units)
+        rows = columns[:, first].contiguous(), values[first], columns[:, last].contiguous(), values[last]
+        if sigma is None:
+            return cls(*rows, units)
+        mean = float(sigma.min() / np.sqrt(np.mean((sigma.min() / sigma) ** 2)))
+        weights = torch.as_tensor(mean / sigma, dtype=torch.float64)
+        return cls(*rows, units, weights[first], weights[last], mean)
 
     def finished(self, trial: Trial, end: float = math.inf) -> Finished:
         """What the trial comes to on the rows of the search, as far as CPU time lets, until ``end``."""
@@ -79,6 +98,16 @@ class Rows:
     @property
     def whole(self) -> tuple[Tensor, Tensor]:
         return torch.cat([self.columns, self.fresh_columns], 1), torch.cat([self.y, self.fresh_y])
+
+    @property
+    def whole_weights(self) -> Tensor | None:
+        return None if self.weights is None or self.fresh_weights is None else torch.cat([self.weights, self.fresh_weights])
+
+    @property
+    def spread(self) -> float:
+        """The mean square of what a constant leaves of the (weighted) values."""
+        squares = torch.ones_like(self.y) if self.weights is None else self.weights.square()
+        return float((squares * (self.y - (squares * self.y).sum() / squares.sum()).square()).mean())
 
 
 def concluded(
@@ -104,9 +133,12 @@ def concluded(
         told = f"its terms do not balance, whatever units its constants have: {rows.units.fault(trial.form, names)}"
         verdict, reason = ("candidate", told) if verdict == "exact within noise" else (verdict, f"{reason}; {told}")
     whole_columns, whole_y = rows.whole
-    fit = refit(trial.form, whole_columns, whole_y, starts=trial.constants[None], steps=40, end=end)
-    last = Trial.of(fit, whole_y) if math.isfinite(fit.rss) else trial
-    sigma, _ = deviations(last.fit, whole_columns, last.variance)
+    weights = rows.whole_weights
+    fit = refit(trial.form, whole_columns, whole_y, starts=trial.constants[None], weights=weights, steps=40, end=end)
+    last = Trial.of(fit, whole_y, weights) if math.isfinite(fit.rss) else replace(trial, weights=weights)
+    sigma, _ = deviations(last.fit, whole_columns, last.variance, weights)
+    if weights is not None:
+        lines = [*lines, f"rows count by 1/sigma^2; what is left is {last.rms / rows.sigma:.3g} times sigma"]
     carried = None if balance is None else [unit_text(each) if each else "" for each in balance]
     expression, constants = plainly(last, sigma, found, names, output, rows, carried, end=end)
     if with_unit := [f"{each.name} in {each.unit}" for each in constants if each.unit]:
@@ -138,7 +170,7 @@ def _unlike(finals: Sequence[Finished], columns: Tensor) -> list[Finished]:
     for final in sorted(finals, key=lambda each: formula_size(each.free.form)):
         values = final.numbers.values(columns)
         near = max(1e-6 * final.numbers.rss / final.numbers.rows, 1e-20 * final.numbers.size)
-        if not any(float((values - other).square().mean()) <= near for _, other in found):
+        if not any(mean_square(values - other, final.numbers.weights) <= near for _, other in found):
             found.append((final, values))
     return sorted((final for final, _ in found), key=lambda each: each.nats)
 
@@ -187,7 +219,7 @@ def _contains(one: Trial, other: Trial, columns: Tensor, end: float) -> bool:
     if one.form.count <= other.form.count:
         return False
     wanted = other.values(columns)
-    fit = refit(one.form, columns, wanted, starts=one.constants[None], steps=60, end=end)
+    fit = refit(one.form, columns, wanted, starts=one.constants[None], weights=one.weights, steps=60, end=end)
     return fit.rss / one.rows <= max(1e-4 * other.rss / other.rows, 1e-18 * other.size)
 
 
@@ -204,13 +236,13 @@ def _probability(log10: float) -> str:
 def _verdict(best: Trial, found: Finished, lead: float, rows: Rows) -> tuple[str, str, float, list[str]]:
     """Verdict, reason, the level of noise, and what was checked; ``best`` is what of ``found`` is shown."""
     size = math.sqrt(best.size)
-    spread = float((rows.y - rows.y.mean()).square().mean())
+    spread = rows.spread
     log10, noise = residual_structure(best, rows.columns, rows.y)
     tiny = best.rms <= EXACT * math.sqrt(spread)
     exact = tiny and (rounding(best, rows.columns, rows.y) or (log10 is not None and log10 > STRUCTURE))
     lines = []
     fresh = best.values(rows.fresh_columns) - rows.fresh_y
-    ratio = math.sqrt(float(fresh.square().mean())) / max(best.rms, ROUNDING * size) if len(fresh) else 1.0
+    ratio = math.sqrt(mean_square(fresh, rows.fresh_weights)) / max(best.rms, ROUNDING * size) if len(fresh) else 1.0
     allowed = 10.0 if exact else 1 + HELD_OUT / math.sqrt(2 * max(len(fresh), 1))
     if len(fresh):
         lines.append(

@@ -2,13 +2,14 @@
 
     N/2 log(max(RSS/N, floor) / mean y^2) + k/2 log N + nats of the structure + nats of each exact number,
 
-N rows, k free constants (Rissanen, Automatica 14, 1978, 465). The floor is the variance of rounding, (100 eps rms y)^2, for without noise
-the logarithm would diverge.
+N rows, k free constants (Rissanen, Automatica 14, 1978, 465). Where rows are not known alike well, residuals and y are those times the
+weights of the rows, which are 1 in the mean square: RSS and rms are then of these. The floor is the variance of rounding, (100 eps rms
+y)^2, for without noise the logarithm would diverge.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -64,15 +65,16 @@ def data_nats(rss: float, rows: int, size: float) -> float:
 
 @dataclass(frozen=True)
 class Trial:
-    """A form with the constants that ``fit`` all ``rows`` best; ``size`` is the mean of y^2."""
+    """A form with the constants that ``fit`` all ``rows`` best; ``size`` is the mean of y^2, ``weights`` (N,) multiply the residuals."""
 
     fit: Fit
     rows: int
     size: float
+    weights: Tensor | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def of(cls, fit: Fit, y: Tensor) -> "Trial":
-        return cls(fit, len(y), float(y.square().mean()))
+    def of(cls, fit: Fit, y: Tensor, weights: Tensor | None = None) -> "Trial":
+        return cls(fit, len(y), mean_square(y, weights), weights)
 
     @property
     def form(self) -> Form:
@@ -105,6 +107,19 @@ class Trial:
         """The formula at columns (inputs, N): (N,)."""
         return self.form.values(self.constants[None], columns)[0]
 
+    def weighted(self, rows: Tensor) -> Tensor:
+        """What is to be compared (..., N), times the weights."""
+        return rows if self.weights is None else rows * self.weights
+
+    def slopes(self, columns: Tensor) -> Tensor:
+        """The derivatives of the weighted values by the constants: (N, count)."""
+        return self.weighted(self.form.jacobian(self.constants[None], columns)[1][0].T).T
+
+
+def mean_square(values: Tensor, weights: Tensor | None) -> float:
+    """The mean of the squares of (weighted) values."""
+    return float((values if weights is None else values * weights).square().mean())
+
 
 def distinct(trials: Sequence[Trial], columns: Tensor, share: float = 1e-3) -> list[Trial]:
     """The trials by length, without those that have the values of a shorter one, within ``share`` of its residual, or rounding."""
@@ -112,7 +127,7 @@ def distinct(trials: Sequence[Trial], columns: Tensor, share: float = 1e-3) -> l
     for trial in sorted(trials, key=lambda each: each.nats):
         values = trial.values(columns)
         near = max(share**2 * trial.rss / trial.rows, 1e-20 * trial.size)
-        if not any(float((values - other).square().mean()) <= near for _, other in kept):
+        if not any(mean_square(values - other, trial.weights) <= near for _, other in kept):
             kept.append((trial, values))
     return [trial for trial, _ in kept]
 
@@ -134,25 +149,25 @@ def residual_structure(trial: Trial, columns: Tensor, y: Tensor) -> tuple[float 
     greatest correlation with any product T_a(x_i) T_b(x_j), a, b = 0, 1, 2, for as many as there are (Bonferroni). None instead of the
     probability where there are too few rows to tell.
     """
-    residual = y - trial.values(columns)
+    residual = trial.weighted(y - trial.values(columns))
     own = _own(trial, columns)
-    basis = _basis(polynomials(columns, min(len(y) // 8, 200)), besides=own)
+    basis = _basis(trial.weighted(polynomials(columns, min(len(y) // 8, 200)).T).T, besides=own)
     gone, left = _split(basis, residual - own @ (own.T @ residual))
     p, freedom = basis.shape[1], len(y) - basis.shape[1] - own.shape[1]
     if p < 1 or freedom < 10:
         return None, trial.rms
-    smooth, single = _improbable(gone, p, left, freedom), _one_product(residual, columns)
+    smooth, single = _improbable(gone, p, left, freedom), _one_product(residual, columns, trial.weighted(torch.ones_like(y)))
     return min(0.0, min(smooth, single) + math.log10(2)), math.sqrt(left / freedom)
 
 
-def _one_product(residual: Tensor, columns: Tensor) -> float:
-    """log10 of the probability that noise has so great a correlation with one of the products."""
+def _one_product(residual: Tensor, columns: Tensor, weights: Tensor) -> float:
+    """log10 of the probability that noise has so great a correlation with one of the products, times the weights."""
     from scipy.special import log_ndtr
 
     rows = _places(columns)
     factors = torch.cat([torch.ones_like(residual)[None], rows, 2 * rows**2 - 1])
-    along = (factors * residual) @ factors.T
-    norms = (factors**2 @ (factors**2).T).sqrt()
+    along = (factors * (residual * weights)) @ factors.T
+    norms = ((factors * weights) ** 2 @ (factors**2).T).sqrt()
     greatest = float((along.abs() / norms.clamp(min=1e-300)).max()) / max(float(residual.square().mean().sqrt()), 1e-300)
     count = len(factors) * (len(factors) + 1) / 2
     return (math.log(2 * count) + float(log_ndtr(-greatest))) / math.log(10)
@@ -171,12 +186,12 @@ def drift(trial: Trial, columns: Tensor, y: Tensor) -> float:
     fits every part of the data with constants of its own.
     """
     own, places = _own(trial, columns), _places(columns)
-    _, slope = trial.form.jacobian(trial.constants[None], columns)
     if not own.shape[1]:
         return 0.0
-    extra = torch.cat([slope[0] * row[:, None] for row in (*places, *(2 * places**2 - 1))], 1)
+    slope = trial.slopes(columns)
+    extra = torch.cat([slope * row[:, None] for row in (*places, *(2 * places**2 - 1))], 1)
     basis = _basis(extra / torch.linalg.vector_norm(extra, dim=0).clamp(min=1e-300), besides=own)
-    residual = y - trial.values(columns)
+    residual = trial.weighted(y - trial.values(columns))
     residual = residual - own @ (own.T @ residual)
     freedom = len(y) - basis.shape[1] - own.shape[1]
     if not basis.shape[1] or freedom < 10:
@@ -187,8 +202,8 @@ def drift(trial: Trial, columns: Tensor, y: Tensor) -> float:
 
 def _own(trial: Trial, columns: Tensor) -> Tensor:
     """What changes of the constants can do: orthonormal columns (N, rank), none where a derivative is not finite."""
-    _, slope = trial.form.jacobian(trial.constants[None], columns)
-    return _basis(slope[0] if bool(torch.isfinite(slope).all()) else slope[0, :, :0])
+    slope = trial.slopes(columns)
+    return _basis(slope if bool(torch.isfinite(slope).all()) else slope[:, :0])
 
 
 def rounding(trial: Trial, columns: Tensor, y: Tensor) -> bool:
@@ -208,7 +223,7 @@ def unbounded(trial: Trial, columns: Tensor, y: Tensor) -> bool:
     one = torch.eye(trial.form.count, dtype=trial.constants.dtype)
     more, less = (trial.form.values(trial.constants * (1 + factor * one), columns) for factor in (9, -0.9))
     idle = (more == trial.values(columns)).all(1) & (less == more).all(1)
-    return bool((((more - y).square().sum(1) <= trial.rss + 9 * trial.variance) & ~idle).any())
+    return bool(((trial.weighted(more - y).square().sum(1) <= trial.rss + 9 * trial.variance) & ~idle).any())
 
 
 def _improbable(gone: float, p: int, left: float, freedom: int) -> float:

@@ -68,6 +68,6 @@ def _rewritten(trial: Trial, root: Node, columns: Tensor, y: Tensor) -> Trial:
     form = Form(root, trial.form.inputs)
     if form.shape == trial.form.shape:
         return trial
-    fit = refit(form, columns, y, starts=form.start[None], steps=40)
-    found = Trial.of(fit, y)
+    fit = refit(form, columns, y, starts=form.start[None], weights=trial.weights, steps=40)
+    found = Trial.of(fit, y, trial.weights)
     return found if math.isfinite(fit.rss) and found.nats <= trial.nats + REWRITTEN else trial

@@ -95,12 +95,15 @@ def refit(
 
 
 @torch.no_grad()
-def deviations(fit: Fit, columns: Tensor, variance: float) -> tuple[Tensor, Tensor]:
-    """Standard deviations (count,) and covariance of the constants for this variance of the data: variance (J'J)^-1.
+def deviations(fit: Fit, columns: Tensor, variance: float, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Standard deviations (count,) and covariance of the constants for this variance of the data: variance (J'WWJ)^-1.
 
-    Infinite for constants that take part in a direction that the data do not determine.
+    ``weights`` (N,) are those of the residuals, ``variance`` that of one of weight 1. Infinite for constants that take part in a direction
+    that the data do not determine.
     """
     _, slope = fit.form.jacobian(fit.constants[None], columns)
+    if weights is not None:
+        slope = slope * weights[:, None]
     norms = torch.linalg.vector_norm(slope[0], dim=0)
     if not bool(torch.isfinite(norms).all()):  # at the edge of what the formula is defined for
         return torch.full_like(norms, math.inf), torch.full((len(norms), len(norms)), math.nan, dtype=norms.dtype)

@@ -54,6 +54,20 @@ def checked_data(X: Any, y: Any, names: Sequence[str] | None = None) -> tuple[np
     return points, values, labels
 
 
+def checked_sigma(sigma: Any, rows: int) -> np.ndarray | None:
+    """The standard deviations (n,) of the values, as float64; ``TypeError`` and ``ValueError`` for what is none, None for None."""
+    if sigma is None:
+        return None
+    found = real_numbers(sigma, "sigma").reshape(-1)
+    if len(found) != rows:
+        raise ValueError(f"sigma has {len(found)} values for {rows} rows: give the standard deviation of every y")
+    check_finite(found, "sigma")
+    if not (found > 0).all():
+        row = int(np.flatnonzero(found <= 0)[0])
+        raise ValueError(f"sigma is {found[row]:g} in row {row}: standard deviations are above 0")
+    return found
+
+
 def fewest_rows(columns: int) -> int:
     """The least number of rows with so many columns that a law is looked for in."""
     return max(FEWEST, 3 * columns)

@@ -171,7 +171,7 @@ def settled(trial: Trial, columns: Tensor, y: Tensor, end: float = math.inf) -> 
 def without_noughts(trial: Trial, columns: Tensor, y: Tensor, end: float = math.inf) -> Trial:
     """The trial without what hangs on constants that may as well be 0, the least certain first, as long as that makes it shorter."""
     while trial.form.count and time.thread_time() <= end:
-        sigma, _ = deviations(trial.fit, columns, trial.variance)
+        sigma, _ = deviations(trial.fit, columns, trial.variance, trial.weights)
         ratio = torch.where(torch.isfinite(sigma), trial.constants.abs() / sigma, math.inf)
         place = int(ratio.argmin())
         attempt = _fixed(trial, place, number(0), columns, y) if float(ratio[place]) <= WIDE else None
@@ -191,7 +191,7 @@ def snapped(trial: Trial, columns: Tensor, y: Tensor, *, held: Collection[int] =
     stay = set(held)
     variance, rss = trial.variance, trial.rss
     while True:
-        sigma, _ = deviations(trial.fit, columns, variance)
+        sigma, _ = deviations(trial.fit, columns, variance, trial.weights)
         options = []
         for k, (place, value, spread) in enumerate(zip(places, trial.constants.tolist(), sigma.tolist(), strict=True)):
             if place not in stay and (number_of := nice(value, spread)):
@@ -218,5 +218,7 @@ def _fixed(trial: Trial, place: int, value: Node, columns: Tensor, y: Tensor) ->
     root = trial.form.rebuilt(trial.constants, {place: value})
     form, before = Form(tidied(root), trial.form.inputs), Form(root, trial.form.inputs)
     left = {id(node) for node in form.free}
-    fit = refit(form, columns, y, starts=form.start[None], steps=40)
-    return (Trial.of(fit, y), [k for k, node in enumerate(before.free) if id(node) in left]) if math.isfinite(fit.rss) else None
+    fit = refit(form, columns, y, starts=form.start[None], weights=trial.weights, steps=40)
+    return (
+        (Trial.of(fit, y, trial.weights), [k for k, node in enumerate(before.free) if id(node) in left]) if math.isfinite(fit.rss) else None
+    )
