@@ -25,7 +25,7 @@ from kanpde.science.mobility import Edge, edge_points
 LATTICES = {each.name: each for each in (MOSAIC, MOSAIC3, GAAM, MAAM)}
 EDGES = {  # which one, of how many systems, known to, sites of the recursion, the exact law
     "mosaic2": (Edge(), 500, 0.002, 50_000, "2/lam"),
-    "mosaic3": (Edge(), 300, 0.002, 50_000, "sqrt(1 + 2/lam)"),
+    "mosaic3": (Edge(), 800, 0.001, 50_000, "sqrt(1 + 2/lam)"),
     "gaam": (Edge(), 2000, 0.002, 50_000, "(2 - 2*lam)/alpha"),
     "maam": (Edge(rising=False), 900, 0.002, 50_000, "lam*(q + 1/q)/2 - q"),
 }
