@@ -36,9 +36,7 @@ def test_sigma_matters_up_to_a_factor_only():
     one, other = (polish("1.1*exp(-0.8*x)", x, y, sigma=factor * sigma, seconds=1) for factor in (1, 1e6))
     np.testing.assert_allclose([each.value for each in one.constants], [each.value for each in other.constants], rtol=1e-9)
     np.testing.assert_allclose([one.rms, one.noise, one.lead], [other.rms, other.noise, other.lead], rtol=1e-6)
-    plain, alike = (
-        polish("1.1*exp(-0.8*x)", x, y, sigma=given, seconds=1) for given in (None, np.full(len(x), 0.3))
-    )
+    plain, alike = (polish("1.1*exp(-0.8*x)", x, y, sigma=given, seconds=1) for given in (None, np.full(len(x), 0.3)))
     assert plain.rms == pytest.approx(alike.rms, rel=1e-9) and plain.verdict == alike.verdict
     assert all(each.sigma > 10 * best.sigma for each, best in zip(plain.constants, one.constants, strict=True))
 
