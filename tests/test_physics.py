@@ -39,7 +39,7 @@ def experiment_of(name):
 def test_regressions_end_with_their_law(name):
     found, key = experiment_of(name)
     experiment = found[key]
-    fewer = [Starts(min(each.count, 8), 20) if isinstance(each, Starts) else each for each in experiment.training]
+    fewer = [Starts(min(each.count, 8), each.steps) if isinstance(each, Starts) else each for each in experiment.training]
     result = replace(experiment, training=fewer).run(seed=SEED)
     assert result.law is not None
     law, truth = Law.from_plain(result.law), read(LAWS[name])

@@ -22,6 +22,7 @@ from kanpde.symbols import Symbol
 
 LIKELY = 0.9  # of the variance of an edge: what explains less is no candidate, however simple
 WEIGHT = 2  # of the logarithm of what is left, in units of complexity
+ALIKE = 3  # decimal places of a score: less than that is rounding
 BITS = 1e-5  # of the variance of an edge: what a fit leaves below that counts for nothing
 
 
@@ -151,7 +152,8 @@ def suggest(
     and so must two of the constants a and b (``shape``) for which c and d do not make up: both of sin, one of a power, of exp and of log,
     for a piece of a cosine can look like any parabola, and a little noise makes it look better. ``resolution`` is the part of the variance
     that the network itself gets wrong: give less for one that is right to more than three digits. Fits that explain less than nine tenths
-    of the variance stand behind the others, by what they explain.
+    of the variance stand behind the others, by what they explain. What differs by rounding, as tanh(z) and 2 sigmoid(2 z) - 1, is in the
+    order of the primitives.
 
     ``primitives`` are by default those of the table; ``points`` (N, inputs) by default random ones of the network's box.
 
@@ -163,7 +165,7 @@ def suggest(
     chosen = PRIMITIVES.values() if primitives is None else [primitive(each) for each in primitives]
     fits = [each for each in edge_fits(list(chosen), z[input], y) if math.isfinite(each.r2)]
     rated = [Proposal(each.primitive, each.constants, each.r2, _score(each, resolution)) for each in fits]
-    return tuple(sorted(rated, key=lambda each: (0, each.score) if each.r2 >= LIKELY else (1, -each.r2))[:most])
+    return tuple(sorted(rated, key=lambda each: (0, round(each.score, ALIKE)) if each.r2 >= LIKELY else (1, -each.r2))[:most])
 
 
 def _score(fit: EdgeFit, resolution: float) -> float:

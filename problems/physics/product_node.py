@@ -10,7 +10,7 @@ import kanpde as kp
 data = kp.Dataset.of(lambda x, y: x * y, targets=["f"], train=1000, test=1000, x=(-1, 1), y=(-1, 1))
 
 training = [
-    kp.Starts(8, 20),
+    kp.Starts(8, 40),
     kp.LevenbergMarquardt(steps=40),
     kp.Sparsify(1e-2, 1e-3),
     kp.Prune(tolerance=0.3),
