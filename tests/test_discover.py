@@ -40,7 +40,7 @@ def test_exact_laws(name):
 def test_laws_under_noise(name):
     truth = public(name)
     X, y = samples(truth, 1000, noise=0.1)
-    found = discover(X, y, names=truth.variables, seconds=5)
+    found = discover(X, y, names=truth.variables, seconds=12)
     result = judged(found, truth, noise=0.1)
     assert result.found and not result.wrong, str(found)
 
