@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.optimize import curve_fit
 
-from kanpde import Dataset, LawSearch
-from kanpde.discovery import discover, polish
+from kanpde import KAN, Chebyshev, Dataset, Experiment, LawSearch, LevenbergMarquardt, Regression
+from kanpde.discovery import discover, extract, polish
 from kanpde.search.smoothing import smoothed
 from kanpde.symbolic.concluding import Rows
 
@@ -20,7 +20,7 @@ def decays(seed: int, rows: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def test_constants_and_their_sigma_are_those_of_curve_fit():
     x, y, sigma = decays(0)
-    found = polish("1.1*exp(-0.8*x)", x, y, sigma=sigma, seconds=1)
+    found = polish("1.1*exp(-0.8*x)", x, y, sigma=sigma)
     values, covariance = curve_fit(lambda x, a, b: a * np.exp(-b * x), x, y, (1, 1), sigma)
     by_value = sorted((abs(each.value), each.sigma) for each in found.constants)
     wanted = sorted(zip(values, np.sqrt(np.diag(covariance)), strict=True))
@@ -33,10 +33,10 @@ def test_constants_and_their_sigma_are_those_of_curve_fit():
 
 def test_sigma_matters_up_to_a_factor_only():
     x, y, sigma = decays(1)
-    one, other = (polish("1.1*exp(-0.8*x)", x, y, sigma=factor * sigma, seconds=1) for factor in (1, 1e6))
+    one, other = (polish("1.1*exp(-0.8*x)", x, y, sigma=factor * sigma, seconds=5) for factor in (1, 1e6))
     np.testing.assert_allclose([each.value for each in one.constants], [each.value for each in other.constants], rtol=1e-9)
     np.testing.assert_allclose([one.rms, one.noise, one.lead], [other.rms, other.noise, other.lead], rtol=1e-6)
-    plain, alike = (polish("1.1*exp(-0.8*x)", x, y, sigma=given, seconds=1) for given in (None, np.full(len(x), 0.3)))
+    plain, alike = (polish("1.1*exp(-0.8*x)", x, y, sigma=given, seconds=5) for given in (None, np.full(len(x), 0.3)))
     assert plain.rms == pytest.approx(alike.rms, rel=1e-9) and plain.verdict == alike.verdict
     assert all(each.sigma > 10 * best.sigma for each, best in zip(plain.constants, one.constants, strict=True))
 
@@ -98,6 +98,16 @@ def test_searches_take_the_sigma_of_their_data():
     assert found.law is not None and found.law["verdict"] == "exact within noise"
     LawSearch(Dataset(data, inputs=["x"], targets=["y"], train=0.8), method=method).run()
     assert told[0].shape == (160,) and set(told[0]) <= set(sigma) and told[1] is None
+
+
+def test_laws_of_networks_take_the_sigma_of_their_data():
+    random = np.random.default_rng(0)
+    x, sigma = random.uniform(0, 2, 200), 10 ** random.uniform(-5, -1, 200)
+    y = np.exp(-x) + sigma * random.standard_normal(200)
+    data = Dataset({"x": x, "y": y, "s": sigma}, inputs=["x"], targets=["y"], sigma="s", train=1.0)
+    experiment = Experiment(Regression(data), model=KAN(1, 1, basis=Chebyshev(8)), training=LevenbergMarquardt(steps=20))
+    found = extract(experiment.solution(experiment.run()), experiment.problem, seconds=10)
+    assert found.formula == "y = exp(-x)" and any("times sigma" in each for each in found.evidence), str(found)
 
 
 @pytest.mark.parametrize(

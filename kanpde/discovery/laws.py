@@ -63,7 +63,8 @@ def discover(
     gamma = 1/sqrt(1 - v**2)
 
     Raises ``TypeError`` and ``ValueError`` for data that no law can be found in (:func:`~kanpde.symbolic.samples.checked_data`), for names
-    that clash, for primitives that are no functions of one variable, and for units that are missing or not understood.
+    that clash, for primitives that are no functions of one variable, for units that are missing or not understood, and for a ``sigma``
+    that is not a positive number for every row.
     """
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.samples import checked_data, checked_output, checked_sigma
@@ -143,7 +144,8 @@ def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, s
 
     ``model`` is a network or a :class:`~kanpde.solution.Solution`; ``data`` the problem that it was trained on, or (X, y). Of a problem
     with an equation see :func:`~kanpde.discovery.solutions.extraction.extract_solution`. Of data, the search begins with what the
-    network's edges look like, and has its values as what is smooth in the data; the law is fitted to the data, and judged by them.
+    network's edges look like, and has its values as what is smooth in the data; the law is fitted to the data, and judged by them, rows
+    weighed by 1/sigma^2 where the data have a ``sigma``.
 
     Raises ``TypeError`` for other arguments, ``ValueError`` for networks of several outputs.
     """
@@ -160,14 +162,14 @@ def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, s
     from kanpde.symbolic.concluding import Rows, concluded
     from kanpde.symbolic.samples import checked_data, checked_output
 
-    X, y, names, target = _rows_of(data, network)
+    X, y, names, target, sigma = _rows_of(data, network)
     points, values, labels = checked_data(X, y, names)
     if network.outputs != 1 or network.inputs != len(labels):
         raise ValueError(
             f"{network} is of {network.inputs} inputs and {network.outputs} outputs, the data have {len(labels)} columns, one target"
         )
     checked_output(output or target, labels)
-    rows, begun = Rows.split(points, values, seed=seed), time.monotonic()
+    rows, begun = Rows.split(points, values, sigma=sigma, seed=seed), time.monotonic()
     with torch.no_grad():
         smooth = network(rows.columns.T.to(network.lower))[:, 0].double().cpu()
     seeds = readings(network, rows, labels)
@@ -177,17 +179,18 @@ def extract(model: Any, data: Any, *, output: str = "", seconds: float = 60.0, s
     return concluded(trials, rows, labels, output or target, evidence=lines, seconds=_last(seconds))
 
 
-def _rows_of(data: Any, network: Network) -> tuple[Any, Any, Sequence[str] | None, str]:
-    """Inputs, targets, names and the name of the target."""
+def _rows_of(data: Any, network: Network) -> tuple[Any, Any, Sequence[str] | None, str, np.ndarray | None]:
+    """Inputs, targets, names, the name of the target, and the standard deviations of the targets if they are known."""
     if isinstance(data, (tuple, list)) and len(data) == 2:
-        return data[0], data[1], None, "y"
+        return data[0], data[1], None, "y", None
     dataset: Any = getattr(data, "data", data)
     if not hasattr(dataset, "target_names"):
         raise TypeError(f"extract(model, data) takes a problem, a Dataset, or (X, y), got {data!r:.80}")
     if len(dataset.target_names) != 1 or network.outputs != 1:
         raise ValueError(f"a law is of one target, the data have {', '.join(dataset.target_names)}: extract one at a time, with (X, y)")
     train = dataset["train"]
-    return train.inputs, train.targets[:, 0].astype(float), dataset.domain.names, dataset.target_names[0]
+    sigma = None if train.sigma is None else train.sigma[:, 0]
+    return train.inputs, train.targets[:, 0].astype(float), dataset.domain.names, dataset.target_names[0], sigma
 
 
 def _units(units: Mapping[str, str] | None, labels: Sequence[str], output: str) -> "Units | None":
